@@ -1,0 +1,28 @@
+"""Types of the arrays that pass through the core, and the float types it computes in."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Array", "BoolArray", "computing_dtype"]
+
+#: A floating-point array; the shape stands in the docstring of whoever takes or returns it.
+Array: TypeAlias = npt.NDArray[np.floating[Any]]
+#: An array of truth values, such as a mask.
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
+
+
+def computing_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """The dtype in which NumPy recomputes what a framework computed in `dtype`.
+
+    float64 stays float64. Everything narrower (float32, and the half precisions float16 and
+    bfloat16, whose products frameworks accumulate in float32) is recomputed in float32.
+
+    Example:
+        >>> computing_dtype("float16")
+        dtype('float32')
+    """
+    return np.dtype(np.float64 if np.dtype(dtype) == np.float64 else np.float32)

@@ -1,0 +1,129 @@
+"""Weights per gate: one canonical form, into which every framework's layout is cut.
+
+The gate is an axis of its own, next to last, so that the fused matrix that a framework keeps is
+the same memory, reshaped, wherever the framework's gate order is the canonical one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from lstm_probe.arrays import Array
+from lstm_probe.errors import LstmProbeError
+
+__all__ = ["Gate", "GateWeights", "LstmWeights", "join_gates", "split_gates"]
+
+
+class Gate(NamedTuple):
+    """The weights of one gate: `kernel (input, units)`, `recurrent_kernel (units, units)` and
+    `bias (units,)`, which is None if the cell has none."""
+
+    kernel: Array
+    recurrent_kernel: Array
+    bias: Array | None
+
+
+@dataclass(frozen=True, eq=False)
+class GateWeights:
+    """The weights of one recurrent cell, gate by gate. Use the subclass of your cell.
+
+    Attributes:
+        kernel: `(input, gates, units)`, what multiplies the input.
+        recurrent_kernel: `(units, gates, units)`, what multiplies the previous hidden state.
+        bias: `(gates, units)`, or None for a cell without.
+
+    Raises:
+        LstmProbeError: the shapes do not fit each other.
+    """
+
+    kernel: Array
+    recurrent_kernel: Array
+    bias: Array | None = None
+
+    #: The gates' letters in the order in which they lie on the gate axis.
+    gates: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        count, units = len(self.gates), self.recurrent_kernel.shape[-1]
+        expected = {
+            "kernel": (*self.kernel.shape[:1], count, units),
+            "recurrent_kernel": (units, count, units),
+            "bias": (count, units),
+        }
+        for name, shape in expected.items():
+            array = getattr(self, name)
+            if array is not None and array.shape != shape:
+                raise LstmProbeError(
+                    f"{type(self).__name__} has a {name} that does not fit. Received: shape "
+                    f"{array.shape}. Expected: {shape}, gates in the order {' '.join(self.gates)}."
+                )
+        if units == 0:
+            raise LstmProbeError(f"{type(self).__name__} has no units: nothing to recompute.")
+
+    @property
+    def input_size(self) -> int:
+        """The number of features that the cell reads at each step."""
+        return int(self.kernel.shape[0])
+
+    @property
+    def units(self) -> int:
+        """The size of the hidden state."""
+        return int(self.recurrent_kernel.shape[-1])
+
+    def gate(self, letter: str) -> Gate:
+        """The weights of one gate, as views.
+
+        Raises:
+            LstmProbeError: the cell has no such gate.
+        """
+        if letter not in self.gates:
+            raise LstmProbeError(
+                f"No such gate. Received: {letter!r}. Expected one of {', '.join(self.gates)}."
+            )
+        index = self.gates.index(letter)
+        bias = None if self.bias is None else self.bias[index]
+        return Gate(self.kernel[:, index], self.recurrent_kernel[:, index], bias)
+
+
+@dataclass(frozen=True, eq=False)
+class LstmWeights(GateWeights):
+    """The weights of an LSTM: input `i`, forget `f`, candidate `g` and output gate `o`.
+
+    Example:
+        >>> from lstm_probe import weights
+        >>> cell = weights.from_keras(np.ones((3, 8)), np.ones((2, 8)), np.zeros(8))
+        >>> cell.units, cell.gate("f").kernel.shape
+        (2, (3, 2))
+    """
+
+    gates: ClassVar[tuple[str, ...]] = ("i", "f", "g", "o")
+
+
+def split_gates(fused: Array, order: Sequence[str], canonical: Sequence[str]) -> Array:
+    """Cut a fused array `(..., gates * units)` into `(..., gates, units)` in canonical order.
+
+    A view of `fused` where `order` is the canonical one, otherwise a copy.
+
+    Example:
+        >>> split_gates(np.arange(4.0), order="igfo", canonical="ifgo").ravel().tolist()
+        [0.0, 2.0, 1.0, 3.0]
+    """
+    split = fused.reshape(*fused.shape[:-1], len(order), -1)
+    if tuple(order) == tuple(canonical):
+        return split
+    return np.take(split, [order.index(gate) for gate in canonical], axis=-2)
+
+
+def join_gates(split: Array, order: Sequence[str], canonical: Sequence[str]) -> Array:
+    """The inverse of `split_gates`: `(..., gates, units)` back to `(..., gates * units)`.
+
+    Example:
+        >>> join_gates(np.arange(4.0)[:, None], order="igfo", canonical="ifgo").tolist()
+        [0.0, 2.0, 1.0, 3.0]
+    """
+    ordered = np.take(split, [canonical.index(gate) for gate in order], axis=-2)
+    return ordered.reshape(*split.shape[:-2], -1)
