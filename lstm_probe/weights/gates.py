@@ -7,13 +7,17 @@ the same memory, reshaped, wherever the framework's gate order is the canonical 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from lstm_probe.arrays import Array
 from lstm_probe.errors import LstmProbeError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self  # typing has it from Python 3.11 on
 
 __all__ = ["Gate", "GateWeights", "LstmWeights", "join_gates", "split_gates"]
 
@@ -73,6 +77,15 @@ class GateWeights:
     def units(self) -> int:
         """The size of the hidden state."""
         return int(self.recurrent_kernel.shape[-1])
+
+    def astype(self, dtype: npt.DTypeLike) -> Self:
+        """These weights in another dtype; arrays that have it already are not copied."""
+        arrays = {
+            field.name: value.astype(dtype, copy=False)
+            for field in fields(self)
+            if (value := getattr(self, field.name)) is not None
+        }
+        return replace(self, **arrays)
 
     def gate(self, letter: str) -> Gate:
         """The weights of one gate, as views.

@@ -1,0 +1,49 @@
+# `make demo` and `make test` do all the set-up on a machine with git, make and Python 3.10-3.13.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SOURCES := $(shell find lstm_probe callbacks -name '*.py' -o -name '*.js' -o -name py.typed) \
+	setup.cfg pyproject.toml README.md
+
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: help demo tensorboard test format clean
+
+help:
+	@echo "make demo         train an LSTM on handwritten digits with the probe attached"
+	@echo "make tensorboard  look at it on http://127.0.0.1:6006"
+	@echo "make test         formatter, linter, type checker and all tests"
+	@echo "make format       format the code"
+
+demo: $(VENV)/installed
+	$(BIN)/python examples/digits_keras.py --log-dir logs/digits
+
+tensorboard: $(VENV)/installed
+	$(BIN)/tensorboard --logdir logs --host 127.0.0.1 --port 6006
+
+test: $(VENV)/installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	cd tests && ../$(BIN)/mypy -p lstm_probe
+	$(BIN)/pytest
+
+format: $(VENV)/installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+
+# The dependencies are installed once for each setup.cfg, the package itself after every change:
+# tests and type checker see what a user installs, not the checkout.
+$(VENV)/dependencies: setup.cfg pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("lstm_probe needs Python 3.10 or newer, not " + sys.version) if sys.version_info < (3, 10) else 0'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet '.[dev]'
+	touch $@
+
+$(VENV)/installed: $(VENV)/dependencies $(SOURCES)
+	$(BIN)/python -m pip install --quiet --no-deps --force-reinstall .
+	rm -rf build lstm_probe.egg-info
+	touch $@

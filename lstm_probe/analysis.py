@@ -1,0 +1,72 @@
+"""`analyse(snapshot) -> Analysis`: recompute, compare, and say what it means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from lstm_probe.arrays import computing_dtype
+from lstm_probe.masks import emitted
+from lstm_probe.parity import TOLERANCES, Parity, ParityError
+from lstm_probe.snapshot import Snapshot
+from lstm_probe.trace import GateTrace
+
+__all__ = ["Analysis", "analyse"]
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """What a snapshot means.
+
+    Attributes:
+        snapshot: what was seen.
+        trace: every gate of every timestep, recomputed in float64, in the order of the input's
+            time.
+        parity: how far that is from the framework's own output.
+    """
+
+    snapshot: Snapshot
+    trace: GateTrace
+    parity: Parity
+
+
+def analyse(snapshot: Snapshot) -> Analysis:
+    """Recompute every gate of a snapshot with NumPy, and compare with the framework's output.
+
+    Args:
+        snapshot: what a callback or hook captured.
+
+    Returns:
+        The trace and the parity error.
+
+    Raises:
+        LstmProbeError: the snapshot's input, mask or state does not fit its cell.
+
+    Example:
+        >>> from lstm_probe import LstmCell, Snapshot, weights
+        >>> cell = weights.from_keras(np.zeros((3, 8)), np.zeros((2, 8)))
+        >>> x, h = np.zeros((1, 5, 3)), np.zeros((1, 5, 2))
+        >>> analysis = analyse(Snapshot(0, "lstm", LstmCell(), cell, x=x, output=h))
+        >>> analysis.parity.float64.max_abs, float(analysis.trace.f[0, 0, 0])
+        (0.0, 0.5)
+    """
+    truth, exact = _recompute(snapshot, np.dtype(np.float64))
+    own_dtype = computing_dtype(snapshot.dtype)
+    same = exact if own_dtype == np.float64 else _recompute(snapshot, own_dtype)[1]
+    return Analysis(snapshot, truth, Parity(exact, same, TOLERANCES[snapshot.dtype]))
+
+
+def _recompute(snapshot: Snapshot, dtype: np.dtype[Any]) -> tuple[GateTrace, ParityError]:
+    x, mask = snapshot.x, snapshot.mask
+    if snapshot.reverse:
+        x, mask = x[:, ::-1], None if mask is None else mask[:, ::-1]
+    trace = snapshot.cell.run(
+        x, snapshot.weights, initial_state=snapshot.initial_state, mask=mask, dtype=dtype
+    )
+    output = emitted(trace.h, trace.mask, zero_output_for_mask=snapshot.zero_output_for_mask)
+    if snapshot.reverse:
+        trace, output = trace.reversed_in_time(), output[:, ::-1]
+    error = ParityError.between(output, snapshot.output, snapshot.final_output, snapshot.last)
+    return replace(trace, layer=snapshot.layer, step=snapshot.step), error

@@ -1,0 +1,120 @@
+"""What every cell has in common: it is described by its options and recomputes a sequence."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_probe.arrays import Array, BoolArray, computing_dtype
+from lstm_probe.errors import LstmProbeError
+from lstm_probe.trace import GateTrace, Interval
+from lstm_probe.weights.gates import GateWeights
+
+__all__ = ["Cell"]
+
+WeightsT = TypeVar("WeightsT", bound=GateWeights)
+
+
+class Cell(ABC, Generic[WeightsT]):
+    """A recurrent cell: a frozen record of its options, and the recurrence itself.
+
+    A subclass names itself and its states, says in which interval each array of its trace lies,
+    and writes its equations in `_recur`.
+    """
+
+    #: The cell's name in logs and files.
+    name: ClassVar[str]
+    #: The letters of the states, in the order of `initial_state`.
+    states: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def ranges(self) -> dict[str, Interval]:
+        """The arrays of the trace in the order in which they are shown, each with the closed
+        interval of its values, or None where they are not bounded."""
+
+    @abstractmethod
+    def _recur(
+        self, x: Array, weights: WeightsT, state: list[Array], mask: BoolArray | None
+    ) -> dict[str, Array]:
+        """Run the equations; everything is time-major, `(time, batch, ...)`, and of one dtype."""
+
+    def run(
+        self,
+        x: npt.ArrayLike,
+        weights: WeightsT,
+        *,
+        initial_state: Sequence[npt.ArrayLike] | None = None,
+        mask: npt.ArrayLike | None = None,
+        dtype: npt.DTypeLike | None = None,
+    ) -> GateTrace:
+        """Recompute every gate of every timestep.
+
+        Args:
+            x: `(batch, time, input)`.
+            weights: the cell's canonical weights.
+            initial_state: one `(batch, units)` array for each of the cell's states, or None for
+                zeros.
+            mask: `(batch, time)`, False where a step is skipped: the state is carried over it.
+            dtype: float32 or float64; by default that of the weights, at least float32.
+
+        Returns:
+            The trace; each array is `(batch, time, units)` of `dtype`. NaN and infinity flow
+            through as they do in a framework.
+
+        Raises:
+            LstmProbeError: the shapes do not fit, or there is nothing to compute.
+        """
+        x = np.asarray(x)
+        mask = None if mask is None else np.asarray(mask, dtype=bool)
+        dtype = computing_dtype(weights.kernel.dtype if dtype is None else dtype)
+        self._check(x, weights, mask)
+        state = self._initial_state(initial_state, (x.shape[0], weights.units), dtype)
+        steps = None if mask is None or mask.all() else np.ascontiguousarray(mask.T)
+        with np.errstate(all="ignore"):  # as in a framework, infinity and NaN are values
+            arrays = self._recur(
+                np.ascontiguousarray(x.swapaxes(0, 1), dtype=dtype),
+                weights.astype(dtype),
+                state,
+                steps,
+            )
+        ranges = self.ranges()
+        return GateTrace(
+            arrays={letter: arrays[letter].swapaxes(0, 1) for letter in ranges},
+            ranges=ranges,
+            cell=self.name,
+            mask=mask,
+        )
+
+    def _check(self, x: npt.NDArray[Any], weights: WeightsT, mask: npt.NDArray[Any] | None) -> None:
+        if x.ndim != 3 or x.shape[2] != weights.input_size or 0 in x.shape[:2]:
+            raise LstmProbeError(
+                f"The input does not fit the {self.name} cell. Received: shape {x.shape}. "
+                f"Expected: (batch, time, {weights.input_size}) with at least one sequence and "
+                "one timestep."
+            )
+        if mask is not None and mask.shape != x.shape[:2]:
+            raise LstmProbeError(
+                f"The mask does not fit the input. Received: shape {mask.shape}. "
+                f"Expected: (batch, time) = {x.shape[:2]}."
+            )
+
+    def _initial_state(
+        self,
+        given: Sequence[npt.ArrayLike] | None,
+        shape: tuple[int, int],
+        dtype: np.dtype[Any],
+    ) -> list[Array]:
+        if given is None:
+            return [np.zeros(shape, dtype) for _ in self.states]
+        arrays = [np.asarray(state) for state in given]
+        if [state.shape for state in arrays] != [shape] * len(self.states):
+            raise LstmProbeError(
+                f"The initial state does not fit the {self.name} cell. Received: shapes "
+                f"{[state.shape for state in arrays]}. Expected: {len(self.states)} arrays "
+                f"({', '.join(self.states)}) of shape (batch, units) = {shape}."
+            )
+        return [state.astype(dtype) for state in arrays]

@@ -1,0 +1,215 @@
+"""`GateTrace`: every gate of every timestep, as named arrays."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from os import PathLike
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from lstm_probe.arrays import Array, BoolArray
+from lstm_probe.errors import LstmProbeError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["GateTrace", "Interval", "title"]
+
+#: A closed interval of values, or None where they are not bounded.
+Interval: TypeAlias = "tuple[float, float] | None"
+
+_TITLES = {
+    "i": "input gate",
+    "f": "forget gate",
+    "g": "candidate",
+    "o": "output gate",
+    "c": "cell state",
+    "h": "hidden state",
+    "z": "update gate",
+    "r": "reset gate",
+}
+_FORMAT = 1
+
+
+def title(letter: str) -> str:
+    """What a letter of the equations stands for, with the letter.
+
+    Example:
+        >>> title("f")
+        'forget gate f'
+    """
+    return f"{_TITLES[letter]} {letter}" if letter in _TITLES else letter
+
+
+@dataclass(frozen=True, eq=False)
+class GateTrace:
+    """The gates of a cell along a batch of sequences.
+
+    An array is read by its letter, as `trace["f"]` or `trace.f`.
+
+    Attributes:
+        arrays: `(batch, time, units)` each, by letter, in the order in which they are shown.
+        ranges: for each letter the closed interval of its values, None if not bounded.
+        cell: the cell's name, such as `lstm`.
+        mask: `(batch, time)`, False where the step was skipped; None if all steps count.
+        layer: the name of the layer, empty if there is none.
+        step: the training step of the weights, None if there is none.
+
+    Example:
+        >>> trace = GateTrace({"h": np.zeros((1, 5, 2))}, {"h": (-1.0, 1.0)})
+        >>> trace.h.shape, trace.timesteps, trace.units
+        ((1, 5, 2), 5, 2)
+    """
+
+    arrays: Mapping[str, Array]
+    ranges: Mapping[str, Interval]
+    cell: str = ""
+    mask: BoolArray | None = None
+    layer: str = ""
+    step: int | None = None
+
+    def __post_init__(self) -> None:
+        shapes = {letter: array.shape for letter, array in self.arrays.items()}
+        if not shapes or len(set(shapes.values())) > 1 or len(next(iter(shapes.values()))) != 3:
+            raise LstmProbeError(
+                f"The arrays of a trace do not fit each other. Received: {shapes}. "
+                "Expected: one shape (batch, time, units) for all."
+            )
+
+    @property
+    def letters(self) -> tuple[str, ...]:
+        """The letters of the arrays, in the order in which they are shown."""
+        return tuple(self.arrays)
+
+    @property
+    def timesteps(self) -> int:
+        """The length of the sequences."""
+        return int(self._shape[1])
+
+    @property
+    def units(self) -> int:
+        """The number of units."""
+        return int(self._shape[2])
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        return next(iter(self.arrays.values())).shape
+
+    def __getitem__(self, letter: str) -> Array:
+        if letter not in self.arrays:
+            raise LstmProbeError(
+                f"The trace has no such array. Received: {letter!r}. "
+                f"Expected one of {', '.join(self.letters)}."
+            )
+        return self.arrays[letter]
+
+    def __getattr__(self, letter: str) -> Array:
+        arrays: Mapping[str, Array] = self.__dict__.get("arrays", {})
+        if letter in arrays:
+            return arrays[letter]
+        raise AttributeError(f"{type(self).__name__} has no attribute or array {letter!r}")
+
+    def valid(self, letter: str) -> Array:
+        """The values at the steps that count, `(steps, units)`: what statistics are made of.
+
+        Example:
+            >>> trace = GateTrace({"h": np.zeros((2, 5, 3))}, {"h": None})
+            >>> trace.valid("h").shape
+            (10, 3)
+        """
+        array = self[letter]
+        return array.reshape(-1, self.units) if self.mask is None else array[self.mask]
+
+    def reversed_in_time(self) -> GateTrace:
+        """The trace of a layer that reads backwards, aligned with its input again."""
+        return replace(
+            self,
+            arrays={letter: array[:, ::-1] for letter, array in self.arrays.items()},
+            mask=None if self.mask is None else self.mask[:, ::-1],
+        )
+
+    def plot(self, letters: str | Sequence[str] | None = None, *, sequence: int = 0) -> Figure:
+        """Draw heatmaps, units over timesteps, in the colour map `RdBu` with a colour bar.
+
+        Args:
+            letters: one letter such as `"f"`, or several; all by default.
+            sequence: which sequence of the batch.
+
+        Returns:
+            A matplotlib figure that belongs to no window: show it in a notebook by naming it, or
+            call its `savefig`.
+
+        Raises:
+            LstmProbeError: no such letter or sequence.
+
+        Example:
+            >>> trace = GateTrace({"f": np.full((1, 5, 2), 0.5)}, {"f": (0.0, 1.0)})
+            >>> [axes.get_xlabel() for axes in trace.plot("f").axes if axes.get_xlabel()]
+            ['timestep']
+        """
+        from lstm_probe.render.figure import plot_trace  # matplotlib is loaded when it is needed
+
+        chosen = self.letters if letters is None else tuple(letters)
+        return plot_trace(self, chosen, sequence=sequence)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the trace to an `.npz` file, without pickles.
+
+        Args:
+            path: the file; NumPy adds `.npz` where it is missing.
+
+        Example:
+            >>> import os, tempfile
+            >>> trace = GateTrace({"h": np.zeros((1, 5, 2))}, {"h": None}, cell="lstm")
+            >>> path = os.path.join(tempfile.mkdtemp(), "trace.npz")
+            >>> trace.save(path)
+            >>> GateTrace.load(path).cell
+            'lstm'
+        """
+        header = {
+            "format": _FORMAT,
+            "ranges": {letter: self.ranges[letter] for letter in self.letters},
+            "cell": self.cell,
+            "layer": self.layer,
+            "step": self.step,
+        }
+        arrays: dict[str, Any] = {f"array_{letter}": self.arrays[letter] for letter in self.letters}
+        if self.mask is not None:
+            arrays["mask"] = self.mask
+        np.savez_compressed(path, header=np.array(json.dumps(header)), **arrays)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> GateTrace:
+        """Read a trace that `save` wrote.
+
+        Raises:
+            LstmProbeError: the file is not such a trace. No code in a file is ever run.
+            FileNotFoundError: there is no such file.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                header = json.loads(str(file["header"]))
+                if header["format"] > _FORMAT:
+                    raise LstmProbeError(
+                        f"{path} was written by a newer lstm_probe. Received: format "
+                        f"{header['format']}. Expected: up to {_FORMAT}. Upgrade lstm_probe."
+                    )
+                ranges = {k: None if v is None else tuple(v) for k, v in header["ranges"].items()}
+                return cls(
+                    arrays={letter: file[f"array_{letter}"] for letter in ranges},
+                    ranges=ranges,
+                    cell=header["cell"],
+                    mask=file["mask"] if "mask" in file else None,
+                    layer=header["layer"],
+                    step=header["step"],
+                )
+        except (FileNotFoundError, LstmProbeError):
+            raise
+        except Exception as error:
+            raise LstmProbeError(
+                f"{path} is not a trace. Received: {error}. Expected: an .npz file written by "
+                "GateTrace.save."
+            ) from error
