@@ -10,7 +10,7 @@ import numpy.typing as npt
 __all__ = ["Array", "BoolArray", "computing_dtype"]
 
 #: A floating-point array; the shape stands in the docstring of whoever takes or returns it.
-Array: TypeAlias = npt.NDArray[np.floating[Any]]
+Array: TypeAlias = npt.NDArray[Any]
 #: An array of truth values, such as a mask.
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from lstm_probe.arrays import Array, BoolArray
 from lstm_probe.cells import Cell
 from lstm_probe.errors import LstmProbeError
@@ -39,6 +37,7 @@ class Snapshot:
         LstmProbeError: the arrays do not fit each other.
 
     Example:
+        >>> import numpy as np
         >>> from lstm_probe import LstmCell, weights
         >>> cell = weights.from_keras(np.zeros((3, 8)), np.zeros((2, 8)))
         >>> x, h = np.zeros((1, 5, 3)), np.zeros((1, 5, 2))

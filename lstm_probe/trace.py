@@ -202,7 +202,7 @@ class GateTrace:
                     arrays={letter: file[f"array_{letter}"] for letter in ranges},
                     ranges=ranges,
                     cell=header["cell"],
-                    mask=file["mask"] if "mask" in file else None,
+                    mask=file.get("mask"),
                     layer=header["layer"],
                     step=header["step"],
                 )

@@ -1,4 +1,4 @@
-"""Keras's layout: `kernel (input, 4 units)`, `recurrent_kernel (units, 4 units)`, `bias (4 units,)`."""
+"""Keras's layout: `kernel (input, 4 units)`, `recurrent_kernel (units, 4 units)`, `bias`."""
 
 from __future__ import annotations
 
