@@ -107,11 +107,6 @@ def tanh_shrink(x: Array) -> Array:
     return x - np.tanh(x)
 
 
-def threshold(x: Array) -> Array:
-    """`x` above 1, else 0: the defaults of Keras's `threshold`."""
-    return np.where(x > 1, x, 0 * x)
-
-
 def sparse_plus(x: Array) -> Array:
     """0 up to -1, `(x + 1)^2 / 4` up to 1, then `x`."""
     return np.where(x <= -1, 0 * x, np.where(x < 1, np.square(x + 1) / 4, x))
@@ -166,12 +161,18 @@ def log_softmax(x: Array) -> Array:
 
 
 def sparsemax(x: Array) -> Array:
-    """The Euclidean projection of the last axis onto the simplex (Martins & Astudillo 2016)."""
+    """Keras 3's `sparsemax` over the last axis, the units; not negative, not bounded.
+
+    Not the projection onto the simplex of Martins & Astudillo (2016): Keras takes its threshold
+    from the sum of all partial sums over the support, where the paper takes the last of them. What
+    the layer computes is what counts here.
+    """
     ordered = -np.sort(-x, axis=-1)
     sums = np.cumsum(ordered, axis=-1)
     counts = np.arange(1, x.shape[-1] + 1, dtype=x.dtype)
-    support = np.sum(1 + counts * ordered > sums, axis=-1, keepdims=True)
-    tau = (np.take_along_axis(sums, support - 1, axis=-1) - 1) / support.astype(x.dtype)
+    support = ordered - (sums - 1) / counts > 0
+    size = np.sum(support, axis=-1, keepdims=True, dtype=x.dtype)
+    tau = (np.sum(np.where(support, sums, 0), axis=-1, keepdims=True) - 1) / size
     return np.maximum(x - tau, 0)
 
 
@@ -213,11 +214,10 @@ ACTIVATIONS: dict[str, Activation] = {
     "swish": silu,
     "tanh": np.tanh,
     "tanh_shrink": tanh_shrink,
-    "threshold": threshold,
 }
 
 _UNIT_RANGE = frozenset(
-    {"sigmoid", "hard_sigmoid", "hard_sigmoid_keras2", "softmax", "sparsemax", "sparse_sigmoid"}
+    {"sigmoid", "hard_sigmoid", "hard_sigmoid_keras2", "softmax", "sparse_sigmoid"}
 )
 _SIGNED_RANGE = frozenset({"tanh", "softsign", "hard_tanh"})
 
@@ -234,7 +234,7 @@ def get_activation(activation: ActivationLike) -> Activation:
     """
     if callable(activation):
         return activation
-    if activation in ACTIVATIONS:
+    if isinstance(activation, str) and activation in ACTIVATIONS:
         return ACTIVATIONS[activation]
     raise LstmProbeError(
         f"Unknown activation. Received: {activation!r}. Expected one of "
@@ -249,8 +249,9 @@ def value_range(activation: ActivationLike) -> tuple[float, float] | None:
         >>> value_range("tanh")
         (-1.0, 1.0)
     """
-    if activation in _UNIT_RANGE:
-        return (0.0, 1.0)
-    if activation in _SIGNED_RANGE:
-        return (-1.0, 1.0)
+    if isinstance(activation, str):  # a function need not be hashable
+        if activation in _UNIT_RANGE:
+            return (0.0, 1.0)
+        if activation in _SIGNED_RANGE:
+            return (-1.0, 1.0)
     return None
