@@ -1,1 +1,31 @@
-"""Callbacks."""
+"""What attaches lstm_probe to a training run.
+
+Frameworks are imported when a name that needs them is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lstm_probe.callbacks.keras_callback import ProbeCallback
+    from lstm_probe.callbacks.keras_reader import capture
+
+__all__ = ["ProbeCallback", "capture"]
+
+_HOMES = {
+    "ProbeCallback": "lstm_probe.callbacks.keras_callback",
+    "capture": "lstm_probe.callbacks.keras_reader",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

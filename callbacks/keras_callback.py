@@ -1,0 +1,110 @@
+"""`ProbeCallback`: the probe for `model.fit`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from typing import Any
+
+import keras
+
+from lstm_probe.analysis import Analysis
+from lstm_probe.callbacks.keras_reader import KerasReader
+from lstm_probe.callbacks.probe import Probe, as_probe
+from lstm_probe.callbacks.recorder import Recorder
+from lstm_probe.callbacks.schedule import StepWatch
+from lstm_probe.report import Report
+from lstm_probe.snapshot import Snapshot
+
+__all__ = ["ProbeCallback"]
+
+
+class ProbeCallback(keras.callbacks.Callback):
+    """Shows in TensorBoard, while `model.fit` runs, every gate of a model's LSTM layers.
+
+    Captures before the first training step, whenever `optimizer.iterations` crosses a multiple of
+    `every`, and at the end. Each capture reads the weights, lets the model compute the probe,
+    recomputes every gate with NumPy, and logs pictures, histograms and the parity error: the
+    largest difference between NumPy's hidden states and the model's own. The training is not
+    changed: weights, losses, states and random numbers are bit for bit those without the probe.
+
+    Args:
+        probe: a fixed input for the model, `(batch, time, features)` or what else it takes: the
+            same sequence is looked at every time. Pictures show the first of the batch,
+            statistics all.
+        log_dir: the logs go to `<log_dir>/lstm_probe`.
+        every: the interval between captures, in training steps.
+        layers: which layers, by name; all LSTM layers by default.
+        write_images: whether heatmaps are drawn.
+
+    Raises:
+        LstmProbeError: on construction or when training begins, before the first step, if
+            something does not fit. Later nothing is raised: what fails is warned of and counted.
+
+    Example:
+        >>> import keras, numpy as np, tempfile
+        >>> model = keras.Sequential([keras.Input((5, 1)), keras.layers.LSTM(3, name="memory")])
+        >>> model.compile("adam", "mse")
+        >>> x, y, log_dir = np.ones((8, 5, 1)), np.ones((8, 3)), tempfile.mkdtemp()
+        >>> probe = ProbeCallback(x[:1], log_dir, every=1)
+        >>> history = model.fit(x, y, batch_size=4, verbose=0, callbacks=[probe])
+        >>> probe.report.captured, probe.analyses["memory"].trace.f.shape
+        (3, (1, 5, 3))
+    """
+
+    def __init__(
+        self,
+        probe: Probe,
+        log_dir: str | PathLike[str],
+        *,
+        every: int = 100,
+        layers: Sequence[str] | None = None,
+        write_images: bool = True,
+    ) -> None:
+        super().__init__()
+        self._probe = as_probe(probe)
+        self._layers = [layers] if isinstance(layers, str) else layers
+        self._watch = StepWatch(every, self._read_step)
+        self._recorder = Recorder(log_dir, write_images=write_images)
+        self._reader: KerasReader | None = None
+        self._batches = 0
+
+    @property
+    def analyses(self) -> dict[str, Analysis]:
+        """What the latest capture showed, by layer name."""
+        return self._recorder.analyses
+
+    @property
+    def report(self) -> Report:
+        """What has been captured so far; printed, it is a table."""
+        return self._recorder.report
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Check everything, and capture before the first step."""
+        self._reader = KerasReader(self.model, self._probe, self._layers)
+        self._recorder.start(self._watch.start(), self._read)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Capture if the step has crossed a multiple of `every`."""
+        self._batches += 1
+        step = self._recorder.guard.run("reading the training step", self._watch.due)
+        if step is not None:
+            self._recorder.capture(step, self._read)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Capture the final weights, and close the log."""
+        step = self._recorder.guard.run("reading the training step", self._read_step)
+        if step is not None:
+            self._recorder.capture(step, self._read)
+        self._recorder.close()
+        self._reader = None
+
+    def _read(self, step: int) -> Sequence[Snapshot]:
+        assert self._reader is not None
+        return self._reader.read(self.model, step=step)
+
+    def _read_step(self) -> int:
+        optimizer = getattr(self.model, "optimizer", None)
+        if optimizer is None:  # a training loop of the user's own: count batches instead
+            return self._batches
+        return int(keras.ops.convert_to_numpy(optimizer.iterations))

@@ -1,0 +1,203 @@
+"""Reading a Keras model: one forward pass on the probe, through the user's own layers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from lstm_probe.arrays import Array
+from lstm_probe.callbacks.keras_backend import compile_once, to_numpy
+from lstm_probe.callbacks.keras_layers import (
+    describe_cell,
+    find_layers,
+    layer_name,
+    weight_variables,
+)
+from lstm_probe.callbacks.keras_taps import Call, tapped
+from lstm_probe.callbacks.probe import Probe, as_probe, probe_leaves
+from lstm_probe.cells import LstmCell
+from lstm_probe.errors import LstmProbeError
+from lstm_probe.snapshot import Snapshot
+from lstm_probe.weights import from_keras
+
+__all__ = ["KerasReader", "capture"]
+
+
+def capture(
+    model: keras.Model, probe: Probe, *, layers: Sequence[str] | None = None
+) -> dict[str, Snapshot]:
+    """Look into a model once, outside of any training.
+
+    Args:
+        model: a built Keras model.
+        probe: what the model takes, such as `x_test[:1]`.
+        layers: which layers, by name; all LSTM layers by default.
+
+    Returns:
+        A snapshot of each layer, by its name in logs: `analyse` takes them.
+
+    Raises:
+        LstmProbeError: the model has no such layer, or does not take the probe.
+
+    Example:
+        >>> import keras, numpy as np, lstm_probe
+        >>> model = keras.Sequential([keras.Input((5, 1)), keras.layers.LSTM(3, name="memory")])
+        >>> snapshots = capture(model, np.ones((1, 5, 1)))
+        >>> lstm_probe.analyse(snapshots["memory"]).trace.f.shape
+        (1, 5, 3)
+    """
+    reader = KerasReader(model, as_probe(probe), layers)
+    return {snapshot.layer: snapshot for snapshot in reader.read(model, step=0)}
+
+
+class KerasReader:
+    """Reads the recurrent layers of one model for one probe.
+
+    The forward pass runs on a snapshot of the variables, which it cannot assign to: neither
+    dropout's seeds nor the states of stateful layers move. It is traced once.
+
+    Args:
+        model: a built model.
+        probe: as `as_probe` returns it.
+        layers: names of layers, or None for all.
+
+    Raises:
+        LstmProbeError: there is no such layer, or the model does not take the probe.
+    """
+
+    def __init__(self, model: keras.Model, probe: Probe, layers: Sequence[str] | None) -> None:
+        self._layers = find_layers(model, layers)
+        check_fits(model, probe)
+        self._variables = list(model.variables)
+        self._calls: list[_CallSite] = []
+        probe = keras.tree.map_structure(keras.ops.convert_to_tensor, probe)
+        try:
+            self._run = compile_once(
+                lambda values: self._forward(model, probe, values), self._values()
+            )
+        except Exception as error:
+            shapes = ", ".join(str(leaf.shape) for leaf in probe_leaves(probe))
+            raise LstmProbeError(
+                f"Model {model.name!r} does not take the probe. Received: a probe of shape "
+                f"{shapes}; the model says: {error}. Expected: what model.predict takes, such as "
+                "x_train[:1]."
+            ) from error
+        if not self._calls:
+            raise LstmProbeError(
+                f"Model {model.name!r} does not run its LSTM layers on the probe. Received: "
+                f"{', '.join(layer_name(model, layer) for layer in self._layers)}, none of them "
+                "called. Expected: layers that the model's call uses."
+            )
+
+    def read(self, model: keras.Model, *, step: int) -> list[Snapshot]:
+        """A snapshot of each call of each layer, in the order in which the model runs them.
+
+        Raises:
+            LstmProbeError: the model is no longer the one that the reader was made for.
+        """
+        if [id(v) for v in model.variables] != [id(v) for v in self._variables]:
+            raise LstmProbeError(
+                f"Model {model.name!r} has been rebuilt. Received: other variables than when "
+                "training began. Expected: the same ones."
+            )
+        values = self._values()
+        by_variable = {id(v): value for v, value in zip(self._variables, values, strict=True)}
+        results = self._run(values)
+        return [
+            site.snapshot(step, result, [by_variable[id(v)] for v in weight_variables(site.layer)])
+            for site, result in zip(self._calls, results, strict=True)
+        ]
+
+    def _values(self) -> list[Any]:
+        return [keras.ops.convert_to_tensor(variable) for variable in self._variables]
+
+    def _forward(self, model: keras.Model, probe: Probe, values: Sequence[Any]) -> Any:
+        state = list(zip(self._variables, values, strict=True))
+        options = {"training": False} if model._call_has_training_arg else {}
+        with tapped(self._layers) as calls, keras.StatelessScope(state_mapping=state):
+            model(probe, **options)
+        self._calls = _call_sites(model, calls)
+        return [(c.x, c.output, c.final_output, c.mask, c.initial_state) for c in calls]
+
+
+@dataclass(frozen=True)
+class _CallSite:
+    """A layer as it stands at one place of its model, and the name of that place."""
+
+    layer: keras.layers.LSTM
+    name: str
+    cell: LstmCell
+
+    def snapshot(self, step: int, result: tuple[Any, ...], weights: Sequence[Any]) -> Snapshot:
+        x, output, final_output, mask, initial_state = result
+        reverse = bool(self.layer.go_backwards)
+        return Snapshot(
+            step=step,
+            layer=self.name,
+            cell=self.cell,
+            weights=from_keras(*map(to_numpy, weights)),
+            x=to_numpy(x),
+            output=to_numpy(output)[:, ::-1] if reverse else to_numpy(output),
+            final_output=None if final_output is None else to_numpy(final_output),
+            mask=None if mask is None else to_numpy(mask),
+            initial_state=None if initial_state is None else tuple(map(to_numpy, initial_state)),
+            reverse=reverse,
+            zero_output_for_mask=bool(self.layer.zero_output_for_mask),
+            dtype=self.layer.compute_dtype,
+        )
+
+
+def _call_sites(model: keras.Model, calls: Sequence[Call]) -> list[_CallSite]:
+    """A layer that is called more than once has a trace for each call: `lstm`, `lstm/call_2`."""
+    seen: Counter[str] = Counter()
+    sites = []
+    for call in calls:
+        name = layer_name(model, call.layer)
+        seen[name] += 1
+        suffix = "" if seen[name] == 1 else f"/call_{seen[name]}"
+        sites.append(_CallSite(call.layer, name + suffix, describe_cell(call.layer)))
+    return sites
+
+
+def check_fits(model: keras.Model, probe: Probe) -> None:
+    """Compare the probe with what the model says of its inputs.
+
+    Raises:
+        LstmProbeError: another number of inputs, another shape, or fractions for whole numbers.
+    """
+    # A subclassed model says nothing of its inputs; running the probe will tell.
+    inputs = keras.tree.flatten(getattr(model, "inputs", None) or [])
+    leaves = probe_leaves(probe)
+    if inputs and len(inputs) != len(leaves):
+        raise LstmProbeError(
+            f"The probe does not fit model {model.name!r}. Received: {len(leaves)} arrays. "
+            f"Expected: {len(inputs)}, for the inputs "
+            f"{', '.join(tensor.name for tensor in inputs)}."
+        )
+    for tensor, leaf in zip(inputs, leaves, strict=False):
+        _check_leaf(model, tensor, leaf)
+
+
+def _check_leaf(model: keras.Model, tensor: Any, leaf: Array) -> None:
+    expected = tuple(tensor.shape)
+    shown = f"({', '.join('any' if size is None else str(size) for size in expected)})"
+    fits = len(leaf.shape) == len(expected) and all(
+        size is None or size == given for size, given in zip(expected, leaf.shape, strict=True)
+    )
+    if not fits:
+        raise LstmProbeError(
+            f"The probe does not fit model {model.name!r}. Received: shape {leaf.shape}. "
+            f"Expected: {shown} for its input {tensor.name!r}, the batch first. "
+            "A slice such as x_train[:1] keeps the batch axis."
+        )
+    whole = np.dtype(tensor.dtype).kind in "iub" if tensor.dtype != "string" else False
+    if whole and leaf.dtype.kind == "f" and (leaf != np.round(leaf)).any():
+        raise LstmProbeError(
+            f"The probe does not fit model {model.name!r}. Received: {leaf.dtype} with fractions. "
+            f"Expected: whole numbers ({tensor.dtype}) for its input {tensor.name!r}."
+        )

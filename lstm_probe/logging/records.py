@@ -1,0 +1,66 @@
+"""The framing of TensorBoard's event files: TFRecord.
+
+A record is `length (8 bytes), checksum of the length (4), data, checksum of the data (4)`, little
+endian; the checksums are masked CRC32C.
+
+Source: tensorflow/core/lib/io/record_writer.cc.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import google_crc32c
+
+__all__ = ["frame", "last_record", "record_spans"]
+
+_HEADER = struct.Struct("<QI")
+_FOOTER = struct.Struct("<I")
+_MASK_DELTA = 0xA282EAD8
+
+
+def frame(data: bytes) -> bytes:
+    """`data` with its length and checksums around it.
+
+    Example:
+        >>> len(frame(b"abc"))
+        19
+    """
+    length = struct.pack("<Q", len(data))
+    return length + _checksum(length) + data + _checksum(data)
+
+
+def record_spans(file: BinaryIO) -> Iterator[tuple[int, int]]:
+    """The offset and length of the data of every whole record, without reading the data.
+
+    A torn tail, such as a killed process leaves, ends the iteration.
+    """
+    size, position = file.seek(0, 2), 0
+    while position + _HEADER.size <= size:
+        file.seek(position)
+        (length, checksum) = _HEADER.unpack(file.read(_HEADER.size))
+        start = position + _HEADER.size
+        position = start + length + _FOOTER.size
+        if position > size or _FOOTER.pack(checksum) != _checksum(struct.pack("<Q", length)):
+            return
+        yield start, length
+
+
+def last_record(path: Path) -> bytes | None:
+    """The data of a file's last whole record; None if it has none."""
+    with path.open("rb") as file:
+        span = None
+        for span in record_spans(file):
+            pass
+        if span is None:
+            return None
+        file.seek(span[0])
+        return file.read(span[1])
+
+
+def _checksum(data: bytes) -> bytes:
+    crc = google_crc32c.value(data)
+    return _FOOTER.pack(((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF)

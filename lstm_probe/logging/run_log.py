@@ -1,0 +1,89 @@
+"""The log of one training run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import count
+from os import PathLike
+from pathlib import Path
+
+from tensorboard.compat.proto.summary_pb2 import Summary
+
+from lstm_probe.analysis import Analysis
+from lstm_probe.errors import LstmProbeError
+from lstm_probe.logging.event_file import EventFile, last_step
+from lstm_probe.logging.overview import overview
+from lstm_probe.logging.summaries import layer_values
+from lstm_probe.logging.values import scalar, text
+from lstm_probe.render import HeatmapPainter
+
+__all__ = ["RunLog"]
+
+_RUN_NAME = "lstm_probe"
+
+
+class RunLog:
+    """Writes analyses to a run of their own, `<log_dir>/lstm_probe`.
+
+    A run whose steps went back would hide data in TensorBoard. So a training that begins before
+    the step at which the directory's last one ended gets the next free name, `lstm_probe_2`; one
+    that goes on from there (a resumed training, a second `fit`) continues the run.
+
+    Args:
+        log_dir: where the training's logs are; is made if it is missing.
+        first_step: the step with which the training begins.
+        write_images: whether heatmaps are drawn.
+
+    Raises:
+        LstmProbeError: the directory cannot be written to.
+    """
+
+    def __init__(
+        self, log_dir: str | PathLike[str], *, first_step: int = 0, write_images: bool = True
+    ) -> None:
+        self._painter = HeatmapPainter() if write_images else None
+        self._overview_written = False
+        try:
+            self.directory = _run_directory(Path(log_dir), first_step)
+            self._file = EventFile(self.directory)
+        except OSError as error:
+            raise LstmProbeError(
+                f"The log directory cannot be written to. Received: log_dir={str(log_dir)!r} "
+                f"({error.strerror or error}). Expected: a directory, or a path where one can be "
+                "made. Choose another log_dir."
+            ) from error
+
+    def write(self, analyses: Iterable[Analysis], *, step: int) -> None:
+        """Append all layers of one capture, as one record.
+
+        Raises:
+            OSError: it could not be written; nothing of it remains.
+        """
+        analyses = list(analyses)
+        values = [v for analysis in analyses for v in layer_values(analysis, self._painter)]
+        if not self._overview_written:
+            values.append(text("lstm_probe/summary", overview(analyses)))
+        self._file.write(Summary(value=values), step=step)
+        self._overview_written = True
+
+    def write_cost(self, milliseconds: float, *, step: int) -> None:
+        """Append what a capture cost the training thread, its log record included."""
+        value = scalar(
+            "cost/capture_ms",
+            milliseconds,
+            description="Milliseconds of the training thread that the capture took.",
+        )
+        self._file.write(Summary(value=[value]), step=step)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _run_directory(log_dir: Path, first_step: int) -> Path:
+    for number in count(1):
+        directory = log_dir / (_RUN_NAME if number == 1 else f"{_RUN_NAME}_{number}")
+        last = last_step(directory)
+        if last is None or last <= first_step:
+            return directory
+    raise AssertionError("count() has no end")

@@ -1,0 +1,83 @@
+"""Arrays, pictures, numbers and texts as TensorBoard's summary values.
+
+Each value carries its plugin's metadata, every time: a file that begins in the middle of a run
+still shows.
+
+Source: tensorboard/plugins/{scalar,image,histogram,text}/summary_v2.py.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
+from tensorboard.compat.proto.types_pb2 import DT_DOUBLE, DT_FLOAT, DT_STRING
+from tensorboard.plugins.histogram import metadata as histogram_metadata
+from tensorboard.plugins.image import metadata as image_metadata
+from tensorboard.plugins.scalar import metadata as scalar_metadata
+from tensorboard.plugins.text import metadata as text_metadata
+
+from lstm_probe.arrays import Array
+from lstm_probe.render import Png
+
+__all__ = ["histogram", "image", "scalar", "text"]
+
+_BUCKETS = 30
+
+
+def scalar(tag: str, value: float, *, description: str = "") -> Summary.Value:
+    """A number, kept in float32."""
+    metadata = scalar_metadata.create_summary_metadata(display_name="", description=description)
+    tensor = TensorProto(dtype=DT_FLOAT, tensor_shape=_shape(), float_val=[value])
+    return _value(tag, metadata, tensor)
+
+
+def image(tag: str, png: Png, *, description: str = "") -> Summary.Value:
+    """A picture."""
+    metadata = image_metadata.create_summary_metadata(display_name="", description=description)
+    strings = [str(png.width).encode(), str(png.height).encode(), png.data]
+    tensor = TensorProto(dtype=DT_STRING, tensor_shape=_shape(3), string_val=strings)
+    return _value(tag, metadata, tensor)
+
+
+def histogram(tag: str, values: Array, *, description: str = "") -> Summary.Value | None:
+    """The distribution of the finite values, in 30 buckets; None if there are none."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return None
+    metadata = histogram_metadata.create_summary_metadata(
+        display_name="", description=description
+    )
+    buckets = _buckets(finite)
+    tensor = TensorProto(
+        dtype=DT_DOUBLE,
+        tensor_shape=_shape(*buckets.shape),
+        tensor_content=buckets.astype("<f8").tobytes(),
+    )
+    return _value(tag, metadata, tensor)
+
+
+def text(tag: str, markdown: str, *, description: str = "") -> Summary.Value:
+    """A text in Markdown."""
+    metadata = text_metadata.create_summary_metadata(display_name="", description=description)
+    tensor = TensorProto(dtype=DT_STRING, tensor_shape=_shape(), string_val=[markdown.encode()])
+    return _value(tag, metadata, tensor)
+
+
+def _value(tag: str, metadata: SummaryMetadata, tensor: TensorProto) -> Summary.Value:
+    return Summary.Value(tag=tag, metadata=metadata, tensor=tensor)
+
+
+def _shape(*sizes: int) -> TensorShapeProto:
+    return TensorShapeProto(dim=[TensorShapeProto.Dim(size=size) for size in sizes])
+
+
+def _buckets(finite: Array) -> Array:
+    """Rows of left edge, right edge and count; a constant has one bucket around it."""
+    low, high = float(finite.min()), float(finite.max())
+    # Below this width the edges of 30 buckets are no longer distinct numbers.
+    if high - low <= 1e-12 * max(abs(low), abs(high)):
+        return np.array([[low - 0.5, low + 0.5, finite.size]])
+    counts, edges = np.histogram(finite.astype(np.float64, copy=False), _BUCKETS, (low, high))
+    return np.column_stack([edges[:-1], edges[1:], counts])
