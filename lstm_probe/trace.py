@@ -51,7 +51,8 @@ class GateTrace:
     An array is read by its letter, as `trace["f"]` or `trace.f`.
 
     Attributes:
-        arrays: `(batch, time, units)` each, by letter, in the order in which they are shown.
+        arrays: `(batch, time, units)` each, by letter, in the order in which they are shown; an
+            `h` that is projected has the width of the projection.
         ranges: for each letter the closed interval of its values, None if not bounded.
         cell: the cell's name, such as `lstm`.
         mask: `(batch, time)`, False where the step was skipped; None if all steps count.
@@ -73,10 +74,13 @@ class GateTrace:
 
     def __post_init__(self) -> None:
         shapes = {letter: array.shape for letter, array in self.arrays.items()}
-        if not shapes or len(set(shapes.values())) > 1 or len(next(iter(shapes.values()))) != 3:
+        # A projection gives h a width of its own.
+        gates = {shape for letter, shape in shapes.items() if letter != "h"}
+        steps = {shape[:2] for shape in shapes.values() if len(shape) == 3}
+        if len(gates) > 1 or len(steps) != 1 or any(len(s) != 3 for s in shapes.values()):
             raise LstmProbeError(
-                f"The arrays of a trace do not fit each other. Received: {shapes}. "
-                "Expected: one shape (batch, time, units) for all."
+                f"The arrays of a trace do not fit each other. Received: {shapes}. Expected: one "
+                "shape (batch, time, units) for all; only the last axis of h may differ."
             )
 
     @property
@@ -121,7 +125,7 @@ class GateTrace:
             (10, 3)
         """
         array = self[letter]
-        return array.reshape(-1, self.units) if self.mask is None else array[self.mask]
+        return array.reshape(-1, array.shape[-1]) if self.mask is None else array[self.mask]
 
     def reversed_in_time(self) -> GateTrace:
         """The trace of a layer that reads backwards, aligned with its input again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -30,11 +30,17 @@ class Cell(ABC, Generic[WeightsT]):
     name: ClassVar[str]
     #: The letters of the states, in the order of `initial_state`.
     states: ClassVar[tuple[str, ...]]
+    #: The weights that the cell computes with.
+    weights_type: ClassVar[type[GateWeights]]
 
     @abstractmethod
-    def ranges(self) -> dict[str, Interval]:
+    def ranges(self, weights: WeightsT | None = None) -> dict[str, Interval]:
         """The arrays of the trace in the order in which they are shown, each with the closed
-        interval of its values, or None where they are not bounded."""
+        interval of its values, or None where they are not bounded.
+
+        Args:
+            weights: what the cell computes with, if that is known: a projection has no bounds.
+        """
 
     @abstractmethod
     def _recur(
@@ -45,7 +51,7 @@ class Cell(ABC, Generic[WeightsT]):
     def run(
         self,
         x: npt.ArrayLike,
-        weights: WeightsT,
+        weights: GateWeights,
         *,
         initial_state: Sequence[npt.ArrayLike] | None = None,
         mask: npt.ArrayLike | None = None,
@@ -56,8 +62,8 @@ class Cell(ABC, Generic[WeightsT]):
         Args:
             x: `(batch, time, input)`.
             weights: the cell's canonical weights.
-            initial_state: one `(batch, units)` array for each of the cell's states, or None for
-                zeros.
+            initial_state: one array for each of the cell's states, `(batch, units)`, or
+                `(batch, output)` for an `h` that is projected; None for zeros.
             mask: `(batch, time)`, False where a step is skipped: the state is carried over it.
             dtype: float32 or float64; by default that of the weights, at least float32.
 
@@ -66,22 +72,21 @@ class Cell(ABC, Generic[WeightsT]):
             through as they do in a framework.
 
         Raises:
-            LstmProbeError: the shapes do not fit, or there is nothing to compute.
+            LstmProbeError: the shapes do not fit, there is nothing to compute, or the weights
+                are those of another cell.
         """
         x = np.asarray(x)
         mask = None if mask is None else np.asarray(mask, dtype=bool)
-        dtype = computing_dtype(weights.kernel.dtype if dtype is None else dtype)
         self._check(x, weights, mask)
-        state = self._initial_state(initial_state, (x.shape[0], weights.units), dtype)
+        dtype = computing_dtype(weights.kernel.dtype if dtype is None else dtype)
+        weights = cast(WeightsT, weights.astype(dtype))
+        state = self._initial_state(initial_state, x.shape[0], weights)
         steps = None if mask is None or mask.all() else np.ascontiguousarray(mask.T)
         with np.errstate(all="ignore"):  # as in a framework, infinity and NaN are values
             arrays = self._recur(
-                np.ascontiguousarray(x.swapaxes(0, 1), dtype=dtype),
-                weights.astype(dtype),
-                state,
-                steps,
+                np.ascontiguousarray(x.swapaxes(0, 1), dtype=dtype), weights, state, steps
             )
-        ranges = self.ranges()
+        ranges = self.ranges(weights)
         return GateTrace(
             arrays={letter: arrays[letter].swapaxes(0, 1) for letter in ranges},
             ranges=ranges,
@@ -89,7 +94,15 @@ class Cell(ABC, Generic[WeightsT]):
             mask=mask,
         )
 
-    def _check(self, x: npt.NDArray[Any], weights: WeightsT, mask: npt.NDArray[Any] | None) -> None:
+    def _check(
+        self, x: npt.NDArray[Any], weights: GateWeights, mask: npt.NDArray[Any] | None
+    ) -> None:
+        if not isinstance(weights, self.weights_type):
+            raise LstmProbeError(
+                f"These are not the weights of the {self.name} cell. Received: "
+                f"{type(weights).__name__}. Expected: {self.weights_type.__name__}, as "
+                "lstm_probe.weights makes them from a framework's layout."
+            )
         if x.ndim != 3 or x.shape[2] != weights.input_size or 0 in x.shape[:2]:
             raise LstmProbeError(
                 f"The input does not fit the {self.name} cell. Received: shape {x.shape}. "
@@ -103,18 +116,18 @@ class Cell(ABC, Generic[WeightsT]):
             )
 
     def _initial_state(
-        self,
-        given: Sequence[npt.ArrayLike] | None,
-        shape: tuple[int, int],
-        dtype: np.dtype[Any],
+        self, given: Sequence[npt.ArrayLike] | None, batch: int, weights: GateWeights
     ) -> list[Array]:
+        sizes = [weights.output_size if s == "h" else weights.units for s in self.states]
+        shapes = [(batch, size) for size in sizes]
+        dtype = weights.kernel.dtype
         if given is None:
-            return [np.zeros(shape, dtype) for _ in self.states]
+            return [np.zeros(shape, dtype) for shape in shapes]
         arrays = [np.asarray(state) for state in given]
-        if [state.shape for state in arrays] != [shape] * len(self.states):
+        if [state.shape for state in arrays] != shapes:
             raise LstmProbeError(
                 f"The initial state does not fit the {self.name} cell. Received: shapes "
-                f"{[state.shape for state in arrays]}. Expected: {len(self.states)} arrays "
-                f"({', '.join(self.states)}) of shape (batch, units) = {shape}."
+                f"{[state.shape for state in arrays]}. Expected: one array for each of the states "
+                f"{', '.join(self.states)}, (batch, units), of shapes {shapes}."
             )
         return [state.astype(dtype) for state in arrays]

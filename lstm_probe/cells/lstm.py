@@ -11,9 +11,11 @@ import numpy.typing as npt
 
 from lstm_probe.activations import ActivationLike, get_activation, value_range
 from lstm_probe.arrays import Array, BoolArray
+from lstm_probe.cells import lstm_variants
 from lstm_probe.cells.base import Cell
+from lstm_probe.errors import LstmProbeError
 from lstm_probe.trace import GateTrace, Interval
-from lstm_probe.weights.gates import LstmWeights
+from lstm_probe.weights.gates import GateWeights, LstmWeights
 
 __all__ = ["LstmCell", "lstm"]
 
@@ -32,14 +34,27 @@ class LstmCell(Cell[LstmWeights]):
         c' = f * c + i * g                      cell state
         h' = o * phi(c')                        hidden state
 
+    With what the weights have beyond that, in the order in which it acts: peepholes add `p_i * c`,
+    `p_f * c` and `p_o * c'`; layer normalisation takes the pre-activations to mean 0 and variance
+    1 over the units and multiplies by its scale, before the bias; coupled gates have `i = 1 - f`;
+    `c'` is normalised, then clipped, before anything reads it; `h'` is projected, then clipped.
+
     Attributes:
         activation: phi, by its Keras name or as a function.
         recurrent_activation: sigma.
         forget_bias: added to the forget gate at run time, as TF1's cells do (1.0 by default
             there); Keras keeps it in the bias, so it is 0 here.
+        cell_clip: bound of `|c'|`; 0.0 really clips, as in TF1's `LSTMCell`. For TF1's block
+            cells and TensorFlow Lite, where 0 stands for no clip, pass None.
+        proj_clip: bound of `|h'|` after the projection.
+        norm_epsilon: what layer normalisation adds to the variance: 1e-8 in TensorFlow Lite,
+            1e-12 in tf.contrib.
+
+    Raises:
+        LstmProbeError: an activation is not known, or a clip is negative.
 
     Source:
-        keras/src/layers/rnn/lstm.py, `LSTMCell.call`.
+        keras/src/layers/rnn/lstm.py, `LSTMCell.call`; variants: see `lstm_variants`.
 
     Example:
         >>> LstmCell(recurrent_activation="hard_sigmoid").ranges()["f"]
@@ -49,23 +64,39 @@ class LstmCell(Cell[LstmWeights]):
     activation: ActivationLike = "tanh"
     recurrent_activation: ActivationLike = "sigmoid"
     forget_bias: float = 0.0
+    cell_clip: float | None = None
+    proj_clip: float | None = None
+    norm_epsilon: float = 1e-8
 
     name: ClassVar[str] = "lstm"
     states: ClassVar[tuple[str, ...]] = ("h", "c")
+    weights_type: ClassVar[type[GateWeights]] = LstmWeights
 
     def __post_init__(self) -> None:
         get_activation(self.activation)
         get_activation(self.recurrent_activation)
+        for option in ("cell_clip", "proj_clip"):
+            bound = getattr(self, option)
+            if bound is not None and not bound >= 0:
+                raise LstmProbeError(
+                    f"A clip is a bound of an absolute value. Received: {option}={bound}. "
+                    "Expected: 0 or more, or None for no clip."
+                )
 
-    def ranges(self) -> dict[str, Interval]:
+    def ranges(self, weights: LstmWeights | None = None) -> dict[str, Interval]:
         gate = value_range(self.recurrent_activation)
         candidate = value_range(self.activation)
         hidden = candidate if gate == (0.0, 1.0) else None
-        return {"i": gate, "f": gate, "g": candidate, "o": gate, "c": None, "h": hidden}
+        if weights is not None and weights.projection is not None:
+            hidden = _symmetric(self.proj_clip)
+        cell = _symmetric(self.cell_clip)
+        return {"i": gate, "f": gate, "g": candidate, "o": gate, "c": cell, "h": hidden}
 
     def _recur(
         self, x: Array, weights: LstmWeights, state: list[Array], mask: BoolArray | None
     ) -> dict[str, Array]:
+        if lstm_variants.is_variant(self, weights):
+            return lstm_variants.recur(self, x, weights, state, mask)
         sigma, phi = get_activation(self.recurrent_activation), get_activation(self.activation)
         time, batch, units = *x.shape[:2], weights.units
         order = [weights.gates.index(gate) for gate in _WORKING_ORDER]
@@ -96,9 +127,13 @@ class LstmCell(Cell[LstmWeights]):
         return {"i": i, "f": f, "g": g, "o": o, "c": cells, "h": hidden}
 
 
+def _symmetric(bound: float | None) -> Interval:
+    return None if bound is None else (-float(bound), float(bound))
+
+
 def lstm(
     x: npt.ArrayLike,
-    weights: LstmWeights,
+    weights: GateWeights,
     *,
     cell: LstmCell | None = None,
     initial_state: Sequence[npt.ArrayLike] | None = None,
@@ -111,15 +146,16 @@ def lstm(
         x: `(batch, time, input)`.
         weights: as `lstm_probe.weights` makes them from a framework's layout.
         cell: the cell's options; by default those of a Keras LSTM.
-        initial_state: `(h, c)`, each `(batch, units)`; zeros by default.
+        initial_state: `(h, c)`, `(batch, output)` and `(batch, units)`; zeros by default.
         mask: `(batch, time)`, False where a step is skipped.
         dtype: float32 or float64; by default that of the weights.
 
     Returns:
-        A trace with `i f g o c h`, each `(batch, time, units)`.
+        A trace with `i f g o c h`, each `(batch, time, units)`; the last axis of `h` is the
+        projection's if there is one.
 
     Raises:
-        LstmProbeError: the shapes do not fit.
+        LstmProbeError: the shapes do not fit, or the weights are those of another cell.
 
     Example:
         >>> from lstm_probe import weights

@@ -19,11 +19,20 @@ from lstm_probe.errors import LstmProbeError
 if TYPE_CHECKING:
     from typing_extensions import Self  # typing has it from Python 3.11 on
 
-__all__ = ["Gate", "GateWeights", "LstmWeights", "join_gates", "split_gates"]
+__all__ = [
+    "CoupledLstmWeights",
+    "Gate",
+    "GateWeights",
+    "GruWeights",
+    "LstmWeights",
+    "SimpleRnnWeights",
+    "join_gates",
+    "split_gates",
+]
 
 
 class Gate(NamedTuple):
-    """The weights of one gate: `kernel (input, units)`, `recurrent_kernel (units, units)` and
+    """The weights of one gate: `kernel (input, units)`, `recurrent_kernel (output, units)` and
     `bias (units,)`, which is None if the cell has none."""
 
     kernel: Array
@@ -37,7 +46,7 @@ class GateWeights:
 
     Attributes:
         kernel: `(input, gates, units)`, what multiplies the input.
-        recurrent_kernel: `(units, gates, units)`, what multiplies the previous hidden state.
+        recurrent_kernel: `(output, gates, units)`, what multiplies the previous hidden state.
         bias: `(gates, units)`, or None for a cell without.
 
     Raises:
@@ -52,21 +61,24 @@ class GateWeights:
     gates: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        count, units = len(self.gates), self.recurrent_kernel.shape[-1]
-        expected = {
-            "kernel": (*self.kernel.shape[:1], count, units),
-            "recurrent_kernel": (units, count, units),
-            "bias": (count, units),
-        }
-        for name, shape in expected.items():
+        if 0 in self.recurrent_kernel.shape[-1:]:
+            raise LstmProbeError(f"{type(self).__name__} has no units: nothing to recompute.")
+        for name, expected in self._shapes().items():
             array = getattr(self, name)
-            if array is not None and array.shape != shape:
+            if array is not None and array.shape != expected:
                 raise LstmProbeError(
                     f"{type(self).__name__} has a {name} that does not fit. Received: shape "
-                    f"{array.shape}. Expected: {shape}, gates in the order {' '.join(self.gates)}."
+                    f"{array.shape}. Expected: {expected}, gates in the order "
+                    f"{' '.join(self.gates)}."
                 )
-        if units == 0:
-            raise LstmProbeError(f"{type(self).__name__} has no units: nothing to recompute.")
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        count, units = len(self.gates), self.units
+        return {
+            "kernel": (*self.kernel.shape[:1], count, units),
+            "recurrent_kernel": (self.output_size, count, units),
+            "bias": (count, units),
+        }
 
     @property
     def input_size(self) -> int:
@@ -75,8 +87,13 @@ class GateWeights:
 
     @property
     def units(self) -> int:
-        """The size of the hidden state."""
+        """The number of values that each gate has."""
         return int(self.recurrent_kernel.shape[-1])
+
+    @property
+    def output_size(self) -> int:
+        """The size of the hidden state `h`: `units`, unless the cell projects it."""
+        return self.units
 
     def astype(self, dtype: npt.DTypeLike) -> Self:
         """These weights in another dtype; arrays that have it already are not copied."""
@@ -106,6 +123,17 @@ class GateWeights:
 class LstmWeights(GateWeights):
     """The weights of an LSTM: input `i`, forget `f`, candidate `g` and output gate `o`.
 
+    The arrays beyond the bias belong to variants of the cell; None stands for a cell without.
+
+    Attributes:
+        peepholes: `(3, units)`, what multiplies the cell state in the gates `i f o`.
+        projection: `(units, output)`, what makes the hidden state out of `o * phi(c)`. The
+            recurrent kernel is then `(output, gates, units)`.
+        projection_bias: `(output,)`.
+        norm_scale: `(gates, units)`: the pre-activations are normalised over the units and
+            multiplied by it, and the bias is added after that.
+        state_norm: `(2, units)`, scale and shift of the cell state, which is normalised as well.
+
     Example:
         >>> from lstm_probe import weights
         >>> cell = weights.from_keras(np.ones((3, 8)), np.ones((2, 8)), np.zeros(8))
@@ -113,7 +141,90 @@ class LstmWeights(GateWeights):
         (2, (3, 2))
     """
 
+    peepholes: Array | None = None
+    projection: Array | None = None
+    projection_bias: Array | None = None
+    norm_scale: Array | None = None
+    state_norm: Array | None = None
+
     gates: ClassVar[tuple[str, ...]] = ("i", "f", "g", "o")
+    #: The gates that look at the cell state, in the order of `peepholes`.
+    peephole_gates: ClassVar[tuple[str, ...]] = ("i", "f", "o")
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        return super()._shapes() | {
+            "peepholes": (len(self.peephole_gates), self.units),
+            "projection": (self.units, self.output_size),
+            "projection_bias": (self.output_size,),
+            "norm_scale": (len(self.gates), self.units),
+            "state_norm": (2, self.units),
+        }
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """The names of the arrays that this cell has beyond those of the plain LSTM."""
+        plain = {field.name for field in fields(GateWeights)}
+        names = (field.name for field in fields(self) if field.name not in plain)
+        return tuple(name for name in names if getattr(self, name) is not None)
+
+    @property
+    def output_size(self) -> int:
+        return self.units if self.projection is None else int(self.projection.shape[-1])
+
+
+@dataclass(frozen=True, eq=False)
+class CoupledLstmWeights(LstmWeights):
+    """The weights of an LSTM whose input gate is `1 - f`, and so has none (CIFG; Greff 2015).
+
+    The gate axis holds `f g o`, and `peepholes` is `(2, units)`, of `f o`.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> cell = CoupledLstmWeights(rng.normal(size=(3, 3, 2)), rng.normal(size=(2, 3, 2)))
+        >>> cell.units, cell.gates
+        (2, ('f', 'g', 'o'))
+    """
+
+    gates: ClassVar[tuple[str, ...]] = ("f", "g", "o")
+    peephole_gates: ClassVar[tuple[str, ...]] = ("f", "o")
+
+
+@dataclass(frozen=True, eq=False)
+class GruWeights(GateWeights):
+    """The weights of a GRU: update gate `z`, reset gate `r` and candidate `g`.
+
+    Attributes:
+        recurrent_bias: `(gates, units)`, a second bias, added to what the recurrent kernel gives;
+            where the reset gate comes after the product it also multiplies this bias, so that the
+            two biases cannot be merged. None for a cell without.
+
+    Example:
+        >>> from lstm_probe import weights
+        >>> cell = weights.from_keras(np.ones((3, 6)), np.ones((2, 6)), np.zeros((2, 6)))
+        >>> cell.units, cell.gates, cell.recurrent_bias.shape
+        (2, ('z', 'r', 'g'), (3, 2))
+    """
+
+    recurrent_bias: Array | None = None
+
+    gates: ClassVar[tuple[str, ...]] = ("z", "r", "g")
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        return super()._shapes() | {"recurrent_bias": (len(self.gates), self.units)}
+
+
+@dataclass(frozen=True, eq=False)
+class SimpleRnnWeights(GateWeights):
+    """The weights of a plain recurrent cell, which has no gates: one kernel each, of `h`.
+
+    Example:
+        >>> from lstm_probe import weights
+        >>> cell = weights.from_keras(np.ones((3, 2)), np.ones((2, 2)), np.zeros(2))
+        >>> cell.units, cell.gates
+        (2, ('h',))
+    """
+
+    gates: ClassVar[tuple[str, ...]] = ("h",)
 
 
 def split_gates(fused: Array, order: Sequence[str], canonical: Sequence[str]) -> Array:

@@ -1,86 +1,111 @@
-"""Keras's layout: `kernel (input, 4 units)`, `recurrent_kernel (units, 4 units)`, `bias`."""
+"""Keras's layout: `kernel (input, n units)`, `recurrent_kernel (units, n units)`, `bias`."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from lstm_probe.arrays import Array
 from lstm_probe.errors import LstmProbeError
-from lstm_probe.weights.gates import LstmWeights, join_gates, split_gates
+from lstm_probe.weights.gates import (
+    GateWeights,
+    GruWeights,
+    LstmWeights,
+    SimpleRnnWeights,
+    join_gates,
+    split_gates,
+)
+from lstm_probe.weights.layouts import CELLS, check
 
-__all__ = ["KERAS_LSTM_ORDER", "from_keras", "to_keras"]
+__all__ = ["KERAS_GRU_ORDER", "KERAS_LSTM_ORDER", "AnyWeights", "from_keras", "to_keras"]
+
+#: The weights of any of the three cells.
+AnyWeights: TypeAlias = LstmWeights | GruWeights | SimpleRnnWeights
 
 #: Input, forget, candidate, output: keras/src/layers/rnn/lstm.py, `LSTMCell.call`.
 KERAS_LSTM_ORDER = ("i", "f", "g", "o")
+#: Update, reset, candidate: keras/src/layers/rnn/gru.py, `GRUCell.call`.
+KERAS_GRU_ORDER = ("z", "r", "g")
+_ORDERS = {4: KERAS_LSTM_ORDER, 3: KERAS_GRU_ORDER, 1: SimpleRnnWeights.gates}
 
 
 def from_keras(
     kernel: npt.ArrayLike, recurrent_kernel: npt.ArrayLike, bias: npt.ArrayLike | None = None
-) -> LstmWeights:
-    """Cut the weights of a Keras LSTM into gates; `layer.get_weights()` is in this order.
+) -> AnyWeights:
+    """Cut the weights of a Keras layer into gates; `layer.get_weights()` is in this order.
+
+    The shapes tell the cell: 4 matrices side by side are an LSTM, 3 a GRU, 1 a SimpleRNN.
 
     Args:
-        kernel: `(input, 4 * units)`.
-        recurrent_kernel: `(units, 4 * units)`.
-        bias: `(4 * units,)`, or None for `use_bias=False`.
+        kernel: `(input, n * units)`.
+        recurrent_kernel: `(units, n * units)`.
+        bias: `(n * units,)`; `(2, 3 * units)` for a GRU with `reset_after=True`; None for
+            `use_bias=False`.
 
     Returns:
         The gates as views of the arrays that were passed: nothing is copied.
 
     Raises:
-        LstmProbeError: the shapes are not those of a Keras LSTM.
+        LstmProbeError: the shapes are not those of a Keras layer; the message says which other
+            layout they would fit.
 
     Source:
-        keras/src/layers/rnn/lstm.py, `LSTMCell.build` and `LSTMCell.call`.
+        keras/src/layers/rnn/lstm.py, `LSTMCell.build` and `LSTMCell.call`; gru.py; simple_rnn.py.
 
     Example:
         >>> weights = from_keras(np.zeros((3, 20)), np.zeros((5, 20)))
-        >>> weights.input_size, weights.units
-        (3, 5)
+        >>> type(weights).__name__, weights.input_size, weights.units
+        ('LstmWeights', 3, 5)
+        >>> type(from_keras(np.zeros((3, 15)), np.zeros((5, 15)))).__name__
+        'GruWeights'
     """
     kernel, recurrent_kernel = np.asarray(kernel), np.asarray(recurrent_kernel)
-    _check(kernel, recurrent_kernel, None if bias is None else np.asarray(bias))
+    bias = None if bias is None else np.asarray(bias)
+    blocks = check("from_keras", [kernel, recurrent_kernel, bias])
+    kind = CELLS[blocks]
 
-    def cut(fused: npt.NDArray[Any]) -> Array:
-        return split_gates(fused, KERAS_LSTM_ORDER, LstmWeights.gates)
+    def cut(fused: Array) -> Array:
+        return split_gates(fused, _ORDERS[blocks], kind.gates)
 
-    return LstmWeights(
-        cut(kernel), cut(recurrent_kernel), None if bias is None else cut(np.asarray(bias))
-    )
+    if bias is None:
+        return kind(cut(kernel), cut(recurrent_kernel))
+    if bias.ndim == 2:
+        return GruWeights(cut(kernel), cut(recurrent_kernel), cut(bias[0]), cut(bias[1]))
+    return kind(cut(kernel), cut(recurrent_kernel), cut(bias))
 
 
-def to_keras(weights: LstmWeights) -> list[Array]:
+def to_keras(weights: GateWeights) -> list[Array]:
     """The inverse of `from_keras`: what `layer.set_weights` takes.
 
     Returns:
         `[kernel, recurrent_kernel, bias]`, without the last for a cell that has no bias.
+
+    Raises:
+        LstmProbeError: no Keras layer has such a cell: peepholes, projection, coupled gates,
+            layer normalisation.
 
     Example:
         >>> arrays = to_keras(from_keras(np.zeros((3, 20)), np.zeros((5, 20)), np.zeros(20)))
         >>> [array.shape for array in arrays]
         [(3, 20), (5, 20), (20,)]
     """
-    arrays = [weights.kernel, weights.recurrent_kernel, weights.bias]
-    return [join_gates(a, KERAS_LSTM_ORDER, weights.gates) for a in arrays if a is not None]
-
-
-def _check(
-    kernel: npt.NDArray[Any], recurrent_kernel: npt.NDArray[Any], bias: npt.NDArray[Any] | None
-) -> None:
-    received = [a.shape for a in (kernel, recurrent_kernel, bias) if a is not None]
-    fits = kernel.ndim == 2 and recurrent_kernel.ndim == 2
-    if fits:
-        units = recurrent_kernel.shape[0]
-        columns = 4 * units
-        fits = recurrent_kernel.shape[1] == columns == kernel.shape[1]
-        fits = fits and (bias is None or bias.shape == (columns,))
-    if not fits:
+    order = _ORDERS.get(len(weights.gates))
+    if order is None or set(order) != set(weights.gates) or _has_extras(weights):
         raise LstmProbeError(
-            "These are not the weights of a Keras LSTM. Received: shapes "
-            f"{', '.join(map(str, received))}. Expected: kernel (input, 4 * units), "
-            "recurrent_kernel (units, 4 * units) and bias (4 * units,) or none. "
-            "Pass the arrays of layer.get_weights() in their order."
+            f"Keras has no layer for this cell. Received: {type(weights).__name__} with gates "
+            f"{' '.join(weights.gates)}. Expected: a plain LSTM, GRU or SimpleRNN, without "
+            "peepholes, projection, coupled gates or layer normalisation."
         )
+    arrays = [weights.kernel, weights.recurrent_kernel, weights.bias]
+    fused = [join_gates(a, order, weights.gates) for a in arrays if a is not None]
+    if isinstance(weights, GruWeights) and weights.recurrent_bias is not None:
+        bias = np.zeros_like(weights.recurrent_bias) if weights.bias is None else weights.bias
+        both = np.stack([bias, weights.recurrent_bias])
+        return [*fused[:2], join_gates(both, order, weights.gates)]
+    return fused
+
+
+def _has_extras(weights: GateWeights) -> bool:
+    return isinstance(weights, LstmWeights) and weights.extras != ()

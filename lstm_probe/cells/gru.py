@@ -1,0 +1,145 @@
+"""The GRU (Cho et al. 2014), with the reset gate before or after the recurrent product."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_probe.activations import ActivationLike, get_activation, value_range
+from lstm_probe.arrays import Array, BoolArray
+from lstm_probe.cells.base import Cell
+from lstm_probe.trace import GateTrace, Interval
+from lstm_probe.weights.gates import GateWeights, GruWeights
+
+__all__ = ["GruCell", "gru"]
+
+
+@dataclass(frozen=True)
+class GruCell(Cell[GruWeights]):
+    """The options of a GRU cell, and its recurrence.
+
+        z = sigma(x W_z + b_z + h U_z + d_z)            update gate
+        r = sigma(x W_r + b_r + h U_r + d_r)            reset gate
+        g = phi(x W_g + b_g + r * (h U_g + d_g))        candidate, reset after the product
+        g = phi(x W_g + b_g + (r * h) U_g + d_g)        candidate, reset before the product
+        h' = z * h + (1 - z) * g                        hidden state
+
+    The update gate keeps the old state. `b` is the bias, `d` the recurrent bias.
+
+    Attributes:
+        activation: phi, by its Keras name or as a function.
+        recurrent_activation: sigma.
+        reset_after: where the reset gate acts: True for Keras's default, cuDNN, torch and ONNX's
+            `linear_before_reset=1`; False for TF1's `GRUCell` and the paper. None says what the
+            weights say: before the product if there is one bias, else after.
+
+    Raises:
+        LstmProbeError: an activation is not known.
+
+    Source:
+        keras/src/layers/rnn/gru.py, `GRUCell.call`; tf_keras legacy_cells.py, `GRUCell.call`.
+
+    Example:
+        >>> GruCell().ranges()["z"]
+        (0.0, 1.0)
+    """
+
+    activation: ActivationLike = "tanh"
+    recurrent_activation: ActivationLike = "sigmoid"
+    reset_after: bool | None = None
+
+    name: ClassVar[str] = "gru"
+    states: ClassVar[tuple[str, ...]] = ("h",)
+    weights_type: ClassVar[type[GateWeights]] = GruWeights
+
+    def __post_init__(self) -> None:
+        get_activation(self.activation)
+        get_activation(self.recurrent_activation)
+
+    def ranges(self, weights: GruWeights | None = None) -> dict[str, Interval]:
+        gate = value_range(self.recurrent_activation)
+        candidate = value_range(self.activation)
+        hidden = candidate if gate == (0.0, 1.0) else None
+        return {"z": gate, "r": gate, "g": candidate, "h": hidden}
+
+    def _resets_after(self, weights: GruWeights) -> bool:
+        if self.reset_after is None:
+            return weights.bias is None or weights.recurrent_bias is not None
+        return self.reset_after
+
+    def _recur(
+        self, x: Array, weights: GruWeights, state: list[Array], mask: BoolArray | None
+    ) -> dict[str, Array]:
+        sigma, phi = get_activation(self.recurrent_activation), get_activation(self.activation)
+        time, batch, units = *x.shape[:2], weights.units
+        reset_after = self._resets_after(weights)
+        inputs = x.reshape(time * batch, -1) @ weights.kernel.reshape(-1, 3 * units)
+        gates = inputs.reshape(time, batch, 3, units)
+        if weights.bias is not None:
+            gates += weights.bias
+        recurrent_bias = np.zeros((3, units), x.dtype)
+        if weights.recurrent_bias is not None:
+            recurrent_bias = weights.recurrent_bias
+        # What the product with h can serve: all three, or all but the candidate.
+        served = 3 if reset_after else 2
+        recurrent_kernel = weights.recurrent_kernel[:, :served].reshape(units, served * units)
+        candidate_kernel = weights.recurrent_kernel[:, 2]
+
+        hidden = np.empty((time, batch, units), x.dtype)
+        (h,) = state
+        for t, gate in enumerate(gates):
+            product = (h @ recurrent_kernel).reshape(batch, served, units)
+            product += recurrent_bias[:served]
+            gate[:, :2] = sigma(gate[:, :2] + product[:, :2])
+            z, r = gate[:, 0], gate[:, 1]
+            if reset_after:
+                gate[:, 2] = phi(gate[:, 2] + r * product[:, 2])
+            else:
+                gate[:, 2] = phi(gate[:, 2] + ((r * h) @ candidate_kernel + recurrent_bias[2]))
+            g = gate[:, 2]
+            np.add(z * h, (1 - z) * g, out=hidden[t])
+            if mask is not None:
+                np.copyto(hidden[t], h, where=~mask[t][:, None])
+            h = hidden[t]
+        z, r, g = (gates[:, :, k] for k in range(3))
+        return {"z": z, "r": r, "g": g, "h": hidden}
+
+
+def gru(
+    x: npt.ArrayLike,
+    weights: GateWeights,
+    *,
+    cell: GruCell | None = None,
+    initial_state: Sequence[npt.ArrayLike] | None = None,
+    mask: npt.ArrayLike | None = None,
+    dtype: npt.DTypeLike | None = None,
+) -> GateTrace:
+    """Run a GRU over a batch of sequences and keep every gate; no framework is needed.
+
+    Args:
+        x: `(batch, time, input)`.
+        weights: as `lstm_probe.weights` makes them from a framework's layout.
+        cell: the cell's options; by default those of a Keras GRU.
+        initial_state: `(h,)`, a sequence of one array `(batch, units)`; zeros by default.
+        mask: `(batch, time)`, False where a step is skipped.
+        dtype: float32 or float64; by default that of the weights.
+
+    Returns:
+        A trace with `z r g h`, each `(batch, time, units)`.
+
+    Raises:
+        LstmProbeError: the shapes do not fit, or the weights are those of another cell.
+
+    Example:
+        >>> from lstm_probe import weights
+        >>> rng = np.random.default_rng(0)
+        >>> cell = weights.from_keras(rng.normal(size=(3, 6)), rng.normal(size=(2, 6)))
+        >>> trace = gru(rng.normal(size=(1, 5, 3)), cell)
+        >>> trace.z.shape, trace.letters
+        ((1, 5, 2), ('z', 'r', 'g', 'h'))
+    """
+    return (cell or GruCell()).run(x, weights, initial_state=initial_state, mask=mask, dtype=dtype)

@@ -1,0 +1,90 @@
+"""ONNX's layout: `W`, `R`, `B` and `P`, each with a leading axis for the direction."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_probe.arrays import Array
+from lstm_probe.errors import LstmProbeError
+from lstm_probe.weights.gates import GruWeights, LstmWeights, SimpleRnnWeights, split_gates
+from lstm_probe.weights.keras import AnyWeights
+from lstm_probe.weights.layouts import CELLS, check
+
+__all__ = ["ONNX_GRU_ORDER", "ONNX_LSTM_ORDER", "ONNX_PEEPHOLE_ORDER", "from_onnx"]
+
+#: Input, output, forget, candidate (`c`).
+ONNX_LSTM_ORDER = ("i", "o", "f", "g")
+#: The order of the peepholes `P`.
+ONNX_PEEPHOLE_ORDER = ("i", "o", "f")
+#: Update, reset, candidate (`h`).
+ONNX_GRU_ORDER = ("z", "r", "g")
+_ORDERS = {4: ONNX_LSTM_ORDER, 3: ONNX_GRU_ORDER, 1: SimpleRnnWeights.gates}
+
+
+def from_onnx(
+    w: npt.ArrayLike,
+    r: npt.ArrayLike,
+    *,
+    b: npt.ArrayLike | None = None,
+    p: npt.ArrayLike | None = None,
+    direction: int = 0,
+    linear_before_reset: bool = False,
+) -> AnyWeights:
+    """Cut the initializers of an ONNX `LSTM`, `GRU` or `RNN` node into gates.
+
+    Args:
+        w: `W (directions, n * units, input)`, n = 4 for an LSTM, 3 for a GRU, 1 for an RNN.
+        r: `R (directions, n * units, units)`.
+        b: `B (directions, 2 * n * units)`, the bias of `W` and that of `R`.
+        p: `P (directions, 3 * units)`, the LSTM's peepholes.
+        direction: 0, or 1 for the backward direction of a bidirectional node.
+        linear_before_reset: the GRU node's attribute of this name: where it is off, the two
+            biases are added, and `GruCell` takes the reset gate before the product. Without `B`
+            tell it to `GruCell(reset_after=...)` as well.
+
+    Returns:
+        The weights; the two biases are added, but for a GRU with `linear_before_reset`.
+
+    Raises:
+        LstmProbeError: the shapes are not those of such a node, or it has no such direction.
+
+    Source:
+        https://github.com/onnx/onnx/blob/main/docs/Operators.md, `LSTM`, `GRU` and `RNN`.
+
+    Example:
+        >>> weights = from_onnx(np.zeros((1, 20, 3)), np.zeros((1, 20, 5)))
+        >>> type(weights).__name__, weights.input_size, weights.units
+        ('LstmWeights', 3, 5)
+    """
+    w, r = np.asarray(w), np.asarray(r)
+    b, p = (None if a is None else np.asarray(a) for a in (b, p))
+    blocks = check("from_onnx", [w, r, b])
+    _check_peepholes(p, (len(w), 3 * r.shape[2]), blocks)
+    if not 0 <= direction < len(w):
+        raise LstmProbeError(
+            f"The node has no such direction. Received: direction={direction}. Expected: 0 up to "
+            f"{len(w) - 1}."
+        )
+    kind, order = CELLS[blocks], _ORDERS[blocks]
+
+    def cut(fused: Array) -> Array:
+        return split_gates(fused, order, kind.gates)
+
+    kernel, recurrent_kernel = cut(w[direction].T), cut(r[direction].T)
+    biases = [] if b is None else [cut(half) for half in np.split(b[direction], 2)]
+    if kind is GruWeights and linear_before_reset:
+        return GruWeights(kernel, recurrent_kernel, *biases)
+    bias = biases[0] + biases[1] if biases else None
+    if kind is LstmWeights and p is not None:
+        peepholes = split_gates(p[direction], ONNX_PEEPHOLE_ORDER, LstmWeights.peephole_gates)
+        return LstmWeights(kernel, recurrent_kernel, bias, peepholes=peepholes)
+    return kind(kernel, recurrent_kernel, bias)
+
+
+def _check_peepholes(p: Array | None, expected: tuple[int, int], blocks: int) -> None:
+    if p is not None and (p.shape != expected or blocks != 4):
+        raise LstmProbeError(
+            f"The peepholes P do not fit the node. Received: shape {p.shape}. Expected: "
+            f"(directions, 3 * units) = {expected}, and only for an LSTM."
+        )
