@@ -25,6 +25,14 @@ class Analysis:
         trace: every gate of every timestep, recomputed in float64, in the order of the input's
             time.
         parity: how far that is from the framework's own output.
+
+    Example:
+        >>> from lstm_probe import LstmCell, Snapshot, weights
+        >>> cell = weights.from_keras(np.zeros((3, 8)), np.zeros((2, 8)))
+        >>> x, h = np.zeros((1, 5, 3)), np.zeros((1, 5, 2))
+        >>> analysis = analyse(Snapshot(0, "memory", LstmCell(), cell, x=x, output=h))
+        >>> isinstance(analysis, Analysis), analysis.trace.layer
+        (True, 'memory')
     """
 
     snapshot: Snapshot

@@ -26,6 +26,11 @@ class ParityError:
         max_abs: the largest.
         rms: their root mean square.
         per_timestep: `(time,)`, the largest at each timestep, over batch and units.
+
+    Example:
+        >>> ours, theirs = np.zeros((1, 3, 2)), np.full((1, 3, 2), 0.5)
+        >>> ParityError.between(ours, theirs, None, 2).max_abs
+        0.5
     """
 
     max_abs: float
@@ -61,6 +66,11 @@ class Parity:
         same_dtype: against NumPy's recomputation in the layer's own dtype (float32 for the half
             precisions).
         tolerance: the largest error that rounding explains in the layer's dtype.
+
+    Example:
+        >>> error = ParityError.between(np.zeros((1, 3, 2)), np.zeros((1, 3, 2)), None, 2)
+        >>> Parity(error, error, TOLERANCES["float32"]).within_tolerance
+        True
     """
 
     float64: ParityError

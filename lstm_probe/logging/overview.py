@@ -5,11 +5,14 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
 
 import numpy as np
 
 from lstm_probe._version import __version__
 from lstm_probe.analysis import Analysis
+from lstm_probe.cells import Cell
 
 __all__ = ["overview"]
 
@@ -17,25 +20,47 @@ _FRAMEWORKS = ("tensorflow", "keras", "tf_keras", "jax", "torch", "tensorboard")
 
 
 def overview(analyses: Sequence[Analysis]) -> str:
-    """A Markdown text with a table of the layers.
+    """A Markdown text with a table: a column for each layer, a row for each property.
 
     Example:
         >>> overview([]).splitlines()[0]
         '### Probed layers'
     """
-    header = ["layer", "cell", "units", "inputs", "timesteps", "sequences", "masked steps", "dtype"]
-    rows = [header, ["---"] * len(header), *map(_row, analyses)]
+    columns = [_properties(analysis) for analysis in analyses]
+    names = list(columns[0]) if columns else []
+    rows = [[name, *(column[name] for column in columns)] for name in names]
+    rows.insert(1, ["---"] * (len(columns) + 1))
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     return f"### Probed layers\n\n{table}\n\n### Versions\n\n{_versions()}\n"
 
 
-def _row(analysis: Analysis) -> list[str]:
+def _properties(analysis: Analysis) -> dict[str, str]:
     snapshot = analysis.snapshot
     batch, time, inputs = snapshot.x.shape
     masked = 0 if snapshot.mask is None else int((~snapshot.mask).sum())
-    numbers = [snapshot.weights.units, inputs, time, batch, masked]
-    cell = f"`{snapshot.cell}`"
-    return [f"`{snapshot.layer}`", cell, *map(str, numbers), snapshot.dtype]
+    return {
+        "layer": f"`{snapshot.layer}`",
+        "cell": _describe(snapshot.cell),
+        "units": str(snapshot.weights.units),
+        "inputs": str(inputs),
+        "dtype": snapshot.dtype,
+        "direction": "backward" if snapshot.reverse else "forward",
+        "probe": f"{batch} sequence{'s' * (batch > 1)} of {time} timesteps, {masked} masked",
+        "initial state": "zeros" if snapshot.initial_state is None else "given",
+    }
+
+
+def _describe(cell: Cell[Any]) -> str:
+    """The cell's name, its activations, and what else differs from the defaults."""
+    values = {f.name: getattr(cell, f.name) for f in fields(cell)}
+    changed = {f.name for f in fields(cell) if values[f.name] != f.default}
+    shown = [name for name in values if name in changed or name.endswith("activation")]
+    options = (f"{name} {_name(values[name])}" for name in shown)
+    return ", ".join([cell.name, *options])
+
+
+def _name(value: Any) -> str:
+    return str(getattr(value, "__name__", value))
 
 
 def _versions() -> str:

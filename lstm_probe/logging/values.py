@@ -76,8 +76,10 @@ def _shape(*sizes: int) -> TensorShapeProto:
 def _buckets(finite: Array) -> Array:
     """Rows of left edge, right edge and count; a constant has one bucket around it."""
     low, high = float(finite.min()), float(finite.max())
-    # Below this width the edges of 30 buckets are no longer distinct numbers.
-    if high - low <= 1e-12 * max(abs(low), abs(high)):
-        return np.array([[low - 0.5, low + 0.5, finite.size]])
+    size = max(abs(low), abs(high))
+    # In a narrower range the edges of 30 buckets would no longer be distinct numbers.
+    if high - low <= max(1e-12 * size, 1e-300):
+        margin = max(0.5, 1e-6 * size)
+        return np.array([[low - margin, high + margin, finite.size]])
     counts, edges = np.histogram(finite.astype(np.float64, copy=False), _BUCKETS, (low, high))
     return np.column_stack([edges[:-1], edges[1:], counts])

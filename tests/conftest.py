@@ -1,0 +1,28 @@
+"""What all tests share: quiet frameworks, seeded random numbers, and small models."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20261122)
+
+
+@pytest.fixture
+def mnist_path() -> Path:
+    """Real MNIST digits that lie beside the checkout on the developers' machines."""
+    path = ROOT.parent / "shared" / "data" / "mnist.npz"
+    if not path.is_file():
+        pytest.skip("no MNIST digits beside the checkout: ../shared/data/mnist.npz")
+    return path

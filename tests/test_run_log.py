@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import event_reading
+import numpy as np
+import pytest
+import samples
+
+from lstm_probe import LstmProbeError, analyse
+from lstm_probe.logging import RunLog
+from lstm_probe.logging.values import histogram
+
+
+def log(directory: Path, steps: list[int], rng: np.random.Generator, **options: bool) -> Path:
+    run = RunLog(directory, first_step=steps[0], **options)
+    for step in steps:
+        run.write([analyse(samples.snapshot(rng, step=step))], step=step)
+        run.write_cost(12.5, step=step)
+    run.close()
+    return run.directory
+
+
+def test_tensorboard_reads_pictures_histograms_scalars_and_text(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    read = event_reading.values(log(tmp_path, [0, 100], rng))
+    tags = {tag for tag, step in read if step == 100}
+    gates = ["1_i", "2_f", "3_g", "4_o"]
+    arrays = [*gates, "5_c", "6_h"]
+    assert tags == {
+        "cost/capture_ms",
+        *(f"memory/gates/{name}" for name in arrays),
+        *(f"memory/activations/{name}" for name in arrays),
+        *(f"memory/{k}/{g}" for k in ("kernel", "recurrent_kernel", "bias") for g in gates),
+        *(f"memory/parity/{e}" for e in ("max_abs_error", "max_abs_error_same_dtype", "rms_error")),
+    }
+    assert event_reading.array(read["cost/capture_ms", 100]) == np.float32(12.5)
+    for name in arrays:
+        assert min(event_reading.picture(read[f"memory/gates/{name}", 100]).size) > 200
+    summary = str(event_reading.array(read["lstm_probe/summary", 0]))
+    for expected in ("`memory`", "lstm, activation tanh", "2 sequences of 7 timesteps", "numpy"):
+        assert expected in summary
+
+
+def test_every_value_names_its_plugin_so_that_a_cut_log_still_shows(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    for (tag, _), value in event_reading.values(log(tmp_path, [0, 1], rng)).items():
+        expected = {
+            "gates": "images", "parity": "scalars", "cost": "scalars", "lstm_probe": "text",
+        }  # fmt: skip
+        kind = next((p for part, p in expected.items() if part in tag.split("/")), "histograms")
+        assert value.metadata.plugin_data.plugin_name == kind
+
+
+def test_a_histogram_counts_every_valid_value(tmp_path: Path, rng: np.random.Generator) -> None:
+    read = event_reading.values(log(tmp_path, [0], rng))
+    buckets = event_reading.array(read["memory/activations/2_f", 0])
+    assert buckets.shape == (30, 3)
+    assert buckets[:, 2].sum() == 2 * 7 * 5
+    assert (buckets[1:, 0] == buckets[:-1, 1]).all()
+
+
+@pytest.mark.parametrize(
+    ("values", "count"),
+    [
+        ([0.0, 0.0, 0.0], 3),
+        ([1e30, 1e30], 2),
+        ([1.0, np.nan, np.inf, 2.0], 2),
+        ([5e-324, 0.0], 2),
+        ([np.float32(3e38), np.float32(-3e38)], 2),
+    ],
+)
+def test_a_histogram_is_defined_when_values_are_constant_huge_or_not_finite(
+    values: list[float], count: int
+) -> None:
+    value = histogram("tag", np.array(values))
+    assert value is not None
+    buckets = event_reading.array(value)
+    assert buckets[:, 2].sum() == count
+    assert (buckets[:, 1] > buckets[:, 0]).all()
+
+
+def test_there_is_no_histogram_when_nothing_is_finite() -> None:
+    assert histogram("tag", np.array([np.nan, np.inf])) is None
+    assert histogram("tag", np.array([])) is None
+
+
+def test_there_are_no_pictures_when_they_are_switched_off(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    tags = {tag for tag, _ in event_reading.values(log(tmp_path, [0], rng, write_images=False))}
+    assert "memory/activations/2_f" in tags
+    assert not any("/gates/" in tag for tag in tags)
+
+
+def test_a_run_goes_on_when_training_resumes_where_it_ended(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    first = log(tmp_path, [0, 100], rng)
+    assert log(tmp_path, [100, 200], rng) == first == tmp_path / "lstm_probe"
+    assert event_reading.steps(first, "memory/gates/2_f") == [0, 100, 100, 200]
+
+
+def test_nothing_is_hidden_when_training_starts_again_in_the_same_directory(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    log(tmp_path, [0, 100], rng)
+    assert log(tmp_path, [0, 100], rng) == tmp_path / "lstm_probe_2"
+    assert log(tmp_path, [50], rng) == tmp_path / "lstm_probe_3"
+    assert event_reading.steps(tmp_path / "lstm_probe", "cost/capture_ms") == [0, 100]
+
+
+def test_a_log_directory_is_refused_when_it_is_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "a_file"
+    path.touch()
+    with pytest.raises(LstmProbeError, match=r"cannot be written.*a_file.*another log_dir"):
+        RunLog(path)
