@@ -1,0 +1,108 @@
+"""`HeatmapPainter`: a gate's values over time as a picture, in about a millisecond."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from lstm_probe.arrays import Array, BoolArray
+from lstm_probe.errors import LstmProbeError
+from lstm_probe.render.canvas import NOTE, TITLE, Canvas
+from lstm_probe.render.frame import draw_frame
+from lstm_probe.render.layout import Layout
+from lstm_probe.render.palette import HATCH, level_indices
+from lstm_probe.render.png import Png, encode
+from lstm_probe.render.text import heading, notes, shortened
+from lstm_probe.trace import Interval
+
+__all__ = ["HeatmapPainter"]
+
+#: Frames that a painter keeps: six letters of ten shapes, about 300 kB each.
+_MAX_FRAMES: Final = 60
+_MARGIN: Final = 14
+_HATCH_WIDTH: Final = 4
+
+
+class HeatmapPainter:
+    """Paints heatmaps, units over timesteps, as PNG.
+
+    Axes, colour bar and labels are drawn once for each shape, interval and letter and kept. No
+    figure is made, nothing global is read or written, and one painter may work on any thread.
+
+    Example:
+        >>> painter = HeatmapPainter()
+        >>> gate = np.random.default_rng(0).uniform(size=(28, 128))
+        >>> painter.paint(gate, interval=(0.0, 1.0), letter="f", layer="lstm", step=300)
+        Png(width=770, height=360)
+    """
+
+    def __init__(self) -> None:
+        self._frame = lru_cache(maxsize=_MAX_FRAMES)(draw_frame)
+
+    def paint(
+        self,
+        array: Array,
+        *,
+        interval: Interval,
+        letter: str,
+        layer: str = "",
+        step: int | None = None,
+        mask: BoolArray | None = None,
+    ) -> Png:
+        """Paint one array.
+
+        Row 0 of the picture is unit 0. NaN and infinity, and values outside of the interval, have
+        colours of their own and are counted below the picture. What has no room is averaged over
+        blocks, and the axes say so.
+
+        Args:
+            array: `(time, units)`, any real dtype, neither zero.
+            interval: the closed interval of the values; None if they are not bounded.
+            letter: the array's letter, such as `f`.
+            layer: the layer's name; it is shortened if it is too long.
+            step: the training step.
+            mask: `(time,)`, False where the step was skipped: hatched; None if all steps count.
+
+        Raises:
+            LstmProbeError: a zero size, or the interval or the mask does not fit.
+        """
+        if mask is not None:
+            mask = np.asarray(mask, np.bool_)
+        _check(array, mask)
+        frame = self._frame(array.shape, interval, letter)
+        canvas, layout = Canvas(frame.pixels.copy()), frame.layout
+        positions = frame.scale.positions(array)
+        canvas.paste(_cells(layout, positions, mask), x=layout.left, y=layout.top)
+        room = layout.width - 2 * _MARGIN
+        layer = shortened(layer, lambda name: TITLE.width(heading(name, letter, step)) <= room)
+        canvas.text(heading(layer, letter, step), TITLE, x=_MARGIN, y=layout.top // 2)
+        caption = notes(positions, mask, frame.scale)
+        if caption:
+            canvas.text(caption, NOTE, x=_MARGIN, y=layout.height - 12)
+        return encode(canvas.pixels)
+
+
+def _check(array: Array, mask: BoolArray | None) -> None:
+    if array.ndim != 2 or 0 in array.shape:
+        raise LstmProbeError(
+            f"There is nothing to paint. Received: an array of shape {array.shape}. "
+            "Expected: (time, units), neither zero."
+        )
+    if mask is not None and mask.shape != array.shape[:1]:
+        raise LstmProbeError(
+            f"The mask does not fit. Received: shape {mask.shape}. "
+            f"Expected: {array.shape[:1]}, one truth value for each timestep."
+        )
+
+
+def _cells(layout: Layout, positions: Array, mask: BoolArray | None) -> Array:
+    means, shown = layout.reduced(positions, mask)
+    cells = level_indices(means.T)
+    pixels = cells.repeat(layout.time.cell, axis=1).repeat(layout.units.cell, axis=0)
+    if not shown.all():
+        columns = np.flatnonzero(~shown.repeat(layout.time.cell))
+        diagonals = np.arange(len(pixels))[:, None] + columns
+        pixels[:, columns] = np.array(HATCH, np.uint8)[diagonals // _HATCH_WIDTH % 2]
+    return pixels
