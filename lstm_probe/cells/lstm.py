@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from lstm_probe.activations import ActivationLike, get_activation, value_range
+from lstm_probe.activations import Activation, ActivationLike, get_activation, value_range
 from lstm_probe.arrays import Array, BoolArray
 from lstm_probe.cells import lstm_variants
 from lstm_probe.cells.base import Cell
@@ -21,6 +21,7 @@ __all__ = ["LstmCell", "lstm"]
 
 # The three sigmoid gates lie together while they are computed: one call serves all three.
 _WORKING_ORDER = ("i", "f", "o", "g")
+_HALF = np.array(0.5, np.float32)  # an array is read faster than a number
 
 
 @dataclass(frozen=True)
@@ -97,34 +98,57 @@ class LstmCell(Cell[LstmWeights]):
     ) -> dict[str, Array]:
         if lstm_variants.is_variant(self, weights):
             return lstm_variants.recur(self, x, weights, state, mask)
-        sigma, phi = get_activation(self.recurrent_activation), get_activation(self.activation)
         time, batch, units = *x.shape[:2], weights.units
+        phi, activate, scale = self._activations()
+        scale = scale.astype(x.dtype)
         order = [weights.gates.index(gate) for gate in _WORKING_ORDER]
         kernel, recurrent_kernel = (
-            np.take(k, order, axis=1).reshape(-1, 4 * units)
+            (np.take(k, order, axis=1) * scale).reshape(-1, 4 * units)
             for k in (weights.kernel, weights.recurrent_kernel)
         )
-        bias = np.zeros((4, units), x.dtype) if weights.bias is None else weights.bias[order]
-        bias = bias + np.array([[0], [self.forget_bias], [0], [0]], x.dtype)
+        bias = np.array([[0], [self.forget_bias], [0], [0]], x.dtype)
+        bias = scale * (bias if weights.bias is None else bias + weights.bias[order])
 
         gates = (x.reshape(time * batch, -1) @ kernel).reshape(time, batch, 4, units)
         gates += bias
+        fused = gates.reshape(time, batch, 4 * units)
         cells = np.empty((time, batch, units), x.dtype)
         hidden = np.empty((time, batch, units), x.dtype)
-        h, c = state
-        for t, gate in enumerate(gates):
-            gate += (h @ recurrent_kernel).reshape(batch, 4, units)
-            gate[:, :3] = sigma(gate[:, :3])
-            gate[:, 3] = phi(gate[:, 3])
-            i, f, o, g = gate[:, 0], gate[:, 1], gate[:, 2], gate[:, 3]
-            np.add(f * c, i * g, out=cells[t])
-            np.multiply(o, phi(cells[t]), out=hidden[t])
-            if mask is not None:
-                np.copyto(cells[t], c, where=~mask[t][:, None])
-                np.copyto(hidden[t], h, where=~mask[t][:, None])
-            h, c = hidden[t], cells[t]
+        product = np.empty((batch, 4 * units), x.dtype)
         i, f, o, g = (gates[:, :, k] for k in range(4))
+        h, c = state
+        for t in range(time):
+            fused[t] += np.matmul(h, recurrent_kernel, out=product)
+            activate(gates[t])
+            c_next = np.multiply(f[t], c, out=cells[t])
+            c_next += i[t] * g[t]
+            h_next = np.multiply(o[t], phi(c_next), out=hidden[t])
+            if mask is not None:
+                np.copyto(c_next, c, where=~mask[t][:, None])
+                np.copyto(h_next, h, where=~mask[t][:, None])
+            h, c = h_next, c_next
         return {"i": i, "f": f, "g": g, "o": o, "c": cells, "h": hidden}
+
+    def _activations(self) -> tuple[Activation, Callable[[Array], None], Array]:
+        """phi; what turns the pre-activations `(batch, 4, units)` into gates, in place; and by
+        how much it wants each gate's pre-activation scaled, `(4, 1)`."""
+        sigma, phi = get_activation(self.recurrent_activation), get_activation(self.activation)
+        if (self.recurrent_activation, self.activation) == ("sigmoid", "tanh"):
+            # sigmoid(a) = tanh(a / 2) / 2 + 1 / 2: one tanh serves all gates.
+            return phi, _sigmoids_and_tanh, np.array([[0.5], [0.5], [0.5], [1.0]])
+
+        def activate(gates: Array) -> None:
+            gates[:, :3] = sigma(gates[:, :3])
+            gates[:, 3] = phi(gates[:, 3])
+
+        return phi, activate, np.ones((4, 1))
+
+
+def _sigmoids_and_tanh(gates: Array) -> None:
+    np.tanh(gates, out=gates)
+    sigmoids = gates[:, :3]
+    sigmoids *= _HALF
+    sigmoids += _HALF
 
 
 def _symmetric(bound: float | None) -> Interval:
