@@ -11,7 +11,7 @@ import numpy as np
 from lstm_probe.arrays import Array
 from lstm_probe.errors import LstmProbeError
 
-__all__ = ["compile_once", "to_numpy"]
+__all__ = ["compile_once", "read", "to_numpy"]
 
 
 def compile_once(
@@ -34,6 +34,20 @@ def compile_once(
         function, autograph=False
     ).get_concrete_function(signature)
     return traced
+
+
+def read(variable: Any) -> Any:
+    """A variable's value now, as a tensor that later assignments do not change.
+
+    keras.ops.convert_to_tensor would give TensorFlow's variable itself, which is read when it is
+    used. Nothing is copied until the variable is assigned to.
+    """
+    value = getattr(variable, "value", variable)
+    if keras.backend.backend() != "tensorflow":
+        return value
+    import tensorflow as tf
+
+    return tf.convert_to_tensor(value)
 
 
 def to_numpy(tensor: Any) -> Array:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import keras
 import numpy as np
 
 from lstm_probe.arrays import Array
-from lstm_probe.callbacks.keras_backend import compile_once, to_numpy
+from lstm_probe.callbacks.keras_backend import compile_once, read, to_numpy
 from lstm_probe.callbacks.keras_layers import (
     describe_cell,
     find_layers,
@@ -34,7 +35,7 @@ def capture(
     """Look into a model once, outside of any training.
 
     Args:
-        model: a built Keras model.
+        model: a Keras model.
         probe: what the model takes, such as `x_test[:1]`.
         layers: which layers, by name; all LSTM layers by default.
 
@@ -62,7 +63,7 @@ class KerasReader:
     dropout's seeds nor the states of stateful layers move. It is traced once.
 
     Args:
-        model: a built model.
+        model: the model; one that has no variables yet is built, as its first batch would.
         probe: as `as_probe` returns it.
         layers: names of layers, or None for all.
 
@@ -71,22 +72,17 @@ class KerasReader:
     """
 
     def __init__(self, model: keras.Model, probe: Probe, layers: Sequence[str] | None) -> None:
-        self._layers = find_layers(model, layers)
         check_fits(model, probe)
+        with _refused(model, probe):
+            build(model, probe)
+        self._layers = find_layers(model, layers)
         self._variables = list(model.variables)
         self._calls: list[_CallSite] = []
-        probe = keras.tree.map_structure(keras.ops.convert_to_tensor, probe)
-        try:
+        tensors = keras.tree.map_structure(keras.ops.convert_to_tensor, probe)
+        with _refused(model, probe):
             self._run = compile_once(
-                lambda values: self._forward(model, probe, values), self._values()
+                lambda values: self._forward(model, tensors, values), self._values()
             )
-        except Exception as error:
-            shapes = ", ".join(str(leaf.shape) for leaf in probe_leaves(probe))
-            raise LstmProbeError(
-                f"Model {model.name!r} does not take the probe. Received: a probe of shape "
-                f"{shapes}; the model says: {error}. Expected: what model.predict takes, such as "
-                "x_train[:1]."
-            ) from error
         if not self._calls:
             raise LstmProbeError(
                 f"Model {model.name!r} does not run its LSTM layers on the probe. Received: "
@@ -114,7 +110,7 @@ class KerasReader:
         ]
 
     def _values(self) -> list[Any]:
-        return [keras.ops.convert_to_tensor(variable) for variable in self._variables]
+        return [read(variable) for variable in self._variables]
 
     def _forward(self, model: keras.Model, probe: Probe, values: Sequence[Any]) -> Any:
         state = list(zip(self._variables, values, strict=True))
@@ -162,6 +158,35 @@ def _call_sites(model: keras.Model, calls: Sequence[Call]) -> list[_CallSite]:
         suffix = "" if seen[name] == 1 else f"/call_{seen[name]}"
         sites.append(_CallSite(call.layer, name + suffix, describe_cell(call.layer)))
     return sites
+
+
+def build(model: keras.Model, probe: Probe) -> None:
+    """Create the variables of a model that waits for its first batch, by a symbolic call.
+
+    It happens inside of `fit`, before the first step; the initial values come from seeds that the
+    layers drew when they were made, so they are the same as without.
+    """
+    if all(layer.built for layer in model._flatten_layers()):
+        return
+    shapes = keras.tree.map_structure(
+        lambda leaf: keras.KerasTensor((None, *leaf.shape[1:]), leaf.dtype.name), probe
+    )
+    model(shapes)
+
+
+@contextmanager
+def _refused(model: keras.Model, probe: Probe) -> Iterator[None]:
+    """Says that the model does not take the probe, when it raises anything."""
+    try:
+        yield
+    except LstmProbeError:
+        raise
+    except Exception as error:
+        shapes = ", ".join(f"{leaf.shape} {leaf.dtype}" for leaf in probe_leaves(probe))
+        raise LstmProbeError(
+            f"Model {model.name!r} does not take the probe. Received: a probe of shape {shapes}; "
+            f"the model says: {error}. Expected: what model.predict takes, such as x_train[:1]."
+        ) from error
 
 
 def check_fits(model: keras.Model, probe: Probe) -> None:

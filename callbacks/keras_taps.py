@@ -9,6 +9,8 @@ from typing import Any
 
 import keras
 
+from lstm_probe.callbacks.keras_backend import read
+
 __all__ = ["Call", "tapped"]
 
 #: A tensor of the backend, symbolic while the model is traced.
@@ -71,10 +73,8 @@ class _Tap:
             initial_state = layer.states
         if initial_state is not None:
             # Read now: a stateful layer moves its states on while it runs.
-            initial_state = [keras.ops.convert_to_tensor(s) for s in initial_state]
-        result = self._call(
-            sequences, initial_state=initial_state, mask=mask, training=training
-        )
+            initial_state = [read(state) for state in initial_state]
+        result = self._call(sequences, initial_state=initial_state, mask=mask, training=training)
         output = result[0] if layer.return_state else result
         final_output = None
         if not layer.return_sequences:

@@ -72,9 +72,7 @@ class Recorder:
         log = self._run_log
         if log is None or step == self._step:
             return
-        if not self.guard.run(
-            f"capturing at step {step}", lambda: self._capture(step, read, log)
-        ):
+        if not self.guard.run(f"capturing at step {step}", lambda: self._capture(step, read, log)):
             self.report.failed += 1
 
     def close(self) -> None:

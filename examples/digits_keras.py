@@ -1,7 +1,7 @@
 """Train an LSTM that reads handwritten digits row by row, and watch its gates in TensorBoard.
 
-    python examples/digits_keras.py
-    python examples/digits_keras.py --data mnist --epochs 3
+python examples/digits_keras.py
+python examples/digits_keras.py --data mnist --epochs 3
 """
 
 from __future__ import annotations

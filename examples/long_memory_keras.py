@@ -74,7 +74,9 @@ def save_forget_gate(model: keras.Model, probe: npt.NDArray[np.float32], path: P
     analysis = lstm_probe.analyse(capture(model, probe)[LAYER])
     analysis.trace.plot("f").savefig(path)
     difference = analysis.snapshot.output - analysis.trace.h
-    print(f"{path}: forget gate on average {analysis.trace.f.mean():.3f}, of {difference.size} values")
+    print(
+        f"{path}: forget gate on average {analysis.trace.f.mean():.3f}, of {difference.size} values"
+    )
     print(f"    largest difference framework - NumPy: {np.abs(difference).max():.1e}")
 
 

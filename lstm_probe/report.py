@@ -76,9 +76,7 @@ class Report:
             snapshot, error = analysis.snapshot, analysis.parity.float64.max_abs
             layer = self.layers.setdefault(
                 snapshot.layer,
-                LayerReport(
-                    snapshot.cell.name, snapshot.weights.units, analysis.parity.tolerance
-                ),
+                LayerReport(snapshot.cell.name, snapshot.weights.units, analysis.parity.tolerance),
             )
             layer.captures += 1
             layer.last_abs_error = error
@@ -90,9 +88,13 @@ class Report:
         header = ("layer", "cell", "units", "captures", "parity error (last, largest)", "verdict")
         rows = [header, *(_row(name, layer) for name, layer in self.layers.items())]
         widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-        lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
+        lines = [
+            "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows
+        ]
         lines.insert(1, "  ".join("-" * width for width in widths))
-        lines.append(f"{self.captured} of {self.due} captures, {self.capture_ms:.1f} ms each (median)")
+        lines.append(
+            f"{self.captured} of {self.due} captures, {self.capture_ms:.1f} ms each (median)"
+        )
         return "\n".join(line.rstrip() for line in lines)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -52,11 +51,13 @@ def _properties(analysis: Analysis) -> dict[str, str]:
 
 def _describe(cell: Cell[Any]) -> str:
     """The cell's name, its activations, and what else differs from the defaults."""
-    values = {f.name: getattr(cell, f.name) for f in fields(cell)}
-    changed = {f.name for f in fields(cell) if values[f.name] != f.default}
-    shown = [name for name in values if name in changed or name.endswith("activation")]
-    options = (f"{name} {_name(values[name])}" for name in shown)
-    return ", ".join([cell.name, *options])
+    options: dict[str, Any] = vars(cell)
+    shown = [
+        f"{name} {_name(value)}"
+        for name, value in options.items()
+        if name.endswith("activation") or value != getattr(type(cell), name, None)
+    ]
+    return ", ".join([cell.name, *shown])
 
 
 def _name(value: Any) -> str:

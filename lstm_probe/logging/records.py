@@ -9,6 +9,7 @@ Source: tensorflow/core/lib/io/record_writer.cc.
 from __future__ import annotations
 
 import struct
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -52,13 +53,12 @@ def record_spans(file: BinaryIO) -> Iterator[tuple[int, int]]:
 def last_record(path: Path) -> bytes | None:
     """The data of a file's last whole record; None if it has none."""
     with path.open("rb") as file:
-        span = None
-        for span in record_spans(file):
-            pass
-        if span is None:
+        spans = deque(record_spans(file), maxlen=1)
+        if not spans:
             return None
-        file.seek(span[0])
-        return file.read(span[1])
+        start, length = spans.pop()
+        file.seek(start)
+        return file.read(length)
 
 
 def _checksum(data: bytes) -> bytes:

@@ -87,8 +87,10 @@ def _weights(analysis: Analysis) -> Iterator[Summary.Value]:
     snapshot = analysis.snapshot
     for number, letter in enumerate(snapshot.weights.gates, start=1):
         for name, array in snapshot.weights.gate(letter)._asdict().items():
-            value = None if array is None else histogram(
-                f"{snapshot.layer}/{name}/{number}_{letter}", array
+            value = (
+                None
+                if array is None
+                else histogram(f"{snapshot.layer}/{name}/{number}_{letter}", array)
             )
             if value is not None:
                 yield value

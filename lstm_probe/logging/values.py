@@ -46,9 +46,7 @@ def histogram(tag: str, values: Array, *, description: str = "") -> Summary.Valu
     finite = values[np.isfinite(values)]
     if not finite.size:
         return None
-    metadata = histogram_metadata.create_summary_metadata(
-        display_name="", description=description
-    )
+    metadata = histogram_metadata.create_summary_metadata(display_name="", description=description)
     buckets = _buckets(finite)
     tensor = TensorProto(
         dtype=DT_DOUBLE,
