@@ -106,7 +106,10 @@ def ones(*shapes):
         ([(3, 20), (4, 20)], r"Received: shapes \(3, 20\), \(4, 20\). Expected: kernel \(input"),
         ([(3, 10), (5, 10)], "n is 4 for an LSTM, 3 for a GRU"),
         ([(3, 20), (5, 15)], r"Pass the arrays of layer.get_weights\(\) in their order"),
-        ([(3, 20), (5, 20), (2, 20)], "not the weights of a Keras LSTM, GRU or SimpleRNN"),
+        (
+            [(3, 20), (5, 20), (2, 20)],
+            "not the weights of a Keras LSTM, GRU, SimpleRNN or ConvLSTM",
+        ),
         ([(3, 20), (5, 20), (40,)], r"would fit from_cudnn \(an LSTM\)"),
         ([(3, 15), (5, 15), (30,)], r"would fit from_cudnn \(a GRU\)"),
         ([(20, 3), (20, 5)], r"would fit from_torch \(an LSTM\)"),

@@ -1,8 +1,19 @@
 """The recurrences, one file per cell, written to look like the equations."""
 
 from lstm_probe.cells.base import Cell
+from lstm_probe.cells.conv_lstm import ConvLstmCell, conv_lstm
 from lstm_probe.cells.gru import GruCell, gru
 from lstm_probe.cells.lstm import LstmCell, lstm
 from lstm_probe.cells.simple_rnn import SimpleRnnCell, simple_rnn
 
-__all__ = ["Cell", "GruCell", "LstmCell", "SimpleRnnCell", "gru", "lstm", "simple_rnn"]
+__all__ = [
+    "Cell",
+    "ConvLstmCell",
+    "GruCell",
+    "LstmCell",
+    "SimpleRnnCell",
+    "conv_lstm",
+    "gru",
+    "lstm",
+    "simple_rnn",
+]

@@ -42,6 +42,18 @@ class Cell(ABC, Generic[WeightsT]):
             weights: what the cell computes with, if that is known: a projection has no bounds.
         """
 
+    def input_size(self, weights: GateWeights) -> int:
+        """The number of values that the cell reads at each step."""
+        return weights.input_size
+
+    def output_size(self, weights: GateWeights) -> int:
+        """The number of values of the hidden state `h`."""
+        return weights.output_size
+
+    def state_size(self, letter: str, weights: GateWeights) -> int:
+        """The number of values of one of the cell's states."""
+        return self.output_size(weights) if letter == "h" else weights.units
+
     @abstractmethod
     def _recur(
         self, x: Array, weights: WeightsT, state: list[Array], mask: BoolArray | None
@@ -103,11 +115,11 @@ class Cell(ABC, Generic[WeightsT]):
                 f"{type(weights).__name__}. Expected: {self.weights_type.__name__}, as "
                 "lstm_probe.weights makes them from a framework's layout."
             )
-        if x.ndim != 3 or x.shape[2] != weights.input_size or 0 in x.shape[:2]:
+        features = self.input_size(weights)
+        if x.ndim != 3 or x.shape[2] != features or 0 in x.shape[:2]:
             raise LstmProbeError(
                 f"The input does not fit the {self.name} cell. Received: shape {x.shape}. "
-                f"Expected: (batch, time, {weights.input_size}) with at least one sequence and "
-                "one timestep."
+                f"Expected: (batch, time, {features}) with at least one sequence and one timestep."
             )
         if mask is not None and mask.shape != x.shape[:2]:
             raise LstmProbeError(
@@ -118,8 +130,7 @@ class Cell(ABC, Generic[WeightsT]):
     def _initial_state(
         self, given: Sequence[npt.ArrayLike] | None, batch: int, weights: GateWeights
     ) -> list[Array]:
-        sizes = [weights.output_size if s == "h" else weights.units for s in self.states]
-        shapes = [(batch, size) for size in sizes]
+        shapes = [(batch, self.state_size(letter, weights)) for letter in self.states]
         dtype = weights.kernel.dtype
         if given is None:
             return [np.zeros(shape, dtype) for shape in shapes]

@@ -17,6 +17,7 @@ from lstm_probe.weights.block import (
 from lstm_probe.weights.contrib import from_contrib_layer_norm
 from lstm_probe.weights.cudnn import from_cudnn
 from lstm_probe.weights.gates import (
+    ConvLstmWeights,
     CoupledLstmWeights,
     Gate,
     GateWeights,
@@ -62,6 +63,7 @@ __all__ = [
     "TORCH_GRU_ORDER",
     "TORCH_LSTM_ORDER",
     "AnyWeights",
+    "ConvLstmWeights",
     "CoupledLstmWeights",
     "Gate",
     "GateWeights",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self  # typing has it from Python 3.11 on
 
 __all__ = [
+    "ConvLstmWeights",
     "CoupledLstmWeights",
     "Gate",
     "GateWeights",
@@ -116,7 +117,7 @@ class GateWeights:
             )
         index = self.gates.index(letter)
         bias = None if self.bias is None else self.bias[index]
-        return Gate(self.kernel[:, index], self.recurrent_kernel[:, index], bias)
+        return Gate(self.kernel[..., index, :], self.recurrent_kernel[..., index, :], bias)
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,6 +226,36 @@ class SimpleRnnWeights(GateWeights):
     """
 
     gates: ClassVar[tuple[str, ...]] = ("h",)
+
+
+@dataclass(frozen=True, eq=False)
+class ConvLstmWeights(GateWeights):
+    """The weights of a convolutional LSTM, whose kernels have leading axes for space.
+
+    The kernel is `(*size, input, gates, filters)`, the recurrent kernel `(*size, filters, gates,
+    filters)` and the bias `(gates, filters)`: the filters are the units.
+
+    Example:
+        >>> from lstm_probe import weights
+        >>> cell = weights.from_keras(np.ones((3, 3, 1, 8)), np.ones((3, 3, 2, 8)), np.zeros(8))
+        >>> cell.units, cell.gate("f").kernel.shape
+        (2, (3, 3, 1, 2))
+    """
+
+    gates: ClassVar[tuple[str, ...]] = ("i", "f", "g", "o")
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        count, filters, size = len(self.gates), self.units, self.kernel.shape[:-3]
+        return {
+            "kernel": (*size, *self.kernel.shape[-3:-2], count, filters),
+            "recurrent_kernel": (*size, filters, count, filters),
+            "bias": (count, filters),
+        }
+
+    @property
+    def input_size(self) -> int:
+        """The number of channels of the input."""
+        return int(self.kernel.shape[-3])
 
 
 def split_gates(fused: Array, order: Sequence[str], canonical: Sequence[str]) -> Array:

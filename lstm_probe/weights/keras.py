@@ -10,6 +10,7 @@ import numpy.typing as npt
 from lstm_probe.arrays import Array
 from lstm_probe.errors import LstmProbeError
 from lstm_probe.weights.gates import (
+    ConvLstmWeights,
     GateWeights,
     GruWeights,
     LstmWeights,
@@ -21,8 +22,8 @@ from lstm_probe.weights.layouts import CELLS, check
 
 __all__ = ["KERAS_GRU_ORDER", "KERAS_LSTM_ORDER", "AnyWeights", "from_keras", "to_keras"]
 
-#: The weights of any of the three cells.
-AnyWeights: TypeAlias = LstmWeights | GruWeights | SimpleRnnWeights
+#: The weights of any cell that a Keras layer has.
+AnyWeights: TypeAlias = LstmWeights | GruWeights | SimpleRnnWeights | ConvLstmWeights
 
 #: Input, forget, candidate, output: keras/src/layers/rnn/lstm.py, `LSTMCell.call`.
 KERAS_LSTM_ORDER = ("i", "f", "g", "o")
@@ -36,11 +37,12 @@ def from_keras(
 ) -> AnyWeights:
     """Cut the weights of a Keras layer into gates; `layer.get_weights()` is in this order.
 
-    The shapes tell the cell: 4 matrices side by side are an LSTM, 3 a GRU, 1 a SimpleRNN.
+    The shapes tell the cell: 4 matrices side by side are an LSTM, 3 a GRU, 1 a SimpleRNN; kernels
+    with axes for space are a ConvLSTM1D, 2D or 3D.
 
     Args:
-        kernel: `(input, n * units)`.
-        recurrent_kernel: `(units, n * units)`.
+        kernel: `(input, n * units)`; `(*size, input, 4 * filters)` for a ConvLSTM.
+        recurrent_kernel: `(units, n * units)`; `(*size, filters, 4 * filters)`.
         bias: `(n * units,)`; `(2, 3 * units)` for a GRU with `reset_after=True`; None for
             `use_bias=False`.
 
@@ -64,7 +66,7 @@ def from_keras(
     kernel, recurrent_kernel = np.asarray(kernel), np.asarray(recurrent_kernel)
     bias = None if bias is None else np.asarray(bias)
     blocks = check("from_keras", [kernel, recurrent_kernel, bias])
-    kind = CELLS[blocks]
+    kind = CELLS[blocks] if kernel.ndim == 2 else ConvLstmWeights
 
     def cut(fused: Array) -> Array:
         return split_gates(fused, _ORDERS[blocks], kind.gates)

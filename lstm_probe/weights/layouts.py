@@ -60,11 +60,21 @@ def check(constructor: str, arrays: Sequence[npt.NDArray[Any] | None]) -> int:
 
 
 def _keras(shapes: Sequence[Shape]) -> int:
+    if _convolutional(shapes):
+        return 4 if shapes[2:] in ([], [shapes[1][-1:]]) else 0
     blocks = _side_by_side(shapes)
     if not blocks or len(shapes) == 2:
         return blocks
     columns = shapes[1][1]
     return blocks if shapes[2] == (columns,) or (blocks, *shapes[2]) == (3, 2, columns) else 0
+
+
+def _convolutional(shapes: Sequence[Shape]) -> bool:
+    """Kernel `(*size, input, 4 * filters)`, recurrent kernel `(*size, filters, 4 * filters)`."""
+    if len(shapes) not in (2, 3) or not 3 <= len(shapes[0]) == len(shapes[1]) <= 5:
+        return False
+    (*size, _, columns), (*recurrent_size, filters, recurrent_columns) = shapes[:2]
+    return size == recurrent_size and columns == recurrent_columns == 4 * filters > 0
 
 
 def _cudnn(shapes: Sequence[Shape]) -> int:
@@ -145,10 +155,10 @@ class _Layout(NamedTuple):
 
 _LAYOUTS = {
     "from_keras": _Layout(
-        "a Keras LSTM, GRU or SimpleRNN",
+        "a Keras LSTM, GRU, SimpleRNN or ConvLSTM",
         "kernel (input, n * units), recurrent_kernel (units, n * units) and bias (n * units,) or "
         "none, where n is 4 for an LSTM, 3 for a GRU (whose bias may be (2, 3 * units)) and 1 for "
-        "a SimpleRNN",
+        "a SimpleRNN; the kernels of a ConvLSTM have axes for space before these",
         "Pass the arrays of layer.get_weights() in their order.",
         _keras,
     ),
