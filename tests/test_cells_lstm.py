@@ -14,6 +14,7 @@ from lstm_probe.cells import LstmCell, lstm
 from lstm_probe.errors import LstmProbeError
 from lstm_probe.masks import emitted
 from lstm_probe.parity import TOLERANCES
+from lstm_probe.trace import GateTrace
 from lstm_probe.weights import CoupledLstmWeights, LstmWeights
 
 # batch, time, features, units
@@ -374,3 +375,19 @@ def test_states_are_carried_when_a_step_of_a_variant_is_masked():
     shorter = lstm(x[:, mask[0]], w, cell=VARIANT)
     for letter in trace.letters:
         assert largest(trace.valid(letter), shorter[letter][0]) < 1e-15
+
+
+def test_the_trace_keeps_both_widths_when_h_is_projected(tmp_path):
+    rng = np.random.default_rng(19)
+    w = variant_weights(rng, 3, 6, 4)
+    (x,) = random_arrays(rng, (2, 9, 3))
+    trace = lstm(x, w, cell=VARIANT, mask=rng.random((2, 9)) > 0.3)
+    assert (trace.units, trace.valid("c").shape[1], trace.valid("h").shape[1]) == (6, 6, 4)
+    assert replace(trace, mask=None).valid("h").shape == (18, 4)
+    trace.save(tmp_path / "trace.npz")
+    loaded = GateTrace.load(tmp_path / "trace.npz")
+    np.testing.assert_array_equal(loaded.h, trace.h)
+    with pytest.raises(LstmProbeError, match="only the last axis of h may differ"):
+        replace(trace, arrays={**trace.arrays, "f": trace.h})
+    with pytest.raises(LstmProbeError, match="only the last axis of h may differ"):
+        replace(trace, arrays={**trace.arrays, "h": trace.h[:, 1:]})
