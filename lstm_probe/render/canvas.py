@@ -43,9 +43,9 @@ class TextStyle:
         return grey_indices(np.asarray(image))
 
 
-TITLE: Final = TextStyle(16, 25)
-LABEL: Final = TextStyle(13, 50)
-NOTE: Final = TextStyle(12, 100)
+TITLE: Final = TextStyle(18, 25)
+LABEL: Final = TextStyle(15, 40)
+NOTE: Final = TextStyle(13, 90)
 
 
 @lru_cache(maxsize=8)

@@ -62,13 +62,13 @@ def _draw_axes(canvas: Canvas, layout: Layout) -> None:
     left, top, bottom = layout.left, layout.top, layout.top + layout.units.pixels
     middle_x, middle_y = left + layout.time.pixels // 2, top + layout.units.pixels // 2
     _outline(canvas, x=left, y=top, width=layout.time.pixels, height=layout.units.pixels)
-    for index, x in layout.time.ticks(spacing=55).items():
+    for index, x in layout.time.ticks(spacing=60).items():
         canvas.box(_LINE, x=left + x, y=bottom + 1, width=1, height=_TICK)
-        canvas.text(str(index), LABEL, x=left + x, y=bottom + 14, align="centre")
-    for index, y in layout.units.ticks(spacing=26).items():
+        canvas.text(str(index), LABEL, x=left + x, y=bottom + 16, align="centre")
+    for index, y in layout.units.ticks(spacing=32).items():
         canvas.box(_LINE, x=left - 1 - _TICK, y=top + y, width=_TICK, height=1)
         canvas.text(str(index), LABEL, x=left - 9, y=top + y, align="right")
-    canvas.text(layout.time.label, LABEL, x=middle_x, y=bottom + 32, align="centre")
+    canvas.text(layout.time.label, LABEL, x=middle_x, y=bottom + 38, align="centre")
     canvas.text(layout.units.label, LABEL, x=16, y=middle_y, upwards=True)
 
 

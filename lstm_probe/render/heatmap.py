@@ -35,7 +35,7 @@ class HeatmapPainter:
         >>> painter = HeatmapPainter()
         >>> gate = np.random.default_rng(0).uniform(size=(28, 128))
         >>> painter.paint(gate, interval=(0.0, 1.0), letter="f", layer="lstm", step=300)
-        Png(width=770, height=360)
+        Png(width=580, height=370)
     """
 
     def __init__(self) -> None:

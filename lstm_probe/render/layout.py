@@ -37,7 +37,7 @@ class Axis:
             >>> Axis.fitted("timestep", 28, target=600)
             Axis(name='timestep', count=28, block=1, cell=21)
             >>> Axis.fitted("timestep", 1000, target=600).label
-            'timestep (1000 drawn as 500, means of 2)'
+            'timestep (means of 2)'
         """
         block = -(-count // target)
         return cls(name, count, block, max(1, round(target / -(-count // block))))
@@ -57,7 +57,7 @@ class Axis:
         """The name, with what was averaged."""
         if self.block == 1:
             return self.name
-        return f"{self.name} ({self.count} drawn as {self.drawn}, means of {self.block})"
+        return f"{self.name} (means of {self.block})"
 
     def ticks(self, spacing: int) -> dict[int, int]:
         """The indices to name, at least so many pixels apart, and the pixels of their centres."""
@@ -92,18 +92,21 @@ class Layout:
     time: Axis
     units: Axis
 
-    left: Final = 70
-    top: Final = 38
-    right: Final = 112
-    bottom: Final = 66
+    left: Final = 72
+    top: Final = 42
+    right: Final = 116
+    bottom: Final = 72
     bar_gap: Final = 18
     bar: Final = 16
 
     @classmethod
     def of(cls, timesteps: int, units: int) -> Layout:
-        """The layout for an array of a shape: about 780 x 400 pixels."""
+        """The layout for an array of a shape: about 560 x 340 pixels.
+
+        TensorBoard's cards show a picture 300 to 400 pixels wide, with whatever text is in it.
+        """
         return cls(
-            Axis.fitted("timestep", timesteps, target=600), Axis.fitted("unit", units, target=300)
+            Axis.fitted("timestep", timesteps, target=380), Axis.fitted("unit", units, target=230)
         )
 
     @property
