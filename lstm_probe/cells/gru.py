@@ -88,24 +88,24 @@ class GruCell(Cell[GruWeights]):
         served = 3 if reset_after else 2
         recurrent_kernel = weights.recurrent_kernel[:, :served].reshape(units, served * units)
         candidate_kernel = weights.recurrent_kernel[:, 2]
+        gates[:, :, :2] += recurrent_bias[:2]
 
         hidden = np.empty((time, batch, units), x.dtype)
-        (h,) = state
-        for t, gate in enumerate(gates):
-            product = (h @ recurrent_kernel).reshape(batch, served, units)
-            product += recurrent_bias[:served]
-            gate[:, :2] = sigma(gate[:, :2] + product[:, :2])
-            z, r = gate[:, 0], gate[:, 1]
-            if reset_after:
-                gate[:, 2] = phi(gate[:, 2] + r * product[:, 2])
-            else:
-                gate[:, 2] = phi(gate[:, 2] + ((r * h) @ candidate_kernel + recurrent_bias[2]))
-            g = gate[:, 2]
-            np.add(z * h, (1 - z) * g, out=hidden[t])
-            if mask is not None:
-                np.copyto(hidden[t], h, where=~mask[t][:, None])
-            h = hidden[t]
         z, r, g = (gates[:, :, k] for k in range(3))
+        (h,) = state
+        for t in range(time):
+            product = (h @ recurrent_kernel).reshape(batch, served, units)
+            gates[t, :, :2] = sigma(gates[t, :, :2] + product[:, :2])
+            if reset_after:
+                inner = r[t] * (product[:, 2] + recurrent_bias[2])
+            else:
+                inner = (r[t] * h) @ candidate_kernel + recurrent_bias[2]
+            g[t] = phi(g[t] + inner)
+            h_next = np.multiply(z[t], h, out=hidden[t])
+            h_next += (1 - z[t]) * g[t]
+            if mask is not None:
+                np.copyto(h_next, h, where=~mask[t][:, None])
+            h = h_next
         return {"z": z, "r": r, "g": g, "h": hidden}
 
 
