@@ -88,7 +88,9 @@ class Recorder:
 
     def _capture(self, step: int, read: Reader, log: RunLog) -> bool:
         began = time.perf_counter()
-        self._write(log, [analyse(snapshot) for snapshot in read(step)], step, began)
+        analyses = [analyse(snapshot) for snapshot in read(step)]
+        # Where other workers train too, the step may have gone on before the weights were read.
+        self._write(log, analyses, analyses[0].snapshot.step, began)
         return True
 
     def _write(self, log: RunLog, analyses: list[Analysis], step: int, began: float) -> None:

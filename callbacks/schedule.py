@@ -60,12 +60,17 @@ class StepWatch:
         step = self._read_step()
         self._pace = max(self._pace, (step - self._step) / self._calls)
         self._step = step
-        is_due = step >= self._next
-        if is_due:
-            self._next = self._multiple_after(step)
+        is_due = self.crossed(step)
         self._calls = 0
         self._wait = max(1, int((self._next - step) / self._pace / 2))
         return step if is_due else None
+
+    def crossed(self, step: int) -> bool:
+        """Whether a capture is due at a step that is known without reading it."""
+        is_due = step >= self._next
+        if is_due:
+            self._next = self._multiple_after(step)
+        return is_due
 
     def _multiple_after(self, step: int) -> int:
         return (step // self._every + 1) * self._every

@@ -59,12 +59,12 @@ class Snapshot:
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
-        expected = (*self.x.shape[:2], self.weights.units)
+        expected = (*self.x.shape[:2], self.weights.output_size)
         if self.x.ndim != 3 or self.output.shape != expected:
             raise LstmProbeError(
                 f"The snapshot of layer {self.layer!r} does not fit together. Received: input "
                 f"{self.x.shape}, output {self.output.shape}. Expected: input (batch, time, "
-                f"{self.weights.input_size}), output (batch, time, {self.weights.units})."
+                f"{self.weights.input_size}), output (batch, time, {self.weights.output_size})."
             )
 
     @property

@@ -1,0 +1,261 @@
+"""`ProbeHook`: the probe for training loops that call `session.run`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Any
+
+import tensorflow as tf
+
+from lstm_probe.analysis import Analysis
+from lstm_probe.callbacks.recorder import Recorder
+from lstm_probe.callbacks.schedule import StepWatch
+from lstm_probe.callbacks.session_feeds import checked_feeds
+from lstm_probe.callbacks.session_reader import SessionReader, graph_of
+from lstm_probe.callbacks.session_runs import Run, as_run
+from lstm_probe.errors import LstmProbeError
+from lstm_probe.report import Report
+from lstm_probe.snapshot import Snapshot
+
+__all__ = ["ProbeHook"]
+
+_log = logging.getLogger(__name__)
+
+
+class ProbeHook(tf.compat.v1.train.SessionRunHook):
+    """Shows in TensorBoard, while a session trains, every gate of a recurrent cell.
+
+    In a `MonitoredTrainingSession(hooks=[hook])` it captures before the first step, whenever the
+    global step crosses a multiple of `every`, and at the end. In a loop of your own, call
+    `after_step(session, step)` after each training step and `end(session)` after the last one.
+    Each capture runs the cell on the probe in a `session.run` of its own, after the update, and
+    recomputes every gate with NumPy; the parity error is the largest difference between NumPy's
+    hidden states and TensorFlow's.
+
+    The training is not changed. Random ops that the outputs depend on, such as dropout, are
+    copied, so that their generators stay where they are. A `DropoutWrapper` belongs to the graph
+    that is probed: its keep probabilities have to be placeholders, and `feed_dict` has to feed
+    them 1.0, or the probe would lose parts at random.
+
+    In distributed training, give it to `chief_only_hooks`.
+
+    Args:
+        cell: a `BasicLSTMCell`, `LSTMCell`, `GRUCell` or `BasicRNNCell` of
+            `tf.compat.v1.nn.rnn_cell`, also inside `MultiRNNCell` (each cell has a trace of its
+            own) and wrappers; `(cell_fw, cell_bw)` for two directions; a `FusedCell`; a Keras 3
+            layer.
+        inputs: the tensor that the cell was run on, or the list of tensors.
+        outputs: what `dynamic_rnn`, `static_rnn`, `bidirectional_dynamic_rnn`,
+            `static_bidirectional_rnn` or the layer gave for it, without the states.
+        feed_dict: the probe, for the tensors that it is fed to: `{x: x_test[:1]}`.
+        log_dir: the logs go to `<log_dir>/lstm_probe`.
+        every: the interval between captures, in training steps.
+        time_major: as `dynamic_rnn` was given it.
+        sequence_length: likewise.
+        initial_state: likewise; a pair for two directions.
+        write_images: whether heatmaps are drawn.
+
+    Raises:
+        LstmProbeError: on construction or before the first step, if something does not fit. Later
+            nothing is raised: what fails is warned of and counted.
+
+    Example:
+        >>> import numpy as np, tempfile
+        >>> with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        ...     x = tf.compat.v1.placeholder(tf.float32, [None, 5, 1])
+        ...     cell = legacy_cells().BasicLSTMCell(3)
+        ...     outputs, _ = tf.compat.v1.nn.dynamic_rnn(cell, x, dtype=tf.float32)
+        ...     session.run(tf.compat.v1.global_variables_initializer())
+        ...     probe = {x: np.ones((1, 5, 1))}
+        ...     hook = ProbeHook(
+        ...         cell, inputs=x, outputs=outputs, feed_dict=probe, log_dir=tempfile.mkdtemp()
+        ...     )
+        ...     hook.after_step(session, 0)  # doctest: +SKIP
+        >>> hook.analyses["rnn/basic_lstm_cell"].trace.f.shape  # doctest: +SKIP
+        (1, 5, 3)
+    """
+
+    def __init__(
+        self,
+        cell: Any,
+        *,
+        inputs: Any,
+        outputs: Any,
+        feed_dict: Mapping[Any, Any],
+        log_dir: str | PathLike[str],
+        every: int = 100,
+        time_major: bool = False,
+        sequence_length: Any = None,
+        initial_state: Any = None,
+        write_images: bool = True,
+    ) -> None:
+        super().__init__()
+        self._cell = cell
+        self._run: Run = as_run(inputs, outputs, time_major, sequence_length, initial_state)
+        self._graph = graph_of(self._run)
+        self._feeds = checked_feeds(self._graph, feed_dict)
+        self._watch = StepWatch(every, self._read_step)
+        self._recorder = Recorder(log_dir, write_images=write_images)
+        self._reader: SessionReader | None = None
+        self._session: Any = None
+        self._global_step: Any = None
+        self._started = False
+        # Steps: the first one, the last one captured, and the one that after_step was given.
+        self._first = self._last = self._given = 0
+        self._runs = 0
+
+    @property
+    def analyses(self) -> dict[str, Analysis]:
+        """What the latest capture showed, by the name of the cell."""
+        return self._recorder.analyses
+
+    @property
+    def report(self) -> Report:
+        """What has been captured so far; printed, it is a table."""
+        return self._recorder.report
+
+    def begin(self) -> None:
+        """Add all ops that the captures need; the session calls it before the graph is final.
+
+        Raises:
+            LstmProbeError: something does not fit.
+        """
+        self._started = False
+        self._global_step = tf.compat.v1.train.get_global_step(self._graph)
+        if self._reader is None:
+            self._reader = self._make_reader()
+
+    def after_create_session(self, session: Any, coord: Any) -> None:
+        """Check everything, and capture before the first step; or go on after a recovery.
+
+        Raises:
+            LstmProbeError: something does not fit.
+        """
+        self._session = session
+        if self._global_step is None:
+            raise LstmProbeError(
+                "The graph has no global step. Received: none. Expected: the step that the "
+                "training counts. Pass global_step=tf.compat.v1.train.get_or_create_global_step() "
+                "to optimizer.minimize."
+            )
+        if self._started:
+            # A recovered session trains some steps again; their points are in the log already.
+            self._recorder.guard.run("reading the global step", self._watch.start)
+        else:
+            self._start(self._watch.start())
+
+    def after_run(self, run_context: Any, run_values: Any) -> None:
+        """Capture if the global step has crossed a multiple of `every`."""
+        self._session = run_context.session
+        self._runs += 1
+        step = self._recorder.guard.run("reading the global step", self._watch.due)
+        if step is not None:
+            self._capture(step)
+
+    def after_step(self, session: Any, step: int) -> None:
+        """The hook for a loop of your own: capture if `step` has crossed a multiple of `every`.
+
+        The first call checks everything and captures in any case. Make it before the first
+        training step, with step 0, to see the initial weights and to have mistakes reported early.
+
+        Args:
+            session: the session that trains.
+            step: how many training steps have been done.
+
+        Raises:
+            LstmProbeError: in the first call, something does not fit.
+        """
+        self._session = session
+        if self._started:
+            self._recorder.guard.run("looking at the step", lambda: self._look(int(step)))
+            return
+        if self._reader is None:
+            self.begin()
+        self._global_step = None
+        self._given = int(step)
+        self._start(self._watch.start())
+
+    def end(self, session: Any) -> None:
+        """Capture the final weights, and close the log."""
+        self._session = session
+        step = self._recorder.guard.run("reading the training step", self._read_step)
+        if step is not None and self._started:
+            self._warn_if_stuck(step)
+            self._capture(step)
+        self._recorder.close()
+        self._started = False
+        self._session = None
+
+    def _make_reader(self) -> SessionReader:
+        try:
+            return SessionReader(self._cell, self._run, self._feeds)
+        except RuntimeError as error:
+            if not self._graph.finalized:
+                raise
+            raise LstmProbeError(
+                f"The graph takes no more ops. Received: a finalized graph ({error}). Expected: "
+                "one that is still open. Make the hook, and call hook.begin(), before "
+                "graph.finalize()."
+            ) from error
+
+    def _start(self, step: int) -> None:
+        self._check_session()
+        self._first = self._last = step
+        self._runs = 0
+        self._recorder.start(step, self._read_first)
+        self._started = True
+
+    def _look(self, step: int) -> None:
+        self._given = max(step, self._given)
+        if self._watch.crossed(step):
+            self._capture(step)
+
+    def _capture(self, step: int) -> None:
+        if step > self._last:  # TensorBoard hides what lies before a step that went back
+            self._last = step
+            self._recorder.capture(step, self._read)
+
+    def _read_first(self, step: int) -> Sequence[Snapshot]:
+        assert self._reader is not None
+        try:
+            self._reader.check(self._session)
+            return self._read(step)
+        except tf.errors.FailedPreconditionError as error:
+            raise LstmProbeError(
+                f"The session cannot compute the probe yet. Received: {error.message}. Expected: "
+                "initialized variables. Run tf.compat.v1.global_variables_initializer() first."
+            ) from error
+
+    def _read(self, step: int) -> Sequence[Snapshot]:
+        assert self._reader is not None
+        return self._reader.read(self._session, step=step, global_step=self._global_step)[1]
+
+    def _read_step(self) -> int:
+        if self._global_step is None:
+            return self._given
+        return int(self._session.run(self._global_step))
+
+    def _check_session(self) -> None:
+        graph = getattr(self._session, "graph", None)
+        if graph is not self._graph:
+            raise LstmProbeError(
+                f"The session runs another graph. Received: {self._session!r}. Expected: a "
+                "session of the graph that the outputs are in."
+            )
+        if getattr(self._session, "_closed", False):
+            raise LstmProbeError(
+                "The session is closed. Received: a tf.compat.v1.Session after close(). Expected: "
+                "an open one. Call after_step inside its `with` block."
+            )
+
+    def _warn_if_stuck(self, step: int) -> None:
+        if self._global_step is not None and step == self._first and self._runs > 1:
+            _log.warning(
+                "lstm_probe captured nothing after the first step: the global step stayed at %d "
+                "during %d runs. Pass global_step=tf.compat.v1.train.get_or_create_global_step() "
+                "to optimizer.minimize.",
+                step,
+                self._runs,
+            )
