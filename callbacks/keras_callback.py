@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from lstm_probe.analysis import Analysis
-from lstm_probe.callbacks.keras_reader import KerasReader
+from lstm_probe.callbacks.keras_reader import KerasReader, training_step
 from lstm_probe.callbacks.probe import Probe, as_probe
 from lstm_probe.callbacks.recorder import Recorder
 from lstm_probe.callbacks.schedule import StepWatch
@@ -104,7 +104,5 @@ class ProbeCallback(keras.callbacks.Callback):
         return self._reader.read(self.model, step=step)
 
     def _read_step(self) -> int:
-        optimizer = getattr(self.model, "optimizer", None)
-        if optimizer is None:  # a training loop of the user's own: count batches instead
-            return self._batches
-        return int(keras.ops.convert_to_numpy(optimizer.iterations))
+        step = training_step(self.model)
+        return self._batches if step is None else step  # without optimizer: count batches instead

@@ -26,7 +26,7 @@ from lstm_probe.errors import LstmProbeError
 from lstm_probe.snapshot import Snapshot
 from lstm_probe.weights import from_keras
 
-__all__ = ["KerasReader", "capture"]
+__all__ = ["KerasReader", "capture", "training_step"]
 
 
 def capture(
@@ -40,7 +40,8 @@ def capture(
         layers: which layers, by name; all LSTM layers by default.
 
     Returns:
-        A snapshot of each layer, by its name in logs: `analyse` takes them.
+        A snapshot of each layer, by its name in logs: `analyse` takes them. Their step is the
+        one that the model's training has come to.
 
     Raises:
         LstmProbeError: the model has no such layer, or does not take the probe.
@@ -53,7 +54,13 @@ def capture(
         (1, 5, 3)
     """
     reader = KerasReader(model, as_probe(probe), layers)
-    return {snapshot.layer: snapshot for snapshot in reader.read(model, step=0)}
+    return {snap.layer: snap for snap in reader.read(model, step=training_step(model) or 0)}
+
+
+def training_step(model: keras.Model) -> int | None:
+    """How many steps the model has been trained; None if it has no optimizer to count them."""
+    optimizer = getattr(model, "optimizer", None)
+    return None if optimizer is None else int(to_numpy(read(optimizer.iterations)))
 
 
 class KerasReader:

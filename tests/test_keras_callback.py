@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from lstm_probe import LstmProbeError
-from lstm_probe.callbacks import ProbeCallback
+from lstm_probe.callbacks import ProbeCallback, capture
 
 
 def data(rng: np.random.Generator, count: int = 64) -> tuple[np.ndarray, np.ndarray]:
@@ -90,6 +90,41 @@ def test_each_point_shows_the_weights_of_its_step(tmp_path: Path, rng: np.random
     assert sorted(seen) == [0, 2, 4, 6, 8]
     for step in (2, 4, 6, 8):
         assert (seen[step] == kernels[step]).all()
+
+
+def test_batches_are_counted_when_the_model_has_no_optimizer(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    class Adversarial(keras.Model):
+        """A training step of its own, with an optimizer that Keras does not know."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.memory = keras.layers.LSTM(2, name="memory")
+            self.own = keras.optimizers.SGD(0.1)
+
+        def call(self, inputs: Any) -> Any:
+            return self.memory(inputs)
+
+        def train_step(self, batch: Any) -> dict[str, Any]:
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean(self(batch[0]) ** 2)
+            self.own.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+            return {"loss": loss}
+
+    x, y = data(rng)
+    model = Adversarial()
+    model.compile(optimizer=None)
+    model.fit(x, y, batch_size=8, verbose=0, callbacks=[ProbeCallback(x[:1], tmp_path, every=3)])
+    assert captured_steps(tmp_path) == [0, 3, 6, 8]
+
+
+def test_a_capture_outside_of_training_bears_the_models_step(rng: np.random.Generator) -> None:
+    x, y = data(rng)
+    model = build()
+    assert capture(model, x[:1])["memory"].step == 0
+    model.fit(x, y, batch_size=8, verbose=0)
+    assert capture(model, x[:1])["memory"].step == 8
 
 
 def test_steps_go_on_when_the_model_is_fitted_again(
