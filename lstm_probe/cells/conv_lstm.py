@@ -16,7 +16,8 @@ from lstm_probe.cells.base import Cell
 from lstm_probe.cells.convolution import convolve, output_space
 from lstm_probe.errors import LstmProbeError
 from lstm_probe.trace import GateTrace, Interval
-from lstm_probe.weights.gates import ConvLstmWeights, GateWeights
+from lstm_probe.weights.gates import GateWeights
+from lstm_probe.weights.kinds import ConvLstmWeights
 
 __all__ = ["ConvLstmCell", "conv_lstm"]
 

@@ -13,7 +13,8 @@ from lstm_probe.activations import ActivationLike, get_activation, value_range
 from lstm_probe.arrays import Array, BoolArray
 from lstm_probe.cells.base import Cell
 from lstm_probe.trace import GateTrace, Interval
-from lstm_probe.weights.gates import GateWeights, GruWeights
+from lstm_probe.weights.gates import GateWeights
+from lstm_probe.weights.kinds import GruWeights
 
 __all__ = ["GruCell", "gru"]
 

@@ -15,7 +15,8 @@ from lstm_probe.cells import lstm_variants
 from lstm_probe.cells.base import Cell
 from lstm_probe.errors import LstmProbeError
 from lstm_probe.trace import GateTrace, Interval
-from lstm_probe.weights.gates import GateWeights, LstmWeights
+from lstm_probe.weights.gates import GateWeights
+from lstm_probe.weights.kinds import LstmWeights
 
 __all__ = ["LstmCell", "lstm"]
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from lstm_probe.activations import Activation, get_activation
 from lstm_probe.arrays import Array, BoolArray
-from lstm_probe.weights.gates import LstmWeights
+from lstm_probe.weights.kinds import LstmWeights
 
 if TYPE_CHECKING:
     from lstm_probe.cells.lstm import LstmCell

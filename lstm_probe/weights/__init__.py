@@ -16,21 +16,20 @@ from lstm_probe.weights.block import (
 )
 from lstm_probe.weights.contrib import from_contrib_layer_norm
 from lstm_probe.weights.cudnn import from_cudnn
-from lstm_probe.weights.gates import (
-    ConvLstmWeights,
-    CoupledLstmWeights,
-    Gate,
-    GateWeights,
-    GruWeights,
-    LstmWeights,
-    SimpleRnnWeights,
-)
+from lstm_probe.weights.gates import Gate, GateWeights
 from lstm_probe.weights.keras import (
     KERAS_GRU_ORDER,
     KERAS_LSTM_ORDER,
     AnyWeights,
     from_keras,
     to_keras,
+)
+from lstm_probe.weights.kinds import (
+    ConvLstmWeights,
+    CoupledLstmWeights,
+    GruWeights,
+    LstmWeights,
+    SimpleRnnWeights,
 )
 from lstm_probe.weights.onnx import (
     ONNX_GRU_ORDER,

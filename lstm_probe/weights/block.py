@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_probe.errors import LstmProbeError
-from lstm_probe.weights.gates import GruWeights, LstmWeights, split_gates
+from lstm_probe.weights.gates import split_gates
+from lstm_probe.weights.kinds import GruWeights, LstmWeights
 from lstm_probe.weights.layouts import check
 from lstm_probe.weights.tf1 import from_tf1_gru
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_probe.errors import LstmProbeError
-from lstm_probe.weights.gates import LstmWeights
+from lstm_probe.weights.kinds import LstmWeights
 from lstm_probe.weights.tf1 import from_tf1
 
 __all__ = ["from_contrib_layer_norm"]

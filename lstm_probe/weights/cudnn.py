@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_probe.arrays import Array
-from lstm_probe.weights.gates import GruWeights, LstmWeights
 from lstm_probe.weights.keras import from_keras
+from lstm_probe.weights.kinds import GruWeights, LstmWeights
 from lstm_probe.weights.layouts import check
 
 __all__ = ["from_cudnn"]

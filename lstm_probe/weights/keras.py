@@ -9,15 +9,8 @@ import numpy.typing as npt
 
 from lstm_probe.arrays import Array
 from lstm_probe.errors import LstmProbeError
-from lstm_probe.weights.gates import (
-    ConvLstmWeights,
-    GateWeights,
-    GruWeights,
-    LstmWeights,
-    SimpleRnnWeights,
-    join_gates,
-    split_gates,
-)
+from lstm_probe.weights.gates import GateWeights, join_gates, split_gates
+from lstm_probe.weights.kinds import ConvLstmWeights, GruWeights, LstmWeights, SimpleRnnWeights
 from lstm_probe.weights.layouts import CELLS, check
 
 __all__ = ["KERAS_GRU_ORDER", "KERAS_LSTM_ORDER", "AnyWeights", "from_keras", "to_keras"]

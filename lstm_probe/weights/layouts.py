@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy.typing as npt
 
 from lstm_probe.errors import LstmProbeError
-from lstm_probe.weights.gates import GruWeights, LstmWeights, SimpleRnnWeights
+from lstm_probe.weights.kinds import GruWeights, LstmWeights, SimpleRnnWeights
 
 __all__ = ["CELLS", "check"]
 

@@ -7,8 +7,9 @@ import numpy.typing as npt
 
 from lstm_probe.arrays import Array
 from lstm_probe.errors import LstmProbeError
-from lstm_probe.weights.gates import GruWeights, LstmWeights, SimpleRnnWeights, split_gates
+from lstm_probe.weights.gates import split_gates
 from lstm_probe.weights.keras import AnyWeights
+from lstm_probe.weights.kinds import GruWeights, LstmWeights, SimpleRnnWeights
 from lstm_probe.weights.layouts import CELLS, check
 
 __all__ = ["ONNX_GRU_ORDER", "ONNX_LSTM_ORDER", "ONNX_PEEPHOLE_ORDER", "from_onnx"]

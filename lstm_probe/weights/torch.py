@@ -9,15 +9,9 @@ import numpy as np
 
 from lstm_probe.arrays import Array
 from lstm_probe.errors import LstmProbeError
-from lstm_probe.weights.gates import (
-    GateWeights,
-    GruWeights,
-    LstmWeights,
-    SimpleRnnWeights,
-    join_gates,
-    split_gates,
-)
+from lstm_probe.weights.gates import GateWeights, join_gates, split_gates
 from lstm_probe.weights.keras import AnyWeights
+from lstm_probe.weights.kinds import GruWeights, LstmWeights, SimpleRnnWeights
 from lstm_probe.weights.layouts import CELLS, check
 
 __all__ = ["TORCH_GRU_ORDER", "TORCH_LSTM_ORDER", "from_torch", "to_torch"]

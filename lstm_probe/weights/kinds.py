@@ -1,0 +1,160 @@
+"""The weights of each kind of cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+from lstm_probe.arrays import Array
+from lstm_probe.weights.gates import GateWeights
+
+__all__ = [
+    "ConvLstmWeights",
+    "CoupledLstmWeights",
+    "GruWeights",
+    "LstmWeights",
+    "SimpleRnnWeights",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class LstmWeights(GateWeights):
+    """The weights of an LSTM: input `i`, forget `f`, candidate `g` and output gate `o`.
+
+    The arrays beyond the bias belong to variants of the cell; None stands for a cell without.
+
+    Attributes:
+        peepholes: `(3, units)`, what multiplies the cell state in the gates `i f o`.
+        projection: `(units, output)`, what makes the hidden state out of `o * phi(c)`. The
+            recurrent kernel is then `(output, gates, units)`.
+        projection_bias: `(output,)`.
+        norm_scale: `(gates, units)`: the pre-activations are normalised over the units and
+            multiplied by it, and the bias is added after that.
+        state_norm: `(2, units)`, scale and shift of the cell state, which is normalised as well.
+
+    Example:
+        >>> import numpy as np
+        >>> from lstm_probe import weights
+        >>> cell = weights.from_keras(np.ones((3, 8)), np.ones((2, 8)), np.zeros(8))
+        >>> cell.units, cell.gate("f").kernel.shape
+        (2, (3, 2))
+    """
+
+    peepholes: Array | None = None
+    projection: Array | None = None
+    projection_bias: Array | None = None
+    norm_scale: Array | None = None
+    state_norm: Array | None = None
+
+    gates: ClassVar[tuple[str, ...]] = ("i", "f", "g", "o")
+    #: The gates that look at the cell state, in the order of `peepholes`.
+    peephole_gates: ClassVar[tuple[str, ...]] = ("i", "f", "o")
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        return super()._shapes() | {
+            "peepholes": (len(self.peephole_gates), self.units),
+            "projection": (self.units, self.output_size),
+            "projection_bias": (self.output_size,),
+            "norm_scale": (len(self.gates), self.units),
+            "state_norm": (2, self.units),
+        }
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """The names of the arrays that this cell has beyond those of the plain LSTM."""
+        plain = {field.name for field in fields(GateWeights)}
+        names = (field.name for field in fields(self) if field.name not in plain)
+        return tuple(name for name in names if getattr(self, name) is not None)
+
+    @property
+    def output_size(self) -> int:
+        return self.units if self.projection is None else int(self.projection.shape[-1])
+
+
+@dataclass(frozen=True, eq=False)
+class CoupledLstmWeights(LstmWeights):
+    """The weights of an LSTM whose input gate is `1 - f`, and so has none (CIFG; Greff 2015).
+
+    The gate axis holds `f g o`, and `peepholes` is `(2, units)`, of `f o`.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> cell = CoupledLstmWeights(rng.normal(size=(3, 3, 2)), rng.normal(size=(2, 3, 2)))
+        >>> cell.units, cell.gates
+        (2, ('f', 'g', 'o'))
+    """
+
+    gates: ClassVar[tuple[str, ...]] = ("f", "g", "o")
+    peephole_gates: ClassVar[tuple[str, ...]] = ("f", "o")
+
+
+@dataclass(frozen=True, eq=False)
+class GruWeights(GateWeights):
+    """The weights of a GRU: update gate `z`, reset gate `r` and candidate `g`.
+
+    Attributes:
+        recurrent_bias: `(gates, units)`, a second bias, added to what the recurrent kernel gives;
+            where the reset gate comes after the product it also multiplies this bias, so that the
+            two biases cannot be merged. None for a cell without.
+
+    Example:
+        >>> import numpy as np
+        >>> from lstm_probe import weights
+        >>> cell = weights.from_keras(np.ones((3, 6)), np.ones((2, 6)), np.zeros((2, 6)))
+        >>> cell.units, cell.gates, cell.recurrent_bias.shape
+        (2, ('z', 'r', 'g'), (3, 2))
+    """
+
+    recurrent_bias: Array | None = None
+
+    gates: ClassVar[tuple[str, ...]] = ("z", "r", "g")
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        return super()._shapes() | {"recurrent_bias": (len(self.gates), self.units)}
+
+
+@dataclass(frozen=True, eq=False)
+class SimpleRnnWeights(GateWeights):
+    """The weights of a plain recurrent cell, which has no gates: one kernel each, of `h`.
+
+    Example:
+        >>> import numpy as np
+        >>> from lstm_probe import weights
+        >>> cell = weights.from_keras(np.ones((3, 2)), np.ones((2, 2)), np.zeros(2))
+        >>> cell.units, cell.gates
+        (2, ('h',))
+    """
+
+    gates: ClassVar[tuple[str, ...]] = ("h",)
+
+
+@dataclass(frozen=True, eq=False)
+class ConvLstmWeights(GateWeights):
+    """The weights of a convolutional LSTM, whose kernels have leading axes for space.
+
+    The kernel is `(*size, input, gates, filters)`, the recurrent kernel `(*size, filters, gates,
+    filters)` and the bias `(gates, filters)`: the filters are the units.
+
+    Example:
+        >>> import numpy as np
+        >>> from lstm_probe import weights
+        >>> cell = weights.from_keras(np.ones((3, 3, 1, 8)), np.ones((3, 3, 2, 8)), np.zeros(8))
+        >>> cell.units, cell.gate("f").kernel.shape
+        (2, (3, 3, 1, 2))
+    """
+
+    gates: ClassVar[tuple[str, ...]] = ("i", "f", "g", "o")
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        count, filters, size = len(self.gates), self.units, self.kernel.shape[:-3]
+        return {
+            "kernel": (*size, *self.kernel.shape[-3:-2], count, filters),
+            "recurrent_kernel": (*size, filters, count, filters),
+            "bias": (count, filters),
+        }
+
+    @property
+    def input_size(self) -> int:
+        """The number of channels of the input."""
+        return int(self.kernel.shape[-3])
