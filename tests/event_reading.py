@@ -22,7 +22,9 @@ def events(directory: Path) -> list[Event]:
 def values(directory: Path) -> dict[tuple[str, int], Summary.Value]:
     """Every value of a run by tag and step."""
     return {
-        (value.tag, event.step): value for event in events(directory) for value in event.summary.value
+        (value.tag, event.step): value
+        for event in events(directory)
+        for value in event.summary.value
     }
 
 

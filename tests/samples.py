@@ -19,9 +19,7 @@ def lstm_weights(rng: np.random.Generator, inputs: int = 3, units: int = 5) -> L
     )
 
 
-def snapshot(
-    rng: np.random.Generator, *, batch: int = 2, time: int = 7, **fields: Any
-) -> Snapshot:
+def snapshot(rng: np.random.Generator, *, batch: int = 2, time: int = 7, **fields: Any) -> Snapshot:
     """A snapshot whose output is the cell's own, so that its parity error is zero."""
     weights = fields.pop("weights", None) or lstm_weights(rng)
     x = rng.normal(size=(batch, time, weights.input_size))

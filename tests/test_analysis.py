@@ -58,9 +58,7 @@ def test_trace_is_aligned_with_the_input_when_the_layer_reads_backwards(
     assert analysis.parity.float64.per_timestep[1:].max() == 0
     assert (analysis.trace.mask == mask).all()
     # the first step that is read, the input's last, knows nothing of the others
-    assert analysis.trace.c[1, 6] == pytest.approx(
-        analysis.trace.i[1, 6] * analysis.trace.g[1, 6]
-    )
+    assert analysis.trace.c[1, 6] == pytest.approx(analysis.trace.i[1, 6] * analysis.trace.g[1, 6])
 
 
 @pytest.mark.parametrize("zero", [False, True])

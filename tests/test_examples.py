@@ -70,7 +70,8 @@ def test_forget_gate_is_drawn_before_and_after_long_memory_is_learned(tmp_path: 
     assert len(differences) == 2
     assert all(0 < float(difference) < 1e-5 for difference in differences)
     pictures = [
-        Image.open(tmp_path / "pictures" / f"forget_gate_{when}.png") for when in ("before", "after")
+        Image.open(tmp_path / "pictures" / f"forget_gate_{when}.png")
+        for when in ("before", "after")
     ]
     assert all(picture.width > 600 for picture in pictures)
     assert pictures[0].tobytes() != pictures[1].tobytes()

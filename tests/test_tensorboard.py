@@ -12,6 +12,7 @@ import pytest
 
 from lstm_probe.callbacks import ProbeCallback
 
+
 @pytest.fixture(scope="module")
 def log_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("logs")
