@@ -62,18 +62,18 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
             nothing is raised: what fails is warned of and counted.
 
     Example:
-        >>> import numpy as np, tempfile
+        >>> import keras, numpy as np, tempfile
         >>> with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         ...     x = tf.compat.v1.placeholder(tf.float32, [None, 5, 1])
-        ...     cell = legacy_cells().BasicLSTMCell(3)
-        ...     outputs, _ = tf.compat.v1.nn.dynamic_rnn(cell, x, dtype=tf.float32)
-        ...     session.run(tf.compat.v1.global_variables_initializer())
-        ...     probe = {x: np.ones((1, 5, 1))}
+        ...     cell = keras.layers.LSTM(3, return_sequences=True, name="memory")
+        ...     outputs, probe = cell(x), {x: np.ones((1, 5, 1))}
         ...     hook = ProbeHook(
         ...         cell, inputs=x, outputs=outputs, feed_dict=probe, log_dir=tempfile.mkdtemp()
         ...     )
-        ...     hook.after_step(session, 0)  # doctest: +SKIP
-        >>> hook.analyses["rnn/basic_lstm_cell"].trace.f.shape  # doctest: +SKIP
+        ...     _ = session.run(tf.compat.v1.global_variables_initializer())
+        ...     hook.after_step(session, 0)
+        ...     hook.end(session)
+        >>> hook.analyses["memory"].trace.f.shape
         (1, 5, 3)
     """
 
