@@ -15,7 +15,17 @@ Example:
 from lstm_probe import weights
 from lstm_probe._version import __version__
 from lstm_probe.analysis import Analysis, analyse
-from lstm_probe.cells import LstmCell, lstm
+from lstm_probe.cells import (
+    ConvLstmCell,
+    GruCell,
+    LstmCell,
+    SimpleRnnCell,
+    conv_lstm,
+    gru,
+    lstm,
+    register_cell,
+    simple_rnn,
+)
 from lstm_probe.errors import LstmProbeError
 from lstm_probe.parity import Parity, ParityError
 from lstm_probe.snapshot import Snapshot
@@ -24,15 +34,22 @@ from lstm_probe.weights import LstmWeights
 
 __all__ = [
     "Analysis",
+    "ConvLstmCell",
     "GateTrace",
+    "GruCell",
     "LstmCell",
     "LstmProbeError",
     "LstmWeights",
     "Parity",
     "ParityError",
+    "SimpleRnnCell",
     "Snapshot",
     "__version__",
     "analyse",
+    "conv_lstm",
+    "gru",
     "lstm",
+    "register_cell",
+    "simple_rnn",
     "weights",
 ]

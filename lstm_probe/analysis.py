@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lstm_probe.arrays import computing_dtype
+from lstm_probe.cells import Cell
 from lstm_probe.masks import emitted
 from lstm_probe.parity import TOLERANCES, Parity, ParityError
 from lstm_probe.snapshot import Snapshot
@@ -23,8 +24,9 @@ class Analysis:
     Attributes:
         snapshot: what was seen.
         trace: every gate of every timestep, recomputed in float64, in the order of the input's
-            time.
-        parity: how far that is from the framework's own output.
+            time; for a cell whose recurrence is not known, the framework's own `h` alone.
+        parity: how far that is from the framework's own output; None where nothing was
+            recomputed.
 
     Example:
         >>> from lstm_probe import LstmCell, Snapshot, weights
@@ -37,7 +39,7 @@ class Analysis:
 
     snapshot: Snapshot
     trace: GateTrace
-    parity: Parity
+    parity: Parity | None
 
 
 def analyse(snapshot: Snapshot) -> Analysis:
@@ -60,17 +62,34 @@ def analyse(snapshot: Snapshot) -> Analysis:
         >>> analysis.parity.float64.max_abs, float(analysis.trace.f[0, 0, 0])
         (0.0, 0.5)
     """
-    truth, exact = _recompute(snapshot, np.dtype(np.float64))
+    if snapshot.cell is None:
+        return Analysis(snapshot, _seen(snapshot), None)
+    truth, exact = _recompute(snapshot, snapshot.cell, np.dtype(np.float64))
     own_dtype = computing_dtype(snapshot.dtype)
-    same = exact if own_dtype == np.float64 else _recompute(snapshot, own_dtype)[1]
+    same = exact
+    if own_dtype != np.float64:
+        _, same = _recompute(snapshot, snapshot.cell, own_dtype)
     return Analysis(snapshot, truth, Parity(exact, same, TOLERANCES[snapshot.dtype]))
 
 
-def _recompute(snapshot: Snapshot, dtype: np.dtype[Any]) -> tuple[GateTrace, ParityError]:
+def _seen(snapshot: Snapshot) -> GateTrace:
+    return GateTrace(
+        {"h": snapshot.output},
+        {"h": None},
+        cell=snapshot.cell_name,
+        mask=snapshot.mask,
+        layer=snapshot.layer,
+        step=snapshot.step,
+    )
+
+
+def _recompute(
+    snapshot: Snapshot, cell: Cell[Any], dtype: np.dtype[Any]
+) -> tuple[GateTrace, ParityError]:
     x, mask = snapshot.x, snapshot.mask
     if snapshot.reverse:
         x, mask = x[:, ::-1], None if mask is None else mask[:, ::-1]
-    trace = snapshot.cell.run(
+    trace = cell.run(
         x, snapshot.weights, initial_state=snapshot.initial_state, mask=mask, dtype=dtype
     )
     output = emitted(trace.h, trace.mask, zero_output_for_mask=snapshot.zero_output_for_mask)

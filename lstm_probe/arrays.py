@@ -15,14 +15,18 @@ Array: TypeAlias = npt.NDArray[Any]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
 
-def computing_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
+def computing_dtype(dtype: str | np.dtype[Any]) -> np.dtype[Any]:
     """The dtype in which NumPy recomputes what a framework computed in `dtype`.
 
     float64 stays float64. Everything narrower (float32, and the half precisions float16 and
     bfloat16, whose products frameworks accumulate in float32) is recomputed in float32.
 
+    Args:
+        dtype: a dtype or its name.
+
     Example:
         >>> computing_dtype("float16")
         dtype('float32')
     """
-    return np.dtype(np.float64 if np.dtype(dtype) == np.float64 else np.float32)
+    # By name: NumPy knows bfloat16 only where ml_dtypes has been imported.
+    return np.dtype(np.float64 if str(dtype) == "float64" else np.float32)

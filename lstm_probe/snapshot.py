@@ -8,7 +8,7 @@ from typing import Any
 from lstm_probe.arrays import Array, BoolArray
 from lstm_probe.cells import Cell
 from lstm_probe.errors import LstmProbeError
-from lstm_probe.weights import GateWeights
+from lstm_probe.weights import CellWeights
 
 __all__ = ["Snapshot"]
 
@@ -20,7 +20,7 @@ class Snapshot:
     Attributes:
         step: the training step of the weights.
         layer: the layer's name in logs.
-        cell: the cell's options.
+        cell: the cell's options; None for a cell whose recurrence nobody has told us.
         weights: the weights, as the layer computes with them.
         x: `(batch, time, input)`, what the layer itself read for the probe, in the order of the
             input's time.
@@ -47,8 +47,8 @@ class Snapshot:
 
     step: int
     layer: str
-    cell: Cell[Any]
-    weights: GateWeights
+    cell: Cell[Any] | None
+    weights: CellWeights
     x: Array
     output: Array
     final_output: Array | None = None
@@ -59,18 +59,26 @@ class Snapshot:
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
-        expected = (*self.x.shape[:2], self.weights.output_size)
-        if self.x.ndim != 3 or self.output.shape != expected:
+        features, width = self.weights.input_size, self.weights.output_size
+        if self.cell is not None:
+            features = self.cell.input_size(self.weights)
+            width = self.cell.output_size(self.weights)
+        if self.x.ndim != 3 or self.output.shape != (*self.x.shape[:2], width):
             raise LstmProbeError(
                 f"The snapshot of layer {self.layer!r} does not fit together. Received: input "
                 f"{self.x.shape}, output {self.output.shape}. Expected: input (batch, time, "
-                f"{self.weights.input_size}), output (batch, time, {self.weights.output_size})."
+                f"{features}), output (batch, time, {width})."
             )
 
     @property
     def timesteps(self) -> int:
         """The length of the probe's sequences as the layer sees them."""
         return int(self.x.shape[1])
+
+    @property
+    def cell_name(self) -> str:
+        """The cell's name."""
+        return "not recomputed" if self.cell is None else self.cell.name
 
     @property
     def last(self) -> int:

@@ -2,6 +2,7 @@
 
 from lstm_probe.cells.base import Cell
 from lstm_probe.cells.conv_lstm import ConvLstmCell, conv_lstm
+from lstm_probe.cells.custom import CustomCell, register_cell, registered_cell
 from lstm_probe.cells.gru import GruCell, gru
 from lstm_probe.cells.lstm import LstmCell, lstm
 from lstm_probe.cells.simple_rnn import SimpleRnnCell, simple_rnn
@@ -9,11 +10,14 @@ from lstm_probe.cells.simple_rnn import SimpleRnnCell, simple_rnn
 __all__ = [
     "Cell",
     "ConvLstmCell",
+    "CustomCell",
     "GruCell",
     "LstmCell",
     "SimpleRnnCell",
     "conv_lstm",
     "gru",
     "lstm",
+    "register_cell",
+    "registered_cell",
     "simple_rnn",
 ]

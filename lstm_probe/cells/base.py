@@ -12,11 +12,11 @@ import numpy.typing as npt
 from lstm_probe.arrays import Array, BoolArray, computing_dtype
 from lstm_probe.errors import LstmProbeError
 from lstm_probe.trace import GateTrace, Interval
-from lstm_probe.weights.gates import GateWeights
+from lstm_probe.weights.named import CellWeights
 
 __all__ = ["Cell"]
 
-WeightsT = TypeVar("WeightsT", bound=GateWeights)
+WeightsT = TypeVar("WeightsT", bound=CellWeights)
 
 
 class Cell(ABC, Generic[WeightsT]):
@@ -31,7 +31,7 @@ class Cell(ABC, Generic[WeightsT]):
     #: The letters of the states, in the order of `initial_state`.
     states: ClassVar[tuple[str, ...]]
     #: The weights that the cell computes with.
-    weights_type: ClassVar[type[GateWeights]]
+    weights_type: ClassVar[type[CellWeights]]
 
     @abstractmethod
     def ranges(self, weights: WeightsT | None = None) -> dict[str, Interval]:
@@ -42,15 +42,15 @@ class Cell(ABC, Generic[WeightsT]):
             weights: what the cell computes with, if that is known: a projection has no bounds.
         """
 
-    def input_size(self, weights: GateWeights) -> int:
+    def input_size(self, weights: WeightsT) -> int:
         """The number of values that the cell reads at each step."""
         return weights.input_size
 
-    def output_size(self, weights: GateWeights) -> int:
+    def output_size(self, weights: WeightsT) -> int:
         """The number of values of the hidden state `h`."""
         return weights.output_size
 
-    def state_size(self, letter: str, weights: GateWeights) -> int:
+    def state_size(self, letter: str, weights: WeightsT) -> int:
         """The number of values of one of the cell's states."""
         return self.output_size(weights) if letter == "h" else weights.units
 
@@ -63,7 +63,7 @@ class Cell(ABC, Generic[WeightsT]):
     def run(
         self,
         x: npt.ArrayLike,
-        weights: GateWeights,
+        weights: CellWeights,
         *,
         initial_state: Sequence[npt.ArrayLike] | None = None,
         mask: npt.ArrayLike | None = None,
@@ -89,16 +89,16 @@ class Cell(ABC, Generic[WeightsT]):
         """
         x = np.asarray(x)
         mask = None if mask is None else np.asarray(mask, dtype=bool)
-        self._check(x, weights, mask)
-        dtype = computing_dtype(weights.kernel.dtype if dtype is None else dtype)
-        weights = cast(WeightsT, weights.astype(dtype))
-        state = self._initial_state(initial_state, x.shape[0], weights)
+        dtype = computing_dtype(weights.dtype if dtype is None else np.dtype(dtype))
+        own = self._own(weights.astype(dtype))
+        self._check(x, own, mask)
+        state = self._initial_state(initial_state, x.shape[0], own)
         steps = None if mask is None or mask.all() else np.ascontiguousarray(mask.T)
         with np.errstate(all="ignore"):  # as in a framework, infinity and NaN are values
             arrays = self._recur(
-                np.ascontiguousarray(x.swapaxes(0, 1), dtype=dtype), weights, state, steps
+                np.ascontiguousarray(x.swapaxes(0, 1), dtype=dtype), own, state, steps
             )
-        ranges = self.ranges(weights)
+        ranges = self.ranges(own)
         return GateTrace(
             arrays={letter: arrays[letter].swapaxes(0, 1) for letter in ranges},
             ranges=ranges,
@@ -106,15 +106,16 @@ class Cell(ABC, Generic[WeightsT]):
             mask=mask,
         )
 
-    def _check(
-        self, x: npt.NDArray[Any], weights: GateWeights, mask: npt.NDArray[Any] | None
-    ) -> None:
+    def _own(self, weights: CellWeights) -> WeightsT:
         if not isinstance(weights, self.weights_type):
             raise LstmProbeError(
                 f"These are not the weights of the {self.name} cell. Received: "
                 f"{type(weights).__name__}. Expected: {self.weights_type.__name__}, as "
                 "lstm_probe.weights makes them from a framework's layout."
             )
+        return cast(WeightsT, weights)
+
+    def _check(self, x: npt.NDArray[Any], weights: WeightsT, mask: npt.NDArray[Any] | None) -> None:
         features = self.input_size(weights)
         if x.ndim != 3 or x.shape[2] != features or 0 in x.shape[:2]:
             raise LstmProbeError(
@@ -128,10 +129,10 @@ class Cell(ABC, Generic[WeightsT]):
             )
 
     def _initial_state(
-        self, given: Sequence[npt.ArrayLike] | None, batch: int, weights: GateWeights
+        self, given: Sequence[npt.ArrayLike] | None, batch: int, weights: WeightsT
     ) -> list[Array]:
         shapes = [(batch, self.state_size(letter, weights)) for letter in self.states]
-        dtype = weights.kernel.dtype
+        dtype = weights.dtype
         if given is None:
             return [np.zeros(shape, dtype) for shape in shapes]
         arrays = [np.asarray(state) for state in given]

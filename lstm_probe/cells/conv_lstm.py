@@ -90,17 +90,17 @@ class ConvLstmCell(Cell[ConvLstmWeights]):
         hidden = candidate if gate == (0.0, 1.0) else None
         return {"i": gate, "f": gate, "g": candidate, "o": gate, "c": None, "h": hidden}
 
-    def input_size(self, weights: GateWeights) -> int:
+    def input_size(self, weights: ConvLstmWeights) -> int:
         self._output_space(weights)  # raises where the input shape does not fit
         return prod(self.input_shape)
 
-    def output_size(self, weights: GateWeights) -> int:
+    def output_size(self, weights: ConvLstmWeights) -> int:
         return prod(self.output_shape(weights))
 
-    def state_size(self, letter: str, weights: GateWeights) -> int:
+    def state_size(self, letter: str, weights: ConvLstmWeights) -> int:
         return self.output_size(weights)
 
-    def output_shape(self, weights: GateWeights) -> tuple[int, ...]:
+    def output_shape(self, weights: ConvLstmWeights) -> tuple[int, ...]:
         """The shape of one hidden state, in the data format of the input.
 
         Raises:
@@ -118,7 +118,7 @@ class ConvLstmCell(Cell[ConvLstmWeights]):
             return (weights.units, *space)
         return (*space, weights.units)
 
-    def _output_space(self, weights: GateWeights) -> tuple[int, ...]:
+    def _output_space(self, weights: ConvLstmWeights) -> tuple[int, ...]:
         size = weights.kernel.shape[:-3]
         first = self.data_format == "channels_first"
         space = self.input_shape[1:] if first else self.input_shape[:-1]

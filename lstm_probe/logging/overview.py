@@ -40,7 +40,7 @@ def _properties(analysis: Analysis) -> dict[str, str]:
     return {
         "layer": f"`{snapshot.layer}`",
         "cell": _describe(snapshot.cell),
-        "units": str(snapshot.weights.units),
+        "units": str(snapshot.output.shape[-1]),
         "inputs": str(inputs),
         "dtype": snapshot.dtype,
         "direction": "backward" if snapshot.reverse else "forward",
@@ -49,8 +49,10 @@ def _properties(analysis: Analysis) -> dict[str, str]:
     }
 
 
-def _describe(cell: Cell[Any]) -> str:
+def _describe(cell: Cell[Any] | None) -> str:
     """The cell's name, its activations, and what else differs from the defaults."""
+    if cell is None:
+        return "not recomputed: its recurrence is not known, see lstm_probe.register_cell"
     options: dict[str, Any] = vars(cell)
     shown = [
         f"{name} {_name(value)}"

@@ -33,6 +33,8 @@ def layer_values(analysis: Analysis, painter: HeatmapPainter | None) -> Iterator
 
 def _parity(analysis: Analysis) -> Iterator[Summary.Value]:
     prefix, parity = f"{analysis.snapshot.layer}/parity", analysis.parity
+    if parity is None:
+        return
     exact, same = parity.float64, parity.same_dtype
     against = "between the framework's output and NumPy's recomputation in"
     yield scalar(
@@ -84,13 +86,7 @@ def _activations(analysis: Analysis) -> Iterator[Summary.Value]:
 
 
 def _weights(analysis: Analysis) -> Iterator[Summary.Value]:
-    snapshot = analysis.snapshot
-    for number, letter in enumerate(snapshot.weights.gates, start=1):
-        for name, array in snapshot.weights.gate(letter)._asdict().items():
-            value = (
-                None
-                if array is None
-                else histogram(f"{snapshot.layer}/{name}/{number}_{letter}", array)
-            )
-            if value is not None:
-                yield value
+    for name, array in analysis.snapshot.weights.named():
+        value = histogram(f"{analysis.snapshot.layer}/{name}", array)
+        if value is not None:
+            yield value

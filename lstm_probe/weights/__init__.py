@@ -31,6 +31,7 @@ from lstm_probe.weights.kinds import (
     LstmWeights,
     SimpleRnnWeights,
 )
+from lstm_probe.weights.named import CellWeights, NamedWeights
 from lstm_probe.weights.onnx import (
     ONNX_GRU_ORDER,
     ONNX_LSTM_ORDER,
@@ -62,12 +63,14 @@ __all__ = [
     "TORCH_GRU_ORDER",
     "TORCH_LSTM_ORDER",
     "AnyWeights",
+    "CellWeights",
     "ConvLstmWeights",
     "CoupledLstmWeights",
     "Gate",
     "GateWeights",
     "GruWeights",
     "LstmWeights",
+    "NamedWeights",
     "SimpleRnnWeights",
     "from_block_lstm",
     "from_contrib_layer_norm",

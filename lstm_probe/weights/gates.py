@@ -6,9 +6,9 @@ the same memory, reshaped, wherever the framework's gate order is the canonical 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -85,6 +85,24 @@ class GateWeights:
     def output_size(self) -> int:
         """The size of the hidden state `h`: `units`, unless the cell projects it."""
         return self.units
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the kernel."""
+        return self.kernel.dtype
+
+    def named(self) -> Iterator[tuple[str, Array]]:
+        """The arrays with their names in logs: gate by gate (`kernel/1_i`) where they have a
+        gate axis in front of the units, otherwise whole."""
+        for field in fields(self):
+            array = getattr(self, field.name)
+            if array is None:
+                continue
+            if array.shape[-2:] == (len(self.gates), self.units):
+                for index, letter in enumerate(self.gates):
+                    yield f"{field.name}/{index + 1}_{letter}", array[..., index, :]
+            else:
+                yield field.name, array
 
     def astype(self, dtype: npt.DTypeLike) -> Self:
         """These weights in another dtype; arrays that have it already are not copied."""

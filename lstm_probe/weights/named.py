@@ -1,0 +1,61 @@
+"""The weights of a cell that is not one of ours: arrays by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_probe.arrays import Array
+from lstm_probe.weights.gates import GateWeights
+
+__all__ = ["CellWeights", "NamedWeights"]
+
+
+@dataclass(frozen=True, eq=False)
+class NamedWeights:
+    """Arrays as a cell of the user's own calls them, in whatever layout it keeps them.
+
+    Attributes:
+        arrays: by name.
+        input_size: the number of values that the cell reads at each step.
+        output_size: the number of values of its output.
+
+    Example:
+        >>> weights = NamedWeights({"kernel": np.zeros((3, 2))}, input_size=3, output_size=2)
+        >>> weights.astype("float32")["kernel"].dtype, weights.units
+        (dtype('float32'), 2)
+    """
+
+    arrays: Mapping[str, Array]
+    input_size: int
+    output_size: int
+
+    @property
+    def units(self) -> int:
+        """The number of values of the output."""
+        return self.output_size
+
+    def __getitem__(self, name: str) -> Array:
+        return self.arrays[name]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The widest dtype of the arrays."""
+        return np.result_type(np.float32, *self.arrays.values())
+
+    def astype(self, dtype: npt.DTypeLike) -> NamedWeights:
+        """These weights in another dtype; arrays that have it already are not copied."""
+        arrays = {name: a.astype(dtype, copy=False) for name, a in self.arrays.items()}
+        return replace(self, arrays=arrays)
+
+    def named(self) -> Iterator[tuple[str, Array]]:
+        """The arrays with their names in logs."""
+        yield from self.arrays.items()
+
+
+#: The weights of any cell.
+CellWeights: TypeAlias = GateWeights | NamedWeights
