@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -13,18 +11,12 @@ import numpy as np
 
 from lstm_probe.arrays import Array
 from lstm_probe.callbacks.keras_backend import compile_once, read, to_numpy
-from lstm_probe.callbacks.keras_layers import (
-    describe_cell,
-    find_layers,
-    layer_name,
-    weight_variables,
-)
-from lstm_probe.callbacks.keras_taps import Call, tapped
+from lstm_probe.callbacks.keras_layers import find_layers, layer_name
+from lstm_probe.callbacks.keras_sites import Site, sites_of
+from lstm_probe.callbacks.keras_taps import tapped
 from lstm_probe.callbacks.probe import Probe, as_probe, probe_leaves
-from lstm_probe.cells import LstmCell
 from lstm_probe.errors import LstmProbeError
 from lstm_probe.snapshot import Snapshot
-from lstm_probe.weights import from_keras
 
 __all__ = ["KerasReader", "capture", "training_step"]
 
@@ -37,7 +29,7 @@ def capture(
     Args:
         model: a Keras model.
         probe: what the model takes, such as `x_test[:1]`.
-        layers: which layers, by name; all LSTM layers by default.
+        layers: which layers, by name; all recurrent layers by default.
 
     Returns:
         A snapshot of each layer, by its name in logs: `analyse` takes them. Their step is the
@@ -84,15 +76,15 @@ class KerasReader:
             build(model, probe)
         self._layers = find_layers(model, layers)
         self._variables = list(model.variables)
-        self._calls: list[_CallSite] = []
+        self._sites: list[Site] = []
         tensors = keras.tree.map_structure(keras.ops.convert_to_tensor, probe)
         with _refused(model, probe):
             self._run = compile_once(
                 lambda values: self._forward(model, tensors, values), self._values()
             )
-        if not self._calls:
+        if not self._sites:
             raise LstmProbeError(
-                f"Model {model.name!r} does not run its LSTM layers on the probe. Received: "
+                f"Model {model.name!r} does not run its recurrent layers on the probe. Received: "
                 f"{', '.join(layer_name(model, layer) for layer in self._layers)}, none of them "
                 "called. Expected: layers that the model's call uses."
             )
@@ -112,8 +104,8 @@ class KerasReader:
         by_variable = {id(v): value for v, value in zip(self._variables, values, strict=True)}
         results = self._run(values)
         return [
-            site.snapshot(step, result, [by_variable[id(v)] for v in weight_variables(site.layer)])
-            for site, result in zip(self._calls, results, strict=True)
+            site.snapshot(step, results, [by_variable[id(v)] for v in site.description.variables])
+            for site in self._sites
         ]
 
     def _values(self) -> list[Any]:
@@ -124,47 +116,8 @@ class KerasReader:
         options = {"training": False} if model._call_has_training_arg else {}
         with tapped(self._layers) as calls, keras.StatelessScope(state_mapping=state):
             model(probe, **options)
-        self._calls = _call_sites(model, calls)
+        self._sites = sites_of(model, calls)
         return [(c.x, c.output, c.final_output, c.mask, c.initial_state) for c in calls]
-
-
-@dataclass(frozen=True)
-class _CallSite:
-    """A layer as it stands at one place of its model, and the name of that place."""
-
-    layer: keras.layers.LSTM
-    name: str
-    cell: LstmCell
-
-    def snapshot(self, step: int, result: tuple[Any, ...], weights: Sequence[Any]) -> Snapshot:
-        x, output, final_output, mask, initial_state = result
-        reverse = bool(self.layer.go_backwards)
-        return Snapshot(
-            step=step,
-            layer=self.name,
-            cell=self.cell,
-            weights=from_keras(*map(to_numpy, weights)),
-            x=to_numpy(x),
-            output=to_numpy(output)[:, ::-1] if reverse else to_numpy(output),
-            final_output=None if final_output is None else to_numpy(final_output),
-            mask=None if mask is None else to_numpy(mask),
-            initial_state=None if initial_state is None else tuple(map(to_numpy, initial_state)),
-            reverse=reverse,
-            zero_output_for_mask=bool(self.layer.zero_output_for_mask),
-            dtype=self.layer.compute_dtype,
-        )
-
-
-def _call_sites(model: keras.Model, calls: Sequence[Call]) -> list[_CallSite]:
-    """A layer that is called more than once has a trace for each call: `lstm`, `lstm/call_2`."""
-    seen: Counter[str] = Counter()
-    sites = []
-    for call in calls:
-        name = layer_name(model, call.layer)
-        seen[name] += 1
-        suffix = "" if seen[name] == 1 else f"/call_{seen[name]}"
-        sites.append(_CallSite(call.layer, name + suffix, describe_cell(call.layer)))
-    return sites
 
 
 def build(model: keras.Model, probe: Probe) -> None:

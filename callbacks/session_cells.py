@@ -14,7 +14,7 @@ from lstm_probe.callbacks.session_activations import activation_of
 from lstm_probe.callbacks.session_fused import FusedCell
 from lstm_probe.cells import Cell, GruCell, LstmCell, SimpleRnnCell
 from lstm_probe.errors import LstmProbeError
-from lstm_probe.weights import GateWeights, from_tf1, from_tf1_gru, from_tf1_rnn
+from lstm_probe.weights import CellWeights, GateWeights, from_tf1, from_tf1_gru, from_tf1_rnn
 
 __all__ = ["DescribedCell", "describe", "leaf_cells", "legacy_cells"]
 
@@ -28,16 +28,16 @@ class DescribedCell:
 
     Attributes:
         name: its variable scope: `rnn/basic_lstm_cell`.
-        cell: its options.
+        cell: its options; None for a Keras cell whose recurrence is not known.
         weights: what to fetch.
         cut: makes canonical weights of what was fetched.
         state_sizes: the widths of its states in TensorFlow's order, which is `(c, h)`.
     """
 
     name: str
-    cell: Cell[Any]
+    cell: Cell[Any] | None
     weights: tuple[Any, ...]
-    cut: Callable[..., GateWeights]
+    cut: Callable[..., CellWeights]
     state_sizes: tuple[int, ...]
 
 
@@ -48,8 +48,7 @@ def legacy_cells() -> Any:
         LstmProbeError: this TensorFlow cannot give them; the message says what to install and set.
 
     Example:
-        >>> legacy_cells().BasicLSTMCell.__name__  # doctest: +SKIP
-        'BasicLSTMCell'
+        >>> legacy_cells().BasicLSTMCell(128)  # doctest: +SKIP
     """
     module = tf.compat.v1.nn.rnn_cell
     try:

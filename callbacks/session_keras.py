@@ -7,17 +7,16 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from lstm_probe.callbacks.keras_layers import describe_cell, weight_variables
+from lstm_probe.callbacks.keras_sites import describe_call
 from lstm_probe.callbacks.keras_taps import Call, tapped
 from lstm_probe.callbacks.session_cells import DescribedCell
 from lstm_probe.callbacks.session_runs import Check, Run
 from lstm_probe.callbacks.session_sites import Series, Site
 from lstm_probe.errors import LstmProbeError
-from lstm_probe.weights import from_keras
 
 __all__ = ["keras_sites"]
 
-_PROBED = (keras.layers.LSTM,)
+_PROBED = (keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN)
 
 
 def keras_sites(layer: keras.layers.Layer, run: Run) -> tuple[list[Site], list[Check]]:
@@ -45,12 +44,13 @@ def keras_sites(layer: keras.layers.Layer, run: Run) -> tuple[list[Site], list[C
 
 def _site(call: Call) -> Site:
     layer = call.layer
-    weights = tuple(variable.value for variable in weight_variables(layer))
+    cell = describe_call(call)
+    weights = tuple(variable.value for variable in cell.variables)
     reverse = bool(layer.go_backwards)
     output = tf.reverse(call.output, [1]) if reverse else call.output
     path = str(layer.path or layer.name)
     return Site(
-        DescribedCell(path, describe_cell(layer), weights, from_keras, ()),
+        DescribedCell(path, cell.cell, weights, cell.weights, ()),
         Series(call.x),
         Series(output),
         layer.compute_dtype,

@@ -1,4 +1,4 @@
-"""Keras models with LSTM layers in many places, with random distinct weights, and their probes."""
+"""Keras models with recurrent layers in many places, with random distinct weights, and their probes."""
 
 from __future__ import annotations
 
@@ -171,3 +171,105 @@ def unusual_activations(rng: np.random.Generator) -> tuple[keras.Model, Any, lis
     )(inputs)
     built = keras.Model(inputs, layers.LSTM(3, activation=half_sine, name="b")(x))
     return built, rng.normal(size=(2, 6, 2)), ["a", "b"]
+
+
+@model
+def gated_units(rng: np.random.Generator) -> tuple[keras.Model, Any, list[str]]:
+    inputs = keras.Input((7, 3))
+    x = layers.GRU(5, return_sequences=True, name="after")(layers.Masking()(inputs))
+    x = layers.GRU(4, reset_after=False, return_sequences=True, name="before")(x)
+    built = keras.Model(inputs, layers.GRU(3, use_bias=False, name="bare")(x))
+    x = rng.normal(size=(2, 7, 3))
+    x[0, 2:4] = x[1, 5:] = 0
+    return built, x, ["after", "before", "bare"]
+
+
+@model
+def simple(rng: np.random.Generator) -> tuple[keras.Model, Any, list[str]]:
+    inputs = keras.Input((7, 3))
+    x = layers.SimpleRNN(5, return_sequences=True, name="lower")(inputs)
+    both = layers.Bidirectional(layers.SimpleRNN(4, activation="relu", name="rnn"), name="both")
+    return (
+        keras.Model(inputs, both(x)),
+        rng.normal(size=(2, 7, 3)),
+        ["lower", "both/forward_rnn", "both/backward_rnn"],
+    )
+
+
+@model
+def convolutional(rng: np.random.Generator) -> tuple[keras.Model, Any, list[str]]:
+    inputs = keras.Input((4, 6, 5, 2))
+    x = layers.ConvLSTM2D(3, 3, padding="same", return_sequences=True, name="same")(inputs)
+    x = layers.ConvLSTM2D(2, (2, 3), strides=(2, 1), name="strided")(x)
+    return keras.Model(inputs, x), rng.normal(size=(2, 4, 6, 5, 2)), ["same", "strided"]
+
+
+@model
+def convolutional_in_one_dimension(
+    rng: np.random.Generator,
+) -> tuple[keras.Model, Any, list[str]]:
+    inputs = keras.Input((4, 9, 2))
+    x = layers.ConvLSTM1D(3, 2, dilation_rate=2, go_backwards=True, name="dilated")(inputs)
+    return keras.Model(inputs, x), rng.normal(size=(2, 4, 9, 2)), ["dilated"]
+
+
+@model
+def cells_in_a_layer(rng: np.random.Generator) -> tuple[keras.Model, Any, list[str]]:
+    inputs = keras.Input((6, 3))
+    x = layers.RNN(layers.LSTMCell(5), return_sequences=True, name="one")(inputs)
+    x = layers.RNN(layers.GRUCell(4), go_backwards=True, name="backwards")(x)
+    return keras.Model(inputs, x), rng.normal(size=(2, 6, 3)), ["one", "backwards"]
+
+
+@model
+def stacked_cells(rng: np.random.Generator) -> tuple[keras.Model, Any, list[str]]:
+    inputs = keras.Input((6, 3))
+    cells = [layers.LSTMCell(5), layers.GRUCell(4), layers.SimpleRNNCell(3)]
+    x = layers.RNN(cells, name="stack", return_state=True)(layers.Masking()(inputs))[0]
+    x_probe = rng.normal(size=(2, 6, 3))
+    x_probe[0, :2] = x_probe[1, 3] = 0
+    return keras.Model(inputs, x), x_probe, ["stack/cell_1", "stack/cell_2", "stack/cell_3"]
+
+
+@model
+def stacked_cells_with_state(rng: np.random.Generator) -> tuple[keras.Model, Any, list[str]]:
+    inputs, h, c, z = keras.Input((6, 3)), keras.Input((4,)), keras.Input((4,)), keras.Input((3,))
+    cells = layers.StackedRNNCells([layers.LSTMCell(4), layers.GRUCell(3)])
+    x = layers.RNN(cells, name="stack", return_sequences=True)(inputs, initial_state=[[h, c], [z]])
+    probe = [rng.normal(size=shape) for shape in ((2, 6, 3), (2, 4), (2, 4), (2, 3))]
+    return keras.Model([inputs, h, c, z], x), probe, ["stack/cell_1", "stack/cell_2"]
+
+
+@model
+def time_distributed(rng: np.random.Generator) -> tuple[keras.Model, Any, list[str]]:
+    inputs = keras.Input((3, 6, 2))
+    x = layers.TimeDistributed(layers.LSTM(4, name="words"), name="each")(inputs)
+    built = keras.Model(inputs, layers.GRU(3, name="sentences")(x))
+    return built, rng.normal(size=(2, 3, 6, 2)), ["each/words", "sentences"]
+
+
+@model
+def zeros_for_masked_steps(rng: np.random.Generator) -> tuple[keras.Model, Any, list[str]]:
+    inputs = keras.Input((6, 3))
+    x = layers.LSTM(4, zero_output_for_mask=True, return_sequences=True, name="all")(
+        layers.Masking()(inputs)
+    )
+    built = keras.Model(inputs, layers.GRU(3, zero_output_for_mask=True, name="last")(x))
+    x = rng.normal(size=(3, 6, 3))
+    x[0, :2] = x[1, 3:] = x[2] = 0
+    return built, x, ["all", "last"]
+
+
+@model
+def every_layer_in_both_directions(
+    rng: np.random.Generator,
+) -> tuple[keras.Model, Any, list[str]]:
+    inputs, names = keras.Input((5, 3)), []
+    merged = []
+    for mode in ("concat", "sum", "mul", "ave"):
+        wrapped = layers.Bidirectional(
+            layers.GRU(4, return_sequences=True, name="gru"), merge_mode=mode, name=mode
+        )
+        merged.append(wrapped(inputs))
+        names += [f"{mode}/forward_gru", f"{mode}/backward_gru"]
+    return keras.Model(inputs, merged), rng.normal(size=(2, 5, 3)), names

@@ -264,7 +264,7 @@ def never_called(*_: Any) -> None:
         ({"probe": np.ones((1, 6, 3), complex)}, "dtype"),
         ({"layers": ["no_such"]}, "'no_such'.*'memory'"),
         ({"log_dir": "file/below"}, "cannot be written"),
-        ({"model": "dense"}, "no LSTM layer"),
+        ({"model": "dense"}, "no recurrent layer"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_the_first_step(
