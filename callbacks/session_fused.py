@@ -32,6 +32,11 @@ class FusedCell:
             as tensors or variables; and `forget_bias`, `cell_clip`, `use_peephole`, each by
             default what it is in `tf.raw_ops`.
 
+    Attributes:
+        name: the name in logs.
+        cell: the options of the cell, for the core.
+        weights: what to fetch.
+
     Raises:
         LstmProbeError: there is no such op, or weights are missing or of an unknown name.
 
@@ -105,7 +110,7 @@ class FusedCell:
         clip = self._options["cell_clip"]
         return LstmCell(
             forget_bias=self._options.get("forget_bias", 0.0),
-            cell_clip=clip if clip > 0 else None,  # in block kernels 0 or less is off
+            cell_clip=float(clip) if clip > 0 else None,  # in block kernels 0 or less is off
         )
 
 

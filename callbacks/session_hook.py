@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from os import PathLike
 from typing import Any
 
@@ -224,8 +225,13 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
             return self._read(step)
         except tf.errors.FailedPreconditionError as error:
             raise LstmProbeError(
-                f"The session cannot compute the probe yet. Received: {error.message}. Expected: "
+                f"The session cannot compute the probe yet. Received: {_reason(error)}. Expected: "
                 "initialized variables. Run tf.compat.v1.global_variables_initializer() first."
+            ) from error
+        except tf.errors.OpError as error:
+            raise LstmProbeError(
+                f"TensorFlow cannot compute the probe. Received: {type(error).__name__}: "
+                f"{_reason(error)}. Expected: a feed_dict with which session.run(outputs) works."
             ) from error
 
     def _read(self, step: int) -> Sequence[Snapshot]:
@@ -259,3 +265,10 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
                 step,
                 self._runs,
             )
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    """What went wrong, without the stack traces that a session puts around it."""
+    lines = [line for line in str(error.message).splitlines() if line.strip()]
+    after_node = [line for node, line in pairwise(lines) if "Node: " in node]
+    return (after_node or lines or ["no message"])[0]

@@ -17,14 +17,17 @@ from lstm_probe.callbacks.session_graph import ancestors, undisturbed
 from lstm_probe.callbacks.session_runs import Check, Run, sites_of
 from lstm_probe.callbacks.session_sites import Site
 from lstm_probe.errors import LstmProbeError
-from lstm_probe.parity import TOLERANCES, difference
+from lstm_probe.parity import TOLERANCES, Parity, difference
 from lstm_probe.snapshot import Snapshot
+from lstm_probe.trace import GateTrace
 
 __all__ = ["SessionReader", "graph_of"]
 
 # How many tolerances the first step, where nothing has grown yet, may be off before the tensors
 # are said not to belong together; a wrong tensor is off by thousands.
 _MARGIN = 100
+# What a cell's output is above wherever it is not zero for good.
+_ZERO = 1e-3
 
 
 class SessionReader:
@@ -58,7 +61,9 @@ class SessionReader:
             twin, outputs = session.run(pair, self._feeds)
             _check_equal(check.twin.arrange(twin), check.outputs.arrange(outputs))
         for snapshot in self.read(session, step=0)[1]:
-            _check_first_step(snapshot)
+            analysis = analyse(snapshot)
+            _check_first_step(snapshot, analysis.parity)
+            _check_lengths(snapshot, analysis.trace)
 
     def read(
         self, session: Any, *, step: int | None = None, global_step: Any = None
@@ -140,9 +145,8 @@ def _check_equal(twin: Any, outputs: Any) -> None:
         )
 
 
-def _check_first_step(snapshot: Snapshot) -> None:
+def _check_first_step(snapshot: Snapshot, parity: Parity | None) -> None:
     """One step cannot let rounding grow: what differs there is not the same computation."""
-    parity = analyse(snapshot).parity
     if parity is None:
         return
     first = snapshot.timesteps - 1 if snapshot.reverse else 0
@@ -153,6 +157,17 @@ def _check_first_step(snapshot: Snapshot) -> None:
             f"computes by other equations. Received: outputs that differ by {error:.3g} from "
             f"{snapshot.cell} in the first step. Expected: at most {parity.tolerance:g}. Are "
             "time_major and initial_state those of the run?"
+        )
+
+
+def _check_lengths(snapshot: Snapshot, trace: GateTrace) -> None:
+    """Outputs that are zero where the cell's are not show that the sequences have lengths."""
+    silent = (snapshot.output == 0).all(axis=-1) & (np.abs(trace.h) > _ZERO).any(axis=-1)
+    if snapshot.mask is None and silent.any():
+        raise LstmProbeError(
+            f"The outputs of {snapshot.layer!r} end before the probe does. Received: outputs that "
+            f"are all zero in {int(silent.sum())} steps, and no sequence_length. Expected: the "
+            "sequence_length that the run was given."
         )
 
 

@@ -118,6 +118,9 @@ LAYERS = {
     "last": lambda: keras.layers.LSTM(UNITS, name="memory", recurrent_activation="hard_sigmoid"),
     "backwards": lambda: keras.layers.LSTM(UNITS, go_backwards=True, name="memory"),
     "dropout": lambda: keras.layers.LSTM(UNITS, dropout=0.5, recurrent_dropout=0.5, name="memory"),
+    "gru": lambda: keras.layers.GRU(UNITS, name="memory"),
+    "gru_reset_before": lambda: keras.layers.GRU(UNITS, reset_after=False, name="memory"),
+    "simple_rnn": lambda: keras.layers.SimpleRNN(UNITS, return_sequences=True, name="memory"),
     "both": lambda: keras.layers.Bidirectional(keras.layers.LSTM(UNITS, name="lstm"), name="bi"),
 }
 

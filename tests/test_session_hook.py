@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -142,6 +143,24 @@ def weights_after(
             if hook:
                 hook.end(session)
             return list(session.run(variables))
+
+
+@pytest.fixture
+def old_control_flow() -> Iterator[None]:
+    """Loops made of single ops, as under tf.compat.v1.disable_v2_behavior()."""
+    tf1.disable_control_flow_v2()
+    yield
+    tf1.enable_control_flow_v2()
+
+
+@pytest.mark.usefixtures("old_control_flow")
+def test_training_is_bit_for_bit_the_same_when_loops_are_those_of_tf1(tmp_path: Path) -> None:
+    options = {"dropout": True, "monitored_session": True}
+    bare = weights_after(False, tmp_path, **options)
+    probed = weights_after(True, tmp_path, **options)
+    assert steps(tmp_path)[:3] == [0, 2, 4]
+    for without, with_probe in zip(bare, probed, strict=True):
+        np.testing.assert_array_equal(without, with_probe)
 
 
 @pytest.mark.parametrize("monitored_session", [True, False])

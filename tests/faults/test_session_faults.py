@@ -126,6 +126,31 @@ def test_a_mistake_is_told_before_the_first_step(name: str, world: World) -> Non
     assert "Expected" in str(caught.value)
 
 
+def test_lengths_that_the_hook_was_not_told_are_noticed(world: World) -> None:
+    with tf1.variable_scope("short"):
+        cell = cells.BasicLSTMCell(5)
+        outputs, _ = tf1.nn.dynamic_rnn(
+            cell, world.x, dtype="float32", sequence_length=np.array([6, 4])
+        )
+    hook = world.hook(cell, outputs=outputs)
+    with (
+        pytest.raises(LstmProbeError, match=r"all zero in 2 steps.*sequence_length"),
+        monitored(hook),
+    ):
+        pytest.fail("training began")
+
+
+def test_a_probe_that_tensorflow_cannot_compute_is_told_in_one_line(world: World) -> None:
+    checked = tf1.verify_tensor_all_finite(world.outputs * np.inf, "not finite: injected")
+    hook = world.hook(outputs=checked)
+    with (
+        pytest.raises(LstmProbeError, match=r"InvalidArgumentError: .*injected") as info,
+        monitored(hook),
+    ):
+        pytest.fail("training began")
+    assert len(str(info.value).splitlines()) == 1
+
+
 def test_a_fixed_keep_probability_is_refused(world: World) -> None:
     cell = wrappers.DropoutWrapper(cells.BasicLSTMCell(5), output_keep_prob=0.5)
     with tf1.variable_scope("dropped"):
