@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from os import PathLike
 from typing import Any
 
@@ -14,7 +13,7 @@ from lstm_probe.analysis import Analysis
 from lstm_probe.callbacks.recorder import Recorder
 from lstm_probe.callbacks.schedule import StepWatch
 from lstm_probe.callbacks.session_feeds import checked_feeds
-from lstm_probe.callbacks.session_reader import SessionReader, graph_of
+from lstm_probe.callbacks.session_reader import SessionReader, check_session, graph_of
 from lstm_probe.callbacks.session_runs import Run, as_run
 from lstm_probe.errors import LstmProbeError
 from lstm_probe.report import Report
@@ -202,7 +201,7 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
             ) from error
 
     def _start(self, step: int) -> None:
-        self._check_session()
+        check_session(self._session, self._graph)
         self._first = self._last = step
         self._runs = 0
         self._recorder.start(step, self._read_first)
@@ -220,19 +219,8 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
 
     def _read_first(self, step: int) -> Sequence[Snapshot]:
         assert self._reader is not None
-        try:
-            self._reader.check(self._session)
-            return self._read(step)
-        except tf.errors.FailedPreconditionError as error:
-            raise LstmProbeError(
-                f"The session cannot compute the probe yet. Received: {_reason(error)}. Expected: "
-                "initialized variables. Run tf.compat.v1.global_variables_initializer() first."
-            ) from error
-        except tf.errors.OpError as error:
-            raise LstmProbeError(
-                f"TensorFlow cannot compute the probe. Received: {type(error).__name__}: "
-                f"{_reason(error)}. Expected: a feed_dict with which session.run(outputs) works."
-            ) from error
+        self._reader.check(self._session)
+        return self._read(step)
 
     def _read(self, step: int) -> Sequence[Snapshot]:
         assert self._reader is not None
@@ -243,19 +231,6 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
             return self._given
         return int(self._session.run(self._global_step))
 
-    def _check_session(self) -> None:
-        graph = getattr(self._session, "graph", None)
-        if graph is not self._graph:
-            raise LstmProbeError(
-                f"The session runs another graph. Received: {self._session!r}. Expected: a "
-                "session of the graph that the outputs are in."
-            )
-        if getattr(self._session, "_closed", False):
-            raise LstmProbeError(
-                "The session is closed. Received: a tf.compat.v1.Session after close(). Expected: "
-                "an open one. Call after_step inside its `with` block."
-            )
-
     def _warn_if_stuck(self, step: int) -> None:
         if self._global_step is not None and step == self._first and self._runs > 1:
             _log.warning(
@@ -265,10 +240,3 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
                 step,
                 self._runs,
             )
-
-
-def _reason(error: tf.errors.OpError) -> str:
-    """What went wrong, without the stack traces that a session puts around it."""
-    lines = [line for line in str(error.message).splitlines() if line.strip()]
-    after_node = [line for node, line in pairwise(lines) if "Node: " in node]
-    return (after_node or lines or ["no message"])[0]

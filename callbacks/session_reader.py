@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from lstm_probe.parity import TOLERANCES, Parity, difference
 from lstm_probe.snapshot import Snapshot
 from lstm_probe.trace import GateTrace
 
-__all__ = ["SessionReader", "graph_of"]
+__all__ = ["SessionReader", "check_session", "graph_of"]
 
 # How many tolerances the first step, where nothing has grown yet, may be off before the tensors
 # are said not to belong together; a wrong tensor is off by thousands.
@@ -54,8 +55,22 @@ class SessionReader:
         """Compare what must be equal if the user's tensors belong together.
 
         Raises:
-            LstmProbeError: they do not.
+            LstmProbeError: they do not, or the session cannot compute the probe.
         """
+        try:
+            self._check(session)
+        except tf.errors.FailedPreconditionError as error:
+            raise LstmProbeError(
+                f"The session cannot compute the probe yet. Received: {_reason(error)}. Expected: "
+                "initialized variables. Run tf.compat.v1.global_variables_initializer() first."
+            ) from error
+        except tf.errors.OpError as error:
+            raise LstmProbeError(
+                f"TensorFlow cannot compute the probe. Received: {type(error).__name__}: "
+                f"{_reason(error)}. Expected: a feed_dict with which session.run(outputs) works."
+            ) from error
+
+    def _check(self, session: Any) -> None:
         for check in self._checks:
             pair = [check.twin.tensors, check.outputs.tensors]
             twin, outputs = session.run(pair, self._feeds)
@@ -81,6 +96,24 @@ class SessionReader:
         step = int(steps[0]) if steps else int(step or 0)
         found = zip(self._sites, fetched, self._names, strict=True)
         return step, [site.snapshot(each, step=step, name=name) for site, each, name in found]
+
+
+def check_session(session: Any, graph: tf.Graph) -> None:
+    """Whether a session can be read.
+
+    Raises:
+        LstmProbeError: it is closed, or runs another graph.
+    """
+    if getattr(session, "graph", None) is not graph:
+        raise LstmProbeError(
+            f"The session runs another graph. Received: {session!r}. Expected: a session of the "
+            "graph that the outputs are in."
+        )
+    if getattr(session, "_closed", False):
+        raise LstmProbeError(
+            "The session is closed. Received: a tf.compat.v1.Session after close(). Expected: an "
+            "open one. Call after_step inside its `with` block."
+        )
 
 
 def _sites(cell: Any, run: Run) -> tuple[list[Site], list[Check]]:
@@ -179,3 +212,10 @@ def _unique(names: Sequence[str]) -> list[str]:
         seen[name] += 1
         result.append(name if seen[name] == 1 else f"{name}/call_{seen[name]}")
     return result
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    """What went wrong, without the stack traces that a session puts around it."""
+    lines = [line for line in str(error.message).splitlines() if line.strip()]
+    after_node = [line for node, line in pairwise(lines) if "Node: " in node]
+    return (after_node or lines or ["no message"])[0]

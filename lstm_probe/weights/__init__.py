@@ -14,6 +14,7 @@ from lstm_probe.weights.block import (
     from_block_lstm,
     from_gru_block,
 )
+from lstm_probe.weights.checkpoint import from_checkpoint, from_session, from_variables
 from lstm_probe.weights.contrib import from_contrib_layer_norm
 from lstm_probe.weights.cudnn import from_cudnn
 from lstm_probe.weights.gates import Gate, GateWeights
@@ -73,15 +74,18 @@ __all__ = [
     "NamedWeights",
     "SimpleRnnWeights",
     "from_block_lstm",
+    "from_checkpoint",
     "from_contrib_layer_norm",
     "from_cudnn",
     "from_gru_block",
     "from_keras",
     "from_onnx",
+    "from_session",
     "from_tf1",
     "from_tf1_gru",
     "from_tf1_rnn",
     "from_torch",
+    "from_variables",
     "to_keras",
     "to_tf1",
     "to_tf1_gru",
