@@ -11,8 +11,10 @@ from lstm_probe.arrays import computing_dtype
 from lstm_probe.cells import Cell
 from lstm_probe.masks import emitted
 from lstm_probe.parity import TOLERANCES, Parity, ParityError
+from lstm_probe.rounding import ulp
 from lstm_probe.snapshot import Snapshot
 from lstm_probe.trace import GateTrace
+from lstm_probe.verdict import judge
 
 __all__ = ["Analysis", "analyse"]
 
@@ -66,10 +68,20 @@ def analyse(snapshot: Snapshot) -> Analysis:
         return Analysis(snapshot, _seen(snapshot), None)
     truth, exact = _recompute(snapshot, snapshot.cell, np.dtype(np.float64))
     own_dtype = computing_dtype(snapshot.dtype)
-    same = exact
+    same, rounding = exact, ParityError.between(truth.h[:, :1, :1], truth.h[:, :1, :1], None, 0)
     if own_dtype != np.float64:
-        _, same = _recompute(snapshot, snapshot.cell, own_dtype)
-    return Analysis(snapshot, truth, Parity(exact, same, TOLERANCES[snapshot.dtype]))
+        own, same = _recompute(snapshot, snapshot.cell, own_dtype)
+        rounding = ParityError.between(truth.h, own.h, None, snapshot.last)
+    largest = float(np.nanmax(np.abs(truth.h), initial=0.0))
+    unit = ulp(largest if np.isfinite(largest) else 1.0, snapshot.dtype)
+    parity = Parity(
+        exact,
+        same,
+        TOLERANCES[snapshot.dtype],
+        ulp=exact.max_abs / unit,
+        verdict=judge(snapshot, exact, rounding),
+    )
+    return Analysis(snapshot, truth, parity)
 
 
 def _seen(snapshot: Snapshot) -> GateTrace:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lstm_probe.arrays import Array
+
+if TYPE_CHECKING:
+    from lstm_probe.verdict import Verdict
 
 __all__ = ["TOLERANCES", "Parity", "ParityError", "difference"]
 
@@ -50,9 +54,11 @@ class ParityError:
         error = difference(ours, theirs)
         if final is not None:
             error[:, last] = np.maximum(error[:, last], difference(ours[:, last], final))
+        largest = float(error.max())
+        scale = largest if 0 < largest < np.inf else 1.0  # squares of huge errors overflow
         return cls(
-            max_abs=float(error.max()),
-            rms=float(np.sqrt(np.mean(np.square(error)))),
+            max_abs=largest,
+            rms=scale * float(np.sqrt(np.mean(np.square(error / scale)))),
             per_timestep=error.max(axis=(0, 2)),
         )
 
@@ -65,7 +71,11 @@ class Parity:
         float64: against NumPy's recomputation in float64, the truth.
         same_dtype: against NumPy's recomputation in the layer's own dtype (float32 for the half
             precisions).
-        tolerance: the largest error that rounding explains in the layer's dtype.
+        tolerance: the largest error that rounding explains in the layer's dtype, in networks
+            that do not amplify it.
+        ulp: the largest error in units in the last place, in the layer's dtype, of the largest
+            hidden state; NaN if that was not measured.
+        verdict: what the error means for these weights and this probe; None if it was not judged.
 
     Example:
         >>> error = ParityError.between(np.zeros((1, 3, 2)), np.zeros((1, 3, 2)), None, 2)
@@ -76,10 +86,12 @@ class Parity:
     float64: ParityError
     same_dtype: ParityError
     tolerance: float
+    ulp: float = float("nan")
+    verdict: Verdict | None = None
 
     @property
     def within_tolerance(self) -> bool:
-        """Whether the framework computes what the picture shows."""
+        """Whether the error is small; the verdict knows the network, and this does not."""
         return self.float64.max_abs <= self.tolerance
 
 
