@@ -4,6 +4,7 @@ from pathlib import Path
 
 import event_reading
 import numpy as np
+import numpy.typing as npt
 import pytest
 import samples
 
@@ -69,17 +70,28 @@ def test_a_histogram_counts_every_valid_value(tmp_path: Path, rng: np.random.Gen
         ([1e30, 1e30], 2),
         ([1.0, np.nan, np.inf, 2.0], 2),
         ([5e-324, 0.0], 2),
-        ([np.float32(3e38), np.float32(-3e38)], 2),
+        (np.array([3e38, -3e38], np.float32), 2),
+        (np.array([1e-39, 2e-39], np.float32), 2),
     ],
 )
 def test_a_histogram_is_defined_when_values_are_constant_huge_or_not_finite(
-    values: list[float], count: int
+    values: npt.ArrayLike, count: int
 ) -> None:
     value = histogram("tag", np.array(values))
     assert value is not None
     buckets = event_reading.array(value)
     assert buckets[:, 2].sum() == count
     assert (buckets[:, 1] > buckets[:, 0]).all()
+
+
+def test_a_histogram_is_numpys_when_values_are_random(rng: np.random.Generator) -> None:
+    values = rng.normal(1e3, 1, (40, 50)).astype(np.float32)
+    value = histogram("tag", values)
+    assert value is not None
+    buckets = event_reading.array(value)
+    counts, edges = np.histogram(values.astype(np.float64), 30)
+    np.testing.assert_allclose(buckets[:, 0], edges[:-1])
+    assert np.abs(buckets[:, 2] - counts).sum() <= 4  # rounding at the edges
 
 
 def test_there_is_no_histogram_when_nothing_is_finite() -> None:

@@ -80,7 +80,7 @@ def _buckets(finite: Array) -> Array:
         margin = max(0.5, 1e-6 * size)
         return np.array([[low - margin, high + margin, finite.size]])
     edges = np.linspace(low, high, _BUCKETS + 1)
-    if high - low > np.finfo(finite.dtype).max:
+    if max(high - low, _BUCKETS / (high - low)) > float(np.finfo(finite.dtype).max):
         finite = finite.astype(np.float64)
     # In the values' own dtype and without sorting: ten times as fast as np.histogram. A value
     # within rounding of an edge may be counted on the edge's other side.

@@ -76,8 +76,11 @@ class HeatmapPainter:
         positions = frame.scale.positions(array)
         canvas.paste(_cells(layout, positions, mask), x=layout.left, y=layout.top)
         room = layout.width - 2 * _MARGIN
-        layer = shortened(layer, lambda name: TITLE.width(heading(name, letter, step)) <= room)
-        canvas.text(heading(layer, letter, step), TITLE, x=_MARGIN, y=layout.top // 2)
+        longest = (
+            None if step is None else 10 ** len(str(step)) - 1
+        )  # one for all steps of a length
+        layer = shortened(layer, lambda name: TITLE.width(heading(name, letter, longest)) <= room)
+        canvas.counting_text(heading(layer, letter, step), TITLE, x=_MARGIN, y=layout.top // 2)
         caption = notes(positions, mask, frame.scale)
         if caption:
             canvas.text(caption, NOTE, x=_MARGIN, y=layout.height - 12)
