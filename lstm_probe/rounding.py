@@ -3,18 +3,19 @@
 Running error analysis: alongside each value goes a bound of its error (Wilkinson 1986; Higham
 2002, section 3.3). With unit roundoff `u` and products of `n` terms,
 
-    |error of a|   <=  gamma (|x| |W| + |h| |U| + |b|),   gamma = (4 + sqrt(n)) u
-    |error of s(a)| <=  |s'(a)| |error of a| + |error of a|^2 + 8 u max(1, |s(a)|)
+    |error of a|   <=  gamma (|x| |W| + |h| |U| + |b|),   gamma = 2 (4 + sqrt(n)) u
+    |error of s(a)| <=  |s'(a)| |error of a| + |error of a|^2 + 16 u max(1, |s(a)|)
     |error of c'|  <=  |f| |error of c| + |c| |error of f| + |g| |error of i| + |i| |error of g|
                        + 3 u (|f c| + |i g|)
     |error of h'|  <=  |phi(c')| |error of o| + |o| |error of phi(c')| + u |h'|
 
 The norms bound the inner products (Cauchy-Schwarz). `sqrt(n)` in place of the worst case `n` is
 the probabilistic bound, which an error exceeds with vanishing probability (Higham & Mary 2019,
-"A new approach to probabilistic rounding error analysis"). `|a|^2` covers the curvature, because
-no second derivative of a sigmoid or tanh exceeds 1; `8 u` covers the functions themselves:
-TensorFlow's tanh is off by up to 5 u. Since every step starts from the framework's own hidden state,
-nothing multiplies these bounds from step to step but the forget gate.
+"A new approach to probabilistic rounding error analysis"); the factor 2 is for NumPy, which rounds
+too when it recomputes a float64 layer. `|error of a|^2` covers the curvature, because
+no second derivative of a sigmoid or tanh exceeds 1; `16 u` covers the functions themselves:
+TensorFlow's tanh is off by up to 5 u. Since every step starts from the framework's own hidden
+state, nothing multiplies these bounds from step to step but the forget gate.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from lstm_probe.forced import Forced, force
 from lstm_probe.snapshot import Snapshot
 from lstm_probe.weights import GateWeights
 
-__all__ = ["UNIT_ROUNDOFF", "round_to", "step_bound", "ulp"]
+__all__ = ["LARGEST", "UNIT_ROUNDOFF", "round_to", "step_bound", "ulp"]
 
 #: Half the distance from 1 to the next number, by dtype. TF32 is what tensor cores read.
 UNIT_ROUNDOFF = {
@@ -42,10 +43,12 @@ UNIT_ROUNDOFF = {
     "float16": 2.0**-11,
     "bfloat16": 2.0**-8,
 }
+#: The largest number, by dtype.
+LARGEST = {"float64": 1.8e308, "float32": 3.4e38, "float16": 65504.0, "bfloat16": 3.4e38}
 #: Smallest distance between two numbers: what underflow costs. TensorFlow flushes denormals.
 _UNDERFLOW = {"float16": 2.0**-24}
 _FLUSHED = 2.0**-126
-_FUNCTION_ERROR = 8
+_FUNCTION_ERROR = 16
 #: TensorFlow keeps the constants of these in float32 even in a float64 layer: measured 4e-8.
 _CONSTANTS_IN_FLOAT32 = frozenset({"gelu", "leaky_relu"})
 #: How much larger than a sample of its own kind, of one unit at one step, a rounding error may be.
@@ -123,7 +126,7 @@ class _PreActivations:
         weights = snapshot.weights
         assert isinstance(weights, GateWeights)
         self.weights = weights
-        self.gamma = (4 + np.sqrt(weights.input_size + weights.output_size)) * u
+        self.gamma = 2 * u * (4 + np.sqrt(weights.input_size + weights.output_size))
         self.inputs = _norm(snapshot.x)[..., None, None] * _norm(weights.kernel, axis=0)
         if weights.bias is not None:
             self.inputs += np.abs(weights.bias)
@@ -226,7 +229,7 @@ def _sampled(snapshot: Snapshot, forced: Forced, u: float) -> Array:
     error = np.abs(forced.output - single.output)
     largest = np.maximum.accumulate(np.nanmax(error, axis=(0, 2), initial=0.0))
     scale = _SAMPLE_MARGIN * u / UNIT_ROUNDOFF["float32"]
-    own = 4 * _FUNCTION_ERROR * u * np.maximum(1, np.abs(forced.output))
+    own = 2 * _FUNCTION_ERROR * u * np.maximum(1, np.abs(forced.output))
     return np.asarray(scale * largest[:, None] + own)
 
 

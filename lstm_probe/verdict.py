@@ -9,12 +9,11 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from lstm_probe.activations import get_activation
-from lstm_probe.arrays import Array, computing_dtype
-from lstm_probe.cells import GruCell, LstmCell
+from lstm_probe.arrays import Array, BoolArray, computing_dtype
 from lstm_probe.forced import Forced, force, in_reading_order
+from lstm_probe.gate_at_fault import gate_at_fault
 from lstm_probe.parity import ParityError, difference
-from lstm_probe.rounding import UNIT_ROUNDOFF, round_to, step_bound
+from lstm_probe.rounding import LARGEST, UNIT_ROUNDOFF, round_to, step_bound
 from lstm_probe.snapshot import Snapshot
 
 __all__ = ["Place", "Verdict", "judge", "within_rounding"]
@@ -30,6 +29,8 @@ _AMPLIFIED = 1000.0
 _EXPLAINED = 0.25
 #: Fewer binary digits than these, and numbers are the same in every precision.
 _FEW_DIGITS = 2.0**-5
+#: A step whose values come this near to the dtype's largest number may overflow on the way there.
+_NEAR_OVERFLOW = 2.0**-6
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Place:
             time.
         sequence: the index in the batch.
         unit: the one whose error is worst at that timestep.
-        gate: the gate that would have to change least to explain it; None for a cell without.
+        gate: the gate in which other weights explain it best; None where that cannot be told.
 
     Example:
         >>> print(Place(timestep=3, sequence=0, unit=7, gate="f"))
@@ -130,7 +131,7 @@ def judge(snapshot: Snapshot, exact: ParityError, same: ParityError) -> Verdict:
     precision = _narrower(seen, forced, defect, excess)
     if precision is not None:
         return Verdict("reduced precision", *largest, precision=precision)
-    return Verdict("mismatch", *largest, place=_place(snapshot, seen, forced, defect, excess))
+    return Verdict("mismatch", *largest, place=_place(snapshot, seen, forced, excess))
 
 
 def within_rounding(snapshot: Snapshot) -> bool:
@@ -173,13 +174,21 @@ def _near(exact: ParityError, same: ParityError, u: float) -> bool:
 
 
 def _defect(seen: Snapshot, forced: Forced) -> Array:
-    """`(batch, time, units)`; values that overflow in the layer's dtype only do not count."""
+    """`(batch, time, units)`, without what overflows in the layer's dtype and all after it."""
     defect = _errors(seen, forced)
-    if np.isfinite(defect).all():
+    lost: BoolArray = np.asarray(~np.isfinite(seen.output).all(axis=2), np.bool_)
+    if not lost.any():
         return defect
-    single = force(seen, dtype=computing_dtype(seen.dtype))
-    assert single is not None
-    return np.where(np.isinf(defect), np.minimum(defect, _errors(seen, single)), defect)
+    sequences = np.flatnonzero(lost.any(axis=1))
+    first = lost.argmax(axis=1)
+    for sequence in sequences:
+        start = int(first[sequence])
+        values = [np.abs(array[sequence, start]).max() for array in forced.arrays.values()]
+        values.append(np.abs(forced.before["h"][sequence, start]).max())
+        # Past the first value that is not finite there is no state to judge a step by.
+        overflows = max(values) > LARGEST[seen.dtype] * _NEAR_OVERFLOW
+        defect[sequence, start if overflows else start + 1 :] = 0.0
+    return defect
 
 
 def _errors(seen: Snapshot, forced: Forced) -> Array:
@@ -205,11 +214,12 @@ def _narrower(seen: Snapshot, forced: Forced, defect: Array, excess: Array) -> s
     matrix products are rounded likewise.
     """
     u = UNIT_ROUNDOFF[seen.dtype]
-    for name in ("float32", "float16", "bfloat16"):
+    for name in ("bfloat16", "float16", "float32"):  # what fits the first fits all
         own = UNIT_ROUNDOFF[name]
-        if own > u and _is_stored_in(seen.output, own):
-            if _ratio(defect, step_bound(seen, forced, name)).max() <= 1:
-                return name
+        if own <= u or not _is_stored_in(seen.output, own):
+            continue
+        if _ratio(defect, step_bound(seen, forced, name)).max() <= 1:
+            return name
     at_fault = excess > 1
     size = _root_mean_square(defect[at_fault])
     for name in ("float32", "tf32", "bfloat16"):
@@ -241,51 +251,12 @@ def _root_mean_square(values: Array) -> float:
     return float(np.sqrt(np.mean(np.square(values)))) if np.isfinite(values).all() else np.inf
 
 
-def _place(
-    snapshot: Snapshot, seen: Snapshot, forced: Forced, defect: Array, excess: Array
-) -> Place:
+def _place(snapshot: Snapshot, seen: Snapshot, forced: Forced, excess: Array) -> Place:
     first = int(np.flatnonzero((excess > 1).any(axis=(0, 2)))[0])
     sequence, unit = np.unravel_index(int(excess[:, first].argmax()), excess[:, first].shape)
     return Place(
         timestep=seen.timesteps - 1 - first if snapshot.reverse else first,
         sequence=int(sequence),
         unit=int(unit),
-        gate=_gate_at_fault(seen, forced, np.where(excess > 1, defect, 0.0)),
+        gate=gate_at_fault(seen, forced, int(unit)),
     )
-
-
-def _gate_at_fault(seen: Snapshot, forced: Forced, defect: Array) -> str | None:
-    """The gate whose value would have to change least, over all errors, to explain them.
-
-    A gate that is not at fault has little influence on some of the values that are wrong, and
-    would have to change by more than it can.
-    """
-    influences = _influences(seen, forced)
-    if not influences or not np.isfinite(defect).all() or not defect.any():
-        return None
-    wrong = defect > 0
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        needed = {k: np.log(defect[wrong] / np.abs(v[wrong])) for k, v in influences.items()}
-    sizes = {k: float(np.nanmean(np.minimum(v, 50.0))) for k, v in needed.items()}
-    return min(sizes, key=lambda letter: sizes[letter])
-
-
-def _influences(seen: Snapshot, forced: Forced) -> dict[str, Array]:
-    """By gate: the derivative of `h` by the gate's value."""
-    arrays, cell = forced.arrays, seen.cell
-    if isinstance(cell, GruCell):
-        z, g, h = arrays["z"], arrays["g"], forced.before["h"]
-        steep = (1 - z) * (1 - np.square(np.clip(g, -1, 1)))
-        return {"z": h - g, "r": steep * h * seen.weights.units**-0.5, "g": 1 - z}
-    if not isinstance(cell, LstmCell) or arrays["h"].shape != arrays["c"].shape:
-        return {}
-    phi: Callable[[Array], Array] = get_activation(cell.activation)
-    shown = phi(arrays["c"])
-    step = 1e-6
-    slope = arrays["o"] * (phi(arrays["c"] + step) - shown) / step
-    return {
-        "i": slope * arrays["g"],
-        "f": slope * forced.before["c"],
-        "g": slope * arrays["i"],
-        "o": shown,
-    }

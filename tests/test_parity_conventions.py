@@ -1,0 +1,222 @@
+"""Every way in which frameworks differ, tried on purpose: it is noticed, and it is named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import permutations
+
+import numpy as np
+import pytest
+import samples
+from test_parity_verdict import keras_snapshot
+
+from lstm_probe import GruCell, LstmCell, Snapshot, analyse
+from lstm_probe.conventions import find_convention
+from lstm_probe.masks import emitted
+from lstm_probe.weights import from_keras, from_tf1
+
+MUTANTS = {}
+
+
+def mutant(*names):
+    def register(build):
+        for name in names:
+            MUTANTS[build.__name__, name] = build
+        return build
+
+    return register
+
+
+def computed(snapshot: Snapshot, **changes) -> Snapshot:
+    """`snapshot`, with the output that a layer with these changes gives, in float32."""
+    other = replace(snapshot, **changes)
+    flip = slice(None, None, -1 if other.reverse else 1)
+    mask = None if other.mask is None else other.mask[:, flip]
+    trace = other.cell.run(
+        other.x[:, flip],
+        other.weights,
+        mask=mask,
+        initial_state=other.initial_state,
+        dtype=np.float32,
+    )
+    output = emitted(trace.h, mask, zero_output_for_mask=other.zero_output_for_mask)[:, flip]
+    return replace(snapshot, output=output.astype(np.float64))
+
+
+def lstm(rng, **fields):
+    return samples.snapshot(rng, batch=3, time=12, dtype="float32", **fields)
+
+
+def gru(rng, bias=(2, 15), **fields):
+    arrays = [rng.normal(0, 0.5, shape) for shape in ((3, 15), (5, 15), bias)]
+    cell = fields.pop("cell", GruCell(reset_after=len(bias) == 2))
+    return lstm(rng, weights=from_keras(*arrays), cell=cell, **fields)
+
+
+@mutant(*("".join(order) for order in permutations("ifgo")))
+def gate_order(rng, order):
+    snapshot = lstm(rng)
+    index = [snapshot.weights.gates.index(letter) for letter in order]
+    w = snapshot.weights
+    moved = type(w)(w.kernel[:, index], w.recurrent_kernel[:, index], w.bias[index])
+    return computed(snapshot, weights=moved), "gate_order" if order != "ifgo" else None
+
+
+@mutant(*("".join(order) for order in permutations("zrg")))
+def gate_order_of_a_gru(rng, order):
+    snapshot = gru(rng)
+    index = [snapshot.weights.gates.index(letter) for letter in order]
+    w = snapshot.weights
+    moved = type(w)(
+        w.kernel[:, index], w.recurrent_kernel[:, index], w.bias[index], w.recurrent_bias[index]
+    )
+    return computed(snapshot, weights=moved), "gate_order" if order != "zrg" else None
+
+
+@mutant("sigmoid", "hard_sigmoid", "hard_sigmoid_keras2")
+def sigmoid(rng, name):
+    described = {
+        "sigmoid": "hard_sigmoid",
+        "hard_sigmoid": "hard_sigmoid_keras2",
+        "hard_sigmoid_keras2": "hard_sigmoid",
+    }[name]
+    snapshot = lstm(rng, cell=LstmCell(recurrent_activation=described))
+    return computed(snapshot, cell=LstmCell(recurrent_activation=name)), "sigmoid"
+
+
+@mutant("0.01", "0.3")
+def leaky_relu(rng, slope):
+    snapshot = lstm(rng, cell=LstmCell("leaky_relu"))
+    cell = LstmCell(lambda x: np.where(x >= 0, x, float(slope) * x))
+    return computed(snapshot, cell=cell), "activation"
+
+
+@mutant("1.0", "0.0")
+def forget_bias(rng, there):
+    snapshot = lstm(rng, cell=LstmCell(forget_bias=1 - float(there)))
+    return computed(snapshot, cell=LstmCell(forget_bias=float(there))), "forget_bias"
+
+
+@mutant("Keras")
+def tf1_read_as(rng, _):
+    """A TF1 cell read as Keras's: another order, and a forget bias that no array holds."""
+    kernel, bias = rng.normal(0, 0.5, (8, 20)), rng.normal(0, 0.5, 20)
+    truth = lstm(rng, weights=from_tf1(kernel, bias), cell=LstmCell(forget_bias=1.0))
+    read = from_keras(kernel[:3], kernel[3:], bias)
+    seen = computed(truth)
+    return replace(seen, weights=read, cell=LstmCell()), "gate_order+forget_bias"
+
+
+@mutant("after", "before")
+def reset(rng, described):
+    snapshot = gru(rng, cell=GruCell(reset_after=described == "after"))
+    return computed(snapshot, cell=GruCell(reset_after=described != "after")), "reset_after"
+
+
+@mutant("turned")
+def update_gate(rng, _):
+    snapshot = gru(rng)
+    w, sign = snapshot.weights, np.array([[-1.0], [1.0], [1.0]])
+    turned = type(w)(
+        sign * w.kernel, sign * w.recurrent_kernel, sign * w.bias, sign * w.recurrent_bias
+    )
+    return computed(snapshot, weights=turned), "update_gate"
+
+
+@mutant("bias", "recurrent_bias", "merged", *"zrg")
+def bias_of_a_gru(rng, dropped):
+    snapshot = gru(rng)
+    w = snapshot.weights
+    if dropped == "merged":
+        changes = {"bias": w.bias + w.recurrent_bias, "recurrent_bias": 0 * w.bias}
+    elif dropped in w.gates:
+        rest = w.bias.copy()
+        rest[w.gates.index(dropped)] = 0
+        changes = {"bias": rest}
+    else:
+        changes = {dropped: 0 * w.bias}
+    return computed(snapshot, weights=replace(w, **changes)), "bias"
+
+
+@mutant("all", *"ifgo")
+def bias_of_an_lstm(rng, dropped):
+    snapshot = lstm(rng)
+    rest = snapshot.weights.bias.copy()
+    rest[slice(None) if dropped == "all" else "ifgo".index(dropped)] = 0
+    return computed(snapshot, weights=replace(snapshot.weights, bias=rest)), "bias"
+
+
+@mutant("ignored", "zeros", "repeated")
+def mask(rng, does):
+    valid = rng.random((3, 12)) > 0.4
+    snapshot = lstm(rng, mask=valid, zero_output_for_mask=does == "repeated")
+    changes = {
+        "ignored": {"mask": None},
+        "zeros": {"zero_output_for_mask": True},
+        "repeated": {"zero_output_for_mask": False},
+    }
+    return computed(snapshot, **changes[does]), "mask"
+
+
+@mutant("dropped", "swapped")
+def initial_state(rng, does):
+    state = (rng.normal(size=(3, 5)), rng.normal(size=(3, 5)))
+    snapshot = lstm(rng, initial_state=state)
+    other = None if does == "dropped" else state[::-1]
+    return computed(snapshot, initial_state=other), "initial_state"
+
+
+@mutant("backwards", "forwards", "output")
+def direction(rng, does):
+    snapshot = lstm(rng, reverse=does == "forwards")
+    if does == "output":
+        return replace(snapshot, output=snapshot.output[:, ::-1]), "direction"
+    return computed(snapshot, reverse=does == "backwards"), "direction"
+
+
+@mutant("transposed")
+def recurrent_kernel(rng, _):
+    snapshot = lstm(rng)
+    turned = snapshot.weights.recurrent_kernel.swapaxes(0, 2)
+    other = replace(snapshot.weights, recurrent_kernel=turned)
+    return computed(snapshot, weights=other), "transposed"
+
+
+@mutant("clip", "peephole order", "no peepholes")
+def variant(rng, does):
+    weights = replace(samples.lstm_weights(rng), peepholes=rng.normal(size=(3, 5)))
+    cell = LstmCell(cell_clip=0.1 if does == "clip" else None)
+    snapshot = lstm(rng, weights=weights, cell=cell)
+    if does == "clip":
+        return computed(snapshot, cell=LstmCell()), "clip"
+    order = None if does == "no peepholes" else weights.peepholes[[0, 2, 1]]
+    return computed(snapshot, weights=replace(weights, peepholes=order)), "peephole"
+
+
+@pytest.mark.parametrize(("kind", "name"), MUTANTS)
+def test_mismatch_is_noticed_and_named_when_a_convention_is_wrong(rng, kind, name):
+    snapshot, expected = MUTANTS[kind, name](rng, name)
+    verdict = analyse(snapshot).parity.verdict
+    if expected is None:
+        assert verdict.kind == "match"
+        return
+    assert verdict.kind == "mismatch"
+    found = find_convention(snapshot)
+    assert found is not None
+    assert found.name == expected
+
+
+def test_no_convention_is_named_when_the_weights_are_simply_others(rng):
+    snapshot = keras_snapshot(rng, "lstm")
+    kernel = snapshot.weights.kernel + rng.normal(0, 0.01, snapshot.weights.kernel.shape)
+    wrong = replace(snapshot, weights=replace(snapshot.weights, kernel=kernel))
+    assert analyse(wrong).parity.verdict.kind == "mismatch"
+    assert find_convention(wrong) is None
+
+
+def test_convention_says_what_is_where_when_the_order_is_known(rng):
+    snapshot, _ = gate_order(rng, "igfo")
+    assert str(find_convention(snapshot)) == (
+        "gate_order: the framework keeps the gates as i g f o (as TF1's cells, BlockLSTM) where "
+        "i f g o was read"
+    )
