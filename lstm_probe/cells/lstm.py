@@ -103,14 +103,13 @@ class LstmCell(Cell[LstmWeights]):
         phi, activate, scale = self._activations()
         scale = scale.astype(x.dtype)
         order = [weights.gates.index(gate) for gate in _WORKING_ORDER]
-        kernel, recurrent_kernel = (
-            (np.take(k, order, axis=1) * scale).reshape(-1, 4 * units)
-            for k in (weights.kernel, weights.recurrent_kernel)
-        )
+        recurrent_kernel = _rearranged(weights.recurrent_kernel, order, scale)
+        recurrent_kernel = recurrent_kernel.reshape(units, 4 * units)
         bias = np.array([[0], [self.forget_bias], [0], [0]], x.dtype)
         bias = scale * (bias if weights.bias is None else bias + weights.bias[order])
 
-        gates = (x.reshape(time * batch, -1) @ kernel).reshape(time, batch, 4, units)
+        inputs = x.reshape(time * batch, -1) @ weights.kernel.reshape(-1, 4 * units)
+        gates = _rearranged(inputs.reshape(time, batch, 4, units), order, scale)
         gates += bias
         fused = gates.reshape(time, batch, 4 * units)
         cells = np.empty((time, batch, units), x.dtype)
@@ -143,6 +142,14 @@ class LstmCell(Cell[LstmWeights]):
             gates[:, 3] = phi(gates[:, 3])
 
         return phi, activate, np.ones((4, 1))
+
+
+def _rearranged(array: Array, order: Sequence[int], scale: Array) -> Array:
+    """An array `(..., 4, units)` with its gates in another order, and scaled, in one pass."""
+    result = np.empty_like(array, order="C")
+    for place, gate in enumerate(order):
+        np.multiply(array[..., gate, :], scale[place], out=result[..., place, :])
+    return result
 
 
 def _sigmoids_and_tanh(gates: Array) -> None:
