@@ -1,4 +1,4 @@
-"""Keras models with recurrent layers in many places, with random distinct weights, and their probes."""
+"""Keras models with recurrent layers in many places, with random weights, and their probes."""
 
 from __future__ import annotations
 
