@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from lstm_probe.arrays import computing_dtype
 from lstm_probe.cells import Cell
+from lstm_probe.convention_weights import Convention
+from lstm_probe.conventions import find_convention
+from lstm_probe.gradient import Gradient, gradient_through_time
+from lstm_probe.health import Health, measure_health
 from lstm_probe.masks import emitted
 from lstm_probe.parity import TOLERANCES, Parity, ParityError
 from lstm_probe.rounding import ulp
@@ -29,6 +34,9 @@ class Analysis:
             time; for a cell whose recurrence is not known, the framework's own `h` alone.
         parity: how far that is from the framework's own output; None where nothing was
             recomputed.
+        health: what the gates say of each unit.
+        gradient: how strongly the last state depends on each earlier one; None for cells through
+            which gradients are not known.
 
     Example:
         >>> from lstm_probe import LstmCell, Snapshot, weights
@@ -42,6 +50,17 @@ class Analysis:
     snapshot: Snapshot
     trace: GateTrace
     parity: Parity | None
+    health: Health
+    gradient: Gradient | None = None
+
+    @cached_property
+    def convention(self) -> Convention | None:
+        """On a mismatch, the known convention that explains it; worked out when it is asked for,
+        because it takes up to a hundred recomputations."""
+        if self.parity is None or self.parity.verdict is None:
+            return None
+        mismatch = self.parity.verdict.kind == "mismatch"
+        return find_convention(self.snapshot) if mismatch else None
 
 
 def analyse(snapshot: Snapshot) -> Analysis:
@@ -51,7 +70,7 @@ def analyse(snapshot: Snapshot) -> Analysis:
         snapshot: what a callback or hook captured.
 
     Returns:
-        The trace and the parity error.
+        The trace, the parity error with its verdict, gate health and the gradient through time.
 
     Raises:
         LstmProbeError: the snapshot's input, mask or state does not fit its cell.
@@ -65,7 +84,8 @@ def analyse(snapshot: Snapshot) -> Analysis:
         (0.0, 0.5)
     """
     if snapshot.cell is None:
-        return Analysis(snapshot, _seen(snapshot), None)
+        seen = _seen(snapshot)
+        return Analysis(snapshot, seen, None, measure_health(seen, snapshot))
     truth, exact = _recompute(snapshot, snapshot.cell, np.dtype(np.float64))
     own_dtype = computing_dtype(snapshot.dtype)
     same, rounding = exact, ParityError.between(truth.h[:, :1, :1], truth.h[:, :1, :1], None, 0)
@@ -81,7 +101,13 @@ def analyse(snapshot: Snapshot) -> Analysis:
         ulp=exact.max_abs / unit,
         verdict=judge(snapshot, exact, rounding),
     )
-    return Analysis(snapshot, truth, parity)
+    return Analysis(
+        snapshot,
+        truth,
+        parity,
+        health=measure_health(truth, snapshot),
+        gradient=gradient_through_time(snapshot, truth),
+    )
 
 
 def _seen(snapshot: Snapshot) -> GateTrace:

@@ -1,0 +1,270 @@
+"""How far back learning reaches: gradients through time, exact, from one capture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_probe.arrays import Array
+from lstm_probe.backpropagation import Run, can_walk, walk_back
+from lstm_probe.errors import LstmProbeError
+from lstm_probe.snapshot import Snapshot
+from lstm_probe.trace import GateTrace
+from lstm_probe.weights import GateWeights
+
+__all__ = [
+    "Gradient",
+    "LossGradient",
+    "gradient_of_loss",
+    "gradient_through_time",
+    "jacobian_norms",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Gradient:
+    """How strongly the end of a sequence depends on each step before it.
+
+    `|d h_T / d h_t|` stands for the Euclidean norm of `v . d h_T / d h_t`, where `v` is the unit
+    vector `(1, ..., 1) / sqrt(units)`: what a head that weighs all units alike sends back. It is
+    exact and costs one backward pass; it is 1 at the last step. `jacobian_norms` has the norm of
+    the whole matrix, at the cost of as many passes as there are units. `T` is the last step
+    that the layer reads; a gradient by `h_t` leaves out what `c_t` carries past it.
+
+    Attributes:
+        hidden: `(batch, time)`, `|d h_T / d h_t|`, in the order of the input's time; 0 or more.
+        cell: `(batch, time)`, `|d c_T / d c_t|`; None for a cell without a cell state.
+        inputs: `(batch, time)`, `|d h_T / d x_t|`: the connectivity of Madsen 2019.
+        by_unit: `(batch, time, units)`, `v . d h_T / d h_t` itself.
+        decay: by letter of the states: the factor by which the norm shrinks (below 1) or grows
+            with each step back, the geometric mean over the valid steps of all sequences; NaN if
+            there are fewer than two.
+        reach: by letter of the states: how many steps back the norm stays above 1 % of its
+            largest value, the median over the sequences.
+
+    Source:
+        Pascanu, Mikolov & Bengio 2013, "On the difficulty of training recurrent neural networks";
+        Madsen 2019, "Visualizing memorization in RNNs", Distill.
+    """
+
+    hidden: Array
+    cell: Array | None
+    inputs: Array
+    by_unit: Array
+    decay: Mapping[str, float]
+    reach: Mapping[str, float]
+
+    @property
+    def memory(self) -> str:
+        """The letter of the state that carries the longest memory: `c` where there is one."""
+        return "h" if self.cell is None else "c"
+
+
+@dataclass(frozen=True, eq=False)
+class LossGradient:
+    """The gradient of a loss by everything that a layer computes from.
+
+    Attributes:
+        hidden: `(batch, time, units)`, `d L / d h_t`.
+        cell: `(batch, time, units)`, `d L / d c_t`; None for a cell without a cell state.
+        inputs: `(batch, time, input)`, `d L / d x_t`.
+    """
+
+    hidden: Array
+    cell: Array | None
+    inputs: Array
+
+
+def gradient_through_time(snapshot: Snapshot, trace: GateTrace) -> Gradient | None:
+    """Measure how strongly the last state depends on each earlier one.
+
+    Args:
+        snapshot: what was captured.
+        trace: its gates, recomputed in float64.
+
+    Returns:
+        None for cells through which gradients are not known: convolutional ones, LSTMs with
+        peepholes, projections, clips or normalisation, cells of the user's own, and activations
+        such as `softmax` that mix the units.
+
+    Example:
+        >>> import lstm_probe
+        >>> rng = np.random.default_rng(0)
+        >>> w = lstm_probe.weights.from_keras(rng.normal(size=(3, 8)), rng.normal(size=(2, 8)))
+        >>> x = rng.normal(size=(1, 5, 3))
+        >>> trace = lstm_probe.lstm(x, w)
+        >>> seen = lstm_probe.Snapshot(0, "lstm", lstm_probe.LstmCell(), w, x=x, output=trace.h)
+        >>> gradient = gradient_through_time(seen, trace)
+        >>> gradient.hidden.shape, round(float(gradient.cell[0, -1]), 12)
+        ((1, 5), 1.0)
+    """
+    if not can_walk(snapshot.cell, snapshot.weights):
+        return None
+    with np.errstate(all="ignore"):
+        run = _run(snapshot, trace)
+        letters = tuple(run.initial)
+        batch, units = run.initial["h"].shape
+        seeds = {letter: np.zeros((1, len(letters), batch, units)) for letter in letters}
+        for target, letter in enumerate(letters):
+            seeds[letter][0, target] = units**-0.5
+        walk = walk_back(run, seeds)
+        norms = {
+            letter: _norm(_to_input_time(walk.states[letter][:, target], snapshot))
+            for target, letter in enumerate(letters)
+        }
+        valid = _reading(norms, snapshot)
+        return Gradient(
+            hidden=norms["h"],
+            cell=norms.get("c"),
+            inputs=_norm(_to_input_time(walk.inputs[:, 0], snapshot)),
+            by_unit=_to_input_time(walk.states["h"][:, 0], snapshot),
+            decay={letter: _decay(rows) for letter, rows in valid.items()},
+            reach={letter: _reach(rows) for letter, rows in valid.items()},
+        )
+
+
+def gradient_of_loss(
+    snapshot: Snapshot, trace: GateTrace, cotangent: npt.ArrayLike
+) -> LossGradient | None:
+    """Take the gradient of a loss back through a layer.
+
+    Args:
+        snapshot: what was captured.
+        trace: its gates, recomputed in float64.
+        cotangent: `d L / d output`: `(batch, time, units)` in the order of the input's time, or
+            `(batch, units)` for the step that the layer computes last.
+
+    Returns:
+        None for cells through which gradients are not known.
+
+    Raises:
+        LstmProbeError: the cotangent does not fit the output.
+
+    Example:
+        >>> import lstm_probe
+        >>> rng = np.random.default_rng(0)
+        >>> w = lstm_probe.weights.from_keras(rng.normal(size=(3, 8)), rng.normal(size=(2, 8)))
+        >>> x = rng.normal(size=(1, 5, 3))
+        >>> trace = lstm_probe.lstm(x, w)
+        >>> seen = lstm_probe.Snapshot(0, "lstm", lstm_probe.LstmCell(), w, x=x, output=trace.h)
+        >>> gradient_of_loss(seen, trace, np.ones((1, 2))).inputs.shape
+        (1, 5, 3)
+    """
+    cotangent = np.asarray(cotangent, np.float64)
+    batch, time, units = snapshot.output.shape
+    if cotangent.shape not in ((batch, time, units), (batch, units)):
+        raise LstmProbeError(
+            f"The cotangent does not fit the output of layer {snapshot.layer!r}. Received: shape "
+            f"{cotangent.shape}. Expected: (batch, time, units) = {(batch, time, units)}, or "
+            f"{(batch, units)} for the last step."
+        )
+    if not can_walk(snapshot.cell, snapshot.weights):
+        return None
+    if cotangent.ndim == 2:
+        last, cotangent = cotangent, np.zeros((batch, time, units))
+        cotangent[:, snapshot.last] = last
+    with np.errstate(all="ignore"):
+        run = _run(snapshot, trace)
+        reading = cotangent[:, ::-1] if snapshot.reverse else cotangent
+        seeds = {"h": _shown(reading.swapaxes(0, 1), run, snapshot)[:, None]}
+        if "c" in run.initial:
+            seeds["c"] = np.zeros((1, *seeds["h"].shape[1:]))
+        walk = walk_back(run, seeds)
+    states = {k: _to_input_time(v[:, 0], snapshot) for k, v in walk.states.items()}
+    return LossGradient(states["h"], states.get("c"), _to_input_time(walk.inputs[:, 0], snapshot))
+
+
+def jacobian_norms(snapshot: Snapshot, trace: GateTrace) -> Array | None:
+    """`(batch, time)`: the Frobenius norm of the whole matrix `d h_T / d h_t`, over
+    `sqrt(units)`, so that it is 1 at the last step. One backward pass for each unit.
+
+    Example:
+        >>> import lstm_probe
+        >>> rng = np.random.default_rng(0)
+        >>> w = lstm_probe.weights.from_keras(rng.normal(size=(3, 2)), np.eye(2))
+        >>> x = np.zeros((1, 5, 3))
+        >>> cell = lstm_probe.SimpleRnnCell("linear")
+        >>> trace = cell.run(x, w)
+        >>> seen = lstm_probe.Snapshot(0, "rnn", cell, w, x=x, output=trace.h)
+        >>> jacobian_norms(seen, trace).round(12).tolist()
+        [[1.0, 1.0, 1.0, 1.0, 1.0]]
+    """
+    if not can_walk(snapshot.cell, snapshot.weights):
+        return None
+    with np.errstate(all="ignore"):
+        run = _run(snapshot, trace)
+        batch, units = run.initial["h"].shape
+        seeds = {letter: np.zeros((1, units, batch, units)) for letter in run.initial}
+        seeds["h"][0] = np.eye(units)[:, None]
+        states = walk_back(run, seeds).states["h"]
+        norms = np.sqrt(np.square(states).sum(axis=(1, 3)) / units)
+    return _to_input_time(norms, snapshot)
+
+
+def _run(snapshot: Snapshot, trace: GateTrace) -> Run:
+    flip = slice(None, None, -1 if snapshot.reverse else 1)
+    weights, cell = snapshot.weights.astype(np.float64), snapshot.cell
+    assert isinstance(weights, GateWeights)
+    assert cell is not None
+    states = cell._initial_state(snapshot.initial_state, len(snapshot.x), weights)
+    mask = None if snapshot.mask is None or snapshot.mask.all() else snapshot.mask[:, flip].T
+    return Run(
+        cell,
+        weights,
+        x=np.ascontiguousarray(snapshot.x[:, flip].swapaxes(0, 1), np.float64),
+        arrays={letter: trace[letter][:, flip].swapaxes(0, 1) for letter in trace.letters},
+        initial=dict(zip(cell.states, states, strict=True)),
+        mask=mask,
+    )
+
+
+def _shown(cotangent: Array, run: Run, snapshot: Snapshot) -> Array:
+    """From the gradient by the output to that by the states: zeros that a layer shows at masked
+    steps depend on nothing."""
+    if run.mask is None:
+        return cotangent
+    mask = run.mask
+    seen = mask if snapshot.zero_output_for_mask else np.logical_or.accumulate(mask, axis=0)
+    return np.where(seen[:, :, None], cotangent, 0.0)
+
+
+def _to_input_time(array: Array, snapshot: Snapshot) -> Array:
+    """Time-major in reading order to `(batch, time, ...)` in the order of the input's time."""
+    return array.swapaxes(0, 1)[:, :: -1 if snapshot.reverse else 1]
+
+
+def _norm(array: Array) -> Array:
+    return np.asarray(np.sqrt(np.einsum("btu,btu->bt", array, array)))
+
+
+def _reading(norms: Mapping[str, Array], snapshot: Snapshot) -> dict[str, list[Array]]:
+    """By letter, for each sequence: the norms at its valid steps, the last step first."""
+    flip = slice(None, None, 1 if snapshot.reverse else -1)
+    mask = np.ones(snapshot.x.shape[:2], np.bool_) if snapshot.mask is None else snapshot.mask
+    return {
+        letter: [row[flip][valid[flip]] for row, valid in zip(array, mask, strict=True)]
+        for letter, array in norms.items()
+    }
+
+
+def _decay(rows: list[Array]) -> float:
+    """The geometric mean of the factors from step to step."""
+    ends = [(row[0], row[-1], len(row) - 1) for row in rows if len(row) > 1]
+    steps = sum(count for _, _, count in ends)
+    if not steps:
+        return float("nan")
+    logarithms = sum(float(np.log(last) - np.log(first)) for first, last, _ in ends)
+    return float(np.exp(logarithms / steps))
+
+
+def _reach(rows: list[Array]) -> float:
+    """How many steps back the norm stays above 1 % of its largest value so far."""
+    reaches = [
+        int(np.flatnonzero(row >= 0.01 * np.nanmax(row))[-1])
+        for row in rows
+        if len(row) and np.nanmax(row, initial=0.0) > 0 and np.isfinite(np.nanmax(row))
+    ]
+    return float(np.median(reaches)) if reaches else float("nan")
