@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import samples
+
+from lstm_probe import LstmProbeError
+from lstm_probe.dynamics import measure_dynamics, measure_spectra
+
+
+def moved(snapshot, rng, size=0.01, steps=10):
+    w = snapshot.weights
+    changed = replace(
+        w,
+        kernel=w.kernel + size * rng.normal(size=w.kernel.shape),
+        bias=w.bias + size * rng.normal(size=w.bias.shape),
+    )
+    return replace(snapshot, weights=changed, step=snapshot.step + steps)
+
+
+def test_ratios_are_those_of_the_arrays_when_they_change_gate_by_gate(rng):
+    before = samples.snapshot(rng)
+    after = moved(before, rng)
+    dynamics = measure_dynamics(before, after)
+    assert dynamics.steps == 10
+    for index, letter in enumerate("ifgo"):
+        kernel = after.weights.kernel[:, index]
+        change = np.linalg.norm(kernel - before.weights.kernel[:, index])
+        array = dynamics.arrays[f"kernel/{index + 1}_{letter}"]
+        assert array.norm == pytest.approx(np.linalg.norm(kernel))
+        assert array.ratio == pytest.approx(change / np.linalg.norm(kernel))
+        assert dynamics.ratio_per_step(f"kernel/{index + 1}_{letter}") == array.ratio / 10
+        assert dynamics.arrays[f"recurrent_kernel/{index + 1}_{letter}"].ratio == 0
+    assert not dynamics.unchanged
+    assert measure_dynamics(before, replace(before, step=10)).unchanged
+    assert not measure_dynamics(before, before).unchanged  # no steps, nothing to expect
+
+
+def test_drift_is_that_of_the_valid_steps_when_there_is_padding(rng):
+    mask = rng.random((2, 7)) > 0.4
+    before = samples.snapshot(rng, mask=mask)
+    output = before.output + rng.normal(0, 0.1, before.output.shape)
+    dynamics = measure_dynamics(before, replace(before, output=output))
+    difference = (output - before.output)[mask]
+    assert dynamics.drift == pytest.approx(np.sqrt(np.mean(difference**2)))
+    expected = np.sqrt(np.mean(difference**2) / np.mean(before.output[mask] ** 2))
+    assert dynamics.relative_drift == pytest.approx(expected)
+
+
+def test_spectra_are_those_of_a_known_matrix(rng):
+    weights = samples.lstm_weights(rng)
+    basis = np.linalg.qr(rng.normal(size=(5, 5)))[0]
+    weights.recurrent_kernel[:, 1] = basis @ np.diag([3.0, -2, 1, 0.5, 0]) @ basis.T
+    weights.recurrent_kernel[:, 2] = np.diag([7.0, 0, 0, 0], 1)  # nilpotent: stretches, then ends
+    spectra = measure_spectra(weights)
+    assert spectra["recurrent_kernel/2_f"].norm == pytest.approx(3)
+    assert spectra["recurrent_kernel/2_f"].radius == pytest.approx(3)
+    assert spectra["recurrent_kernel/3_g"].norm == pytest.approx(7)
+    assert spectra["recurrent_kernel/3_g"].radius == pytest.approx(0, abs=1e-6)
+    largest = np.linalg.svd(weights.kernel[:, 0], compute_uv=False)[0]
+    assert spectra["kernel/1_i"].norm == pytest.approx(largest)
+    assert spectra["kernel/1_i"].radius is None
+
+
+@pytest.mark.parametrize("illness", ["all masked", "nan", "zero weights", "zero output"])
+def test_dynamics_are_defined_when_there_is_nothing_to_measure(rng, illness):
+    before = samples.snapshot(rng, time=1, batch=1)
+    if illness == "all masked":
+        before = replace(before, mask=np.zeros((1, 1), bool))
+    if illness == "nan":
+        before.weights.kernel[:] = np.nan
+        before.output[:] = np.nan
+    if illness == "zero weights":
+        before.weights.kernel[:] = 0
+    if illness == "zero output":
+        before = replace(before, output=0 * before.output)
+    after = moved(before, rng)
+    dynamics = measure_dynamics(before, after)
+    assert np.isnan(dynamics.relative_drift) == (illness != "zero weights")
+    backwards = measure_dynamics(after, before)
+    assert (backwards.arrays["kernel/1_i"].ratio == np.inf) == (illness == "zero weights")
+    assert np.isnan(measure_spectra(after.weights)["kernel/1_i"].norm) == (illness == "nan")
+
+
+def test_captures_are_refused_when_they_are_of_two_layers(rng):
+    one, other = samples.snapshot(rng), samples.snapshot(rng, layer="other")
+    with pytest.raises(LstmProbeError, match=r"'memory'.*'other'"):
+        measure_dynamics(one, other)
