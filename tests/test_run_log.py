@@ -9,6 +9,7 @@ import pytest
 import samples
 
 from lstm_probe import LstmProbeError, analyse
+from lstm_probe.alerts import AlertBoard
 from lstm_probe.logging import RunLog
 from lstm_probe.logging.values import histogram
 
@@ -35,6 +36,11 @@ def test_tensorboard_reads_pictures_histograms_scalars_and_text(
         *(f"memory/activations/{name}" for name in arrays),
         *(f"memory/{k}/{g}" for k in ("kernel", "recurrent_kernel", "bias") for g in gates),
         *(f"memory/parity/{e}" for e in ("max_abs_error", "max_abs_error_same_dtype", "rms_error")),
+        *(f"memory/parity/{e}" for e in ("ulp_error", "verdict")),
+        *(f"memory/health/saturated_{gate}" for gate in ("1_i", "2_f", "4_o")),
+        *(f"memory/health/{n}" for n in ("dead_units", "longest_horizon", "horizons")),
+        *(f"memory/gradient/{n}" for n in ("decay", "reach", "through_time")),
+        "memory/health/saturation",
     }
     assert event_reading.array(read["cost/capture_ms", 100]) == np.float32(12.5)
     for name in arrays:
@@ -49,9 +55,12 @@ def test_every_value_names_its_plugin_so_that_a_cut_log_still_shows(
 ) -> None:
     for (tag, _), value in event_reading.values(log(tmp_path, [0, 1], rng)).items():
         expected = {
-            "gates": "images", "parity": "scalars", "cost": "scalars", "lstm_probe": "text",
+            "gates": "images", "saturation": "images", "through_time": "images",
+            "horizons": "histograms", "health": "scalars", "gradient": "scalars",
+            "parity": "scalars", "cost": "scalars", "lstm_probe": "text",
         }  # fmt: skip
-        kind = next((p for part, p in expected.items() if part in tag.split("/")), "histograms")
+        parts = tag.split("/")
+        kind = next((p for part, p in expected.items() if part in parts), "histograms")
         assert value.metadata.plugin_data.plugin_name == kind
 
 
@@ -129,3 +138,43 @@ def test_a_log_directory_is_refused_when_it_is_a_file(tmp_path: Path) -> None:
     path.touch()
     with pytest.raises(LstmProbeError, match=r"cannot be written.*a_file.*another log_dir"):
         RunLog(path)
+
+
+def test_a_model_with_four_layers_makes_at_most_60_scalar_tags_when_all_is_logged(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    run, board = RunLog(tmp_path), AlertBoard()
+    for step in (0, 10):
+        snapshots = [samples.snapshot(rng, step=step, layer=f"lstm_{k}") for k in range(4)]
+        analyses = [analyse(snapshot) for snapshot in snapshots]
+        alerts = board.update(analyses)
+        run.write(analyses, step=step, dynamics=board.dynamics, alerts=alerts)
+        run.write_cost(1.0, step=step)
+    run.close()
+    read = event_reading.values(run.directory)
+    scalars = {
+        tag for (tag, _), v in read.items() if v.metadata.plugin_data.plugin_name == "scalars"
+    }
+    assert "lstm_3/dynamics/update_ratio" in scalars
+    assert len(scalars) == 57
+    for (tag, _), value in read.items():
+        if tag in scalars:
+            assert value.metadata.summary_description
+
+
+def test_new_alerts_are_logged_as_text_when_there_are_some(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    run, board = RunLog(tmp_path), AlertBoard()
+    weights = samples.lstm_weights(rng)
+    weights.bias[3] = -50  # the output gate is shut
+    for step in (0, 10):
+        analyses = [analyse(samples.snapshot(rng, step=step, weights=weights))]
+        run.write(analyses, step=step, alerts=board.update(analyses))
+    run.close()
+    read = event_reading.values(run.directory)
+    shown = str(event_reading.array(read["lstm_probe/alerts", 0]))
+    assert "dead_units: layer 'memory', unit 0, step 0: h does not move" in shown
+    assert "saturated_gates: layer 'memory', gate o" in shown
+    assert "unchanged_weights" in str(event_reading.array(read["lstm_probe/alerts", 10]))
+    assert "dead_units" not in str(event_reading.array(read["lstm_probe/alerts", 10]))

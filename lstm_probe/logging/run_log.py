@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from os import PathLike
 from pathlib import Path
 
 from tensorboard.compat.proto.summary_pb2 import Summary
 
+from lstm_probe.alerts import Alert
 from lstm_probe.analysis import Analysis
+from lstm_probe.dynamics import Dynamics
 from lstm_probe.errors import LstmProbeError
+from lstm_probe.logging.diagnosis import alert_values
 from lstm_probe.logging.event_file import EventFile, last_step
 from lstm_probe.logging.overview import overview
 from lstm_probe.logging.summaries import layer_values
@@ -53,14 +56,33 @@ class RunLog:
                 "made. Choose another log_dir."
             ) from error
 
-    def write(self, analyses: Iterable[Analysis], *, step: int) -> None:
+    def write(
+        self,
+        analyses: Iterable[Analysis],
+        *,
+        step: int,
+        dynamics: Mapping[str, Dynamics] | None = None,
+        alerts: Sequence[Alert] = (),
+    ) -> None:
         """Append all layers of one capture, as one record.
+
+        Args:
+            analyses: of all layers.
+            step: the training step.
+            dynamics: by layer, what changed since the capture before.
+            alerts: those that are new.
 
         Raises:
             OSError: it could not be written; nothing of it remains.
         """
         analyses = list(analyses)
-        values = [v for analysis in analyses for v in layer_values(analysis, self._painter)]
+        changes = dynamics or {}
+        values = [
+            value
+            for analysis in analyses
+            for value in layer_values(analysis, self._painter, changes.get(analysis.snapshot.layer))
+        ]
+        values.extend(alert_values(alerts))
         if not self._overview_written:
             values.append(text("lstm_probe/summary", overview(analyses)))
         self._file.write(Summary(value=values), step=step)

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from lstm_probe.analysis import Analysis
+from lstm_probe.dynamics import Dynamics
+from lstm_probe.logging.diagnosis import diagnosis_values
 from lstm_probe.logging.values import histogram, image, scalar
 from lstm_probe.render import HeatmapPainter
 from lstm_probe.trace import title
@@ -17,16 +19,20 @@ from lstm_probe.trace import title
 __all__ = ["layer_values"]
 
 
-def layer_values(analysis: Analysis, painter: HeatmapPainter | None) -> Iterator[Summary.Value]:
+def layer_values(
+    analysis: Analysis, painter: HeatmapPainter | None, dynamics: Dynamics | None = None
+) -> Iterator[Summary.Value]:
     """Everything that is logged of one layer at one step.
 
     Args:
         analysis: the layer's analysis.
         painter: draws the heatmaps; None for a log without pictures.
+        dynamics: what changed since the capture before; None if there is none.
     """
     yield from _parity(analysis)
     if painter is not None:
         yield from _heatmaps(analysis, painter)
+    yield from diagnosis_values(analysis, painter, dynamics)
     yield from _activations(analysis)
     yield from _weights(analysis)
 

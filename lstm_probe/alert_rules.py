@@ -1,0 +1,327 @@
+"""The rules of the alerts: when a number becomes a warning, and what to try then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from lstm_probe.analysis import Analysis
+from lstm_probe.arrays import Array
+from lstm_probe.dynamics import Dynamics
+
+__all__ = ["RULES", "Alert", "Rule", "Thresholds"]
+
+
+@dataclass(frozen=True)
+class Alert:
+    """Something that should be looked at.
+
+    Attributes:
+        rule: the name of the rule.
+        layer: the layer's name.
+        step: the training step.
+        what: what was seen, in words.
+        value: the number that set it off.
+        threshold: what that number was compared with.
+        advice: what to try.
+        gate: the gate, if it is about one.
+        unit: the unit that is worst, if it is about units.
+        timestep: the timestep of the probe, if it is about one.
+
+    Example:
+        >>> alert = Alert("dead_units", "lstm", 100, "3 of 10 units do not move", 0.3, 0.1,
+        ...               "lower the learning rate", unit=4)
+        >>> print(alert)
+        dead_units: layer 'lstm', unit 4, step 100: 3 of 10 units do not move (0.3, threshold \
+0.1). Try: lower the learning rate.
+    """
+
+    rule: str
+    layer: str
+    step: int
+    what: str
+    value: float
+    threshold: float
+    advice: str
+    gate: str | None = None
+    unit: int | None = None
+    timestep: int | None = None
+
+    def __str__(self) -> str:
+        places = {"gate": self.gate, "unit": self.unit, "timestep": self.timestep}
+        named = "".join(f", {name} {value}" for name, value in places.items() if value is not None)
+        return (
+            f"{self.rule}: layer {self.layer!r}{named}, step {self.step}: {self.what} "
+            f"({self.value:.3g}, threshold {self.threshold:.3g}). Try: {self.advice}."
+        )
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """From where on a number is a warning. Each was tried on networks that had learned their task
+    (no alarm) and on ones made ill on purpose.
+
+    Attributes:
+        saturated: the part of all units and steps at which a gate is below 0.1 or above 0.9. A
+            trained gate is often open or shut, but one that is nearly always so passes no
+            gradient. A forget or update gate counts only when shut: open is how it remembers.
+        dead: the part of the units whose `h` does not move. One in ten is wasted size.
+        vanished: the part of the probe's steps whose gradient is lost: smaller than the largest by
+            more than float32 resolves (6e-8), so that nothing of it survives in a sum.
+        exploded: how many times larger a gradient is anywhere than at the last step. Clipping at
+            norm 1 would leave a thousandth of every other weight's update.
+        update_ratio: `|dW| / |W|` per step, of kernels. About 1e-3 is usual; at 0.1 a matrix is
+            replaced within ten steps, which no gradient foresees.
+        horizon: the horizon of the unit that remembers longest, as a part of the probe. What lies
+            20 horizons back has faded to 2e-9: nothing of the probe's beginning is left.
+        min_steps: memory is judged only on probes with as many steps; shorter ones need none.
+
+    Example:
+        >>> Thresholds(dead=0.5).dead
+        0.5
+    """
+
+    saturated: float = 0.9
+    dead: float = 0.1
+    vanished: float = 0.5
+    exploded: float = 1e3
+    update_ratio: float = 0.1
+    horizon: float = 0.05
+    min_steps: int = 20
+
+
+#: Looks at one layer; the dynamics are None at its first capture.
+Rule: TypeAlias = "Callable[[Analysis, Dynamics | None, Thresholds], Iterator[Alert]]"
+
+_FLOAT32_ROUNDOFF = 2.0**-24
+
+
+def _not_finite(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
+    found = analysis.health.not_finite
+    if found is None:
+        return
+    yield _alert(
+        analysis,
+        "not_finite",
+        f"the first NaN or infinity of the probe, brought in by: {found.source}",
+        1.0,
+        0.0,
+        _NOT_FINITE_ADVICE.get(found.source, "a lower learning rate, or clipnorm=1.0"),
+        gate=found.letter,
+        unit=found.unit,
+        timestep=found.timestep,
+    )
+
+
+_NOT_FINITE_ADVICE = {
+    "input": "look at the data or the layer before this one",
+    "overflow": "smaller inputs, or activations that are bounded",
+    "framework": "a wider dtype: in float64 the values are finite",
+}
+
+
+def _parity_mismatch(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
+    verdict = None if analysis.parity is None else analysis.parity.verdict
+    if verdict is None or verdict.kind != "mismatch":
+        return
+    cause, place = analysis.convention, verdict.place
+    yield _alert(
+        analysis,
+        "parity_mismatch",
+        "the framework does not compute what the pictures show"
+        + ("" if cause is None else f"; {cause}"),
+        verdict.excess,
+        1.0,
+        "do not trust the pictures; describe the cell as the framework computes it",
+        gate=None if place is None else place.gate,
+        unit=None if place is None else place.unit,
+        timestep=None if place is None else place.timestep,
+    )
+
+
+def _saturated_gates(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
+    keeper = {"lstm": "f", "conv_lstm": "f", "gru": "z"}.get(analysis.trace.cell)
+    for letter, gate in analysis.health.gates.items():
+        saturated = gate.low if letter == keeper else gate.saturated
+        value = _mean(saturated)
+        if value > limits.saturated:
+            yield _alert(
+                analysis,
+                "saturated_gates",
+                f"nearly shut at {_mean(gate.low):.0%} of all steps, nearly open at "
+                f"{_mean(gate.high):.0%}",
+                value,
+                limits.saturated,
+                "a lower learning rate, inputs of unit variance, smaller or decayed weights",
+                gate=letter,
+                unit=int(np.argmax(saturated)),
+            )
+
+
+def _dead_units(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
+    dead = analysis.health.dead
+    if dead.mean() > limits.dead:
+        yield _alert(
+            analysis,
+            "dead_units",
+            f"h does not move along the probe in {dead.sum()} of {dead.size} units",
+            float(dead.mean()),
+            limits.dead,
+            "a lower learning rate, tanh instead of relu, or fewer units",
+            unit=int(np.argmax(dead)),
+        )
+
+
+def _memory_gradient(analysis: Analysis) -> Array | None:
+    """`(steps,)`, the norm of the gradient by the state that remembers, over the sequences, at the
+    steps that count in any; None if there is none."""
+    gradient = analysis.gradient
+    if gradient is None:
+        return None
+    norms = gradient.hidden if gradient.cell is None else gradient.cell
+    if analysis.trace.mask is not None:
+        norms = np.where(analysis.trace.mask, norms, 0.0)[:, analysis.trace.mask.any(axis=0)]
+    return norms.max(axis=0) if norms.size and np.isfinite(norms).all() else None
+
+
+def _vanishing(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
+    norms = _memory_gradient(analysis)
+    if norms is None or norms.size < limits.min_steps:
+        return
+    lost = norms < _FLOAT32_ROUNDOFF * norms.max()
+    if lost.mean() > limits.vanished:
+        assert analysis.gradient is not None
+        letter = analysis.gradient.memory
+        yield _alert(
+            analysis,
+            "vanishing_gradient",
+            f"|d {letter}_T / d {letter}_t| is lost in rounding at {lost.sum()} of {lost.size} "
+            f"steps; per step back it shrinks to {analysis.gradient.decay[letter]:.2g}",
+            float(lost.mean()),
+            limits.vanished,
+            "an LSTM or GRU; a forget bias near log(length of the sequences); shorter sequences",
+        )
+
+
+def _exploding(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
+    gradient = analysis.gradient
+    if gradient is None:
+        return
+    for letter, norms in (("h", gradient.hidden), ("c", gradient.cell)):
+        if norms is None or not np.nanmax(norms, initial=0.0) > limits.exploded:
+            continue
+        timestep = int(np.nanargmax(norms)) % norms.shape[1]
+        yield _alert(
+            analysis,
+            "exploding_gradient",
+            f"|d {letter}_T / d {letter}_t| has grown; per step back by "
+            f"{gradient.decay[letter]:.3g}",
+            float(np.nanmax(norms)),
+            limits.exploded,
+            "clipnorm=1.0, an orthogonal recurrent kernel, or a lower learning rate",
+            timestep=timestep,
+        )
+        return
+
+
+def _unchanged(
+    analysis: Analysis, dynamics: Dynamics | None, limits: Thresholds
+) -> Iterator[Alert]:
+    if dynamics is not None and dynamics.unchanged:
+        yield _alert(
+            analysis,
+            "unchanged_weights",
+            f"no weight has changed in {dynamics.steps} training steps",
+            0.0,
+            0.0,
+            "trainable=True; a loss that depends on this layer; a look at its gradient",
+        )
+
+
+def _update_ratio(
+    analysis: Analysis, dynamics: Dynamics | None, limits: Thresholds
+) -> Iterator[Alert]:
+    if dynamics is None:
+        return
+    ratios = {  # a bias begins at zero: its first change is all of it
+        name: dynamics.ratio_per_step(name) for name in dynamics.arrays if "bias" not in name
+    }
+    name = max(ratios, key=lambda key: np.nan_to_num(ratios[key]), default=None)
+    if name is not None and ratios[name] > limits.update_ratio:
+        letter = name.rpartition("_")[2] if "/" in name else None
+        yield _alert(
+            analysis,
+            "update_ratio",
+            f"{name} changes by {ratios[name]:.2g} of its norm with each step",
+            ratios[name],
+            limits.update_ratio,
+            "a lower learning rate, or warming it up",
+            gate=letter,
+        )
+
+
+def _short_memory(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
+    health = analysis.health
+    if health.horizon is None or health.probe_length < limits.min_steps:
+        return
+    longest = float(np.max(health.horizon))
+    limit = limits.horizon * health.probe_length
+    if longest < limit:
+        yield _alert(
+            analysis,
+            "short_memory",
+            f"the longest memory fades to 1/e within {longest:.2g} of {health.probe_length} steps",
+            longest,
+            limit,
+            "a larger forget bias (chrono initialisation: log of the lengths that matter)",
+            gate="z" if analysis.trace.cell == "gru" else "f",
+            unit=int(np.argmax(health.horizon)),
+        )
+
+
+#: By name, the most serious first. Where values are not finite, the other rules say nothing.
+RULES: dict[str, Rule] = {
+    "not_finite": _not_finite,
+    "parity_mismatch": _parity_mismatch,
+    "exploding_gradient": _exploding,
+    "vanishing_gradient": _vanishing,
+    "saturated_gates": _saturated_gates,
+    "dead_units": _dead_units,
+    "short_memory": _short_memory,
+    "unchanged_weights": _unchanged,
+    "update_ratio": _update_ratio,
+}
+
+
+def _alert(
+    analysis: Analysis,
+    rule: str,
+    what: str,
+    value: float,
+    threshold: float,
+    advice: str,
+    *,
+    gate: str | None = None,
+    unit: int | None = None,
+    timestep: int | None = None,
+) -> Alert:
+    snapshot = analysis.snapshot
+    return Alert(
+        rule,
+        snapshot.layer,
+        snapshot.step,
+        what,
+        value,
+        threshold,
+        advice,
+        gate=gate,
+        unit=unit,
+        timestep=timestep,
+    )
+
+
+def _mean(values: Array) -> float:
+    return float(values.mean()) if values.size else float("nan")

@@ -1,0 +1,173 @@
+"""What TensorBoard shows of health, gradients, dynamics and alerts.
+
+With the three of parity these are 14 scalar tags for an LSTM, so that four layers and the cost of
+a capture stay below 60.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from tensorboard.compat.proto.summary_pb2 import Summary
+
+from lstm_probe.alerts import Alert
+from lstm_probe.analysis import Analysis
+from lstm_probe.arrays import Array
+from lstm_probe.dynamics import Dynamics
+from lstm_probe.logging.values import histogram, image, scalar, text
+from lstm_probe.render import HeatmapPainter
+from lstm_probe.render.scatter import paint_saturation
+from lstm_probe.trace import title
+
+__all__ = ["alert_values", "diagnosis_values"]
+
+_VERDICTS = ("match", "reduced precision", "mismatch")
+#: A picture shows gradients from here on: float32 resolves nothing smaller beside 1.
+_LOWEST_POWER, _HIGHEST_POWER = -8.0, 2.0
+
+
+def diagnosis_values(
+    analysis: Analysis, painter: HeatmapPainter | None, dynamics: Dynamics | None
+) -> Iterator[Summary.Value]:
+    """What the numbers of one layer say at one step.
+
+    Args:
+        analysis: the layer's analysis.
+        painter: draws the pictures; None for a log without.
+        dynamics: what changed since the capture before; None if there is none.
+    """
+    yield from _verdict(analysis)
+    yield from _health(analysis, with_pictures=painter is not None)
+    yield from _gradient(analysis, painter)
+    if dynamics is not None:
+        yield from _dynamics(analysis.snapshot.layer, dynamics)
+
+
+def alert_values(alerts: Sequence[Alert]) -> Iterator[Summary.Value]:
+    """The alerts that are new, as one text; nothing if there are none."""
+    if alerts:
+        lines = "\n".join(f"- {alert}" for alert in alerts)
+        yield text("lstm_probe/alerts", f"### Alerts\n\n{lines}\n")
+
+
+def _verdict(analysis: Analysis) -> Iterator[Summary.Value]:
+    parity, layer = analysis.parity, analysis.snapshot.layer
+    if parity is None or parity.verdict is None:
+        return
+    yield scalar(
+        f"{layer}/parity/ulp_error",
+        parity.ulp,
+        description="The largest absolute error in units in the last place, in "
+        f"{analysis.snapshot.dtype}, of the largest hidden state.",
+    )
+    yield scalar(
+        f"{layer}/parity/verdict",
+        _VERDICTS.index(parity.verdict.kind),
+        description="0: the framework computes what the pictures show, up to rounding; 1: up to "
+        "rounding in a narrower type than the layer's; 2: it computes something else.",
+    )
+
+
+def _health(analysis: Analysis, *, with_pictures: bool) -> Iterator[Summary.Value]:
+    health, layer, letters = analysis.health, analysis.snapshot.layer, analysis.trace.letters
+    for letter, gate in health.gates.items():
+        yield from _finite(
+            f"{layer}/health/saturated_{letters.index(letter) + 1}_{letter}",
+            float(gate.saturated.mean()),
+            f"Part of all units and steps at which the {title(letter)} is below 0.1 or above 0.9.",
+        )
+    if health.horizon is not None:
+        # A gate that never lets go has no horizon; a number that large stands for it.
+        horizon = np.minimum(health.horizon, 1e6)
+        yield from _finite(
+            f"{layer}/health/longest_horizon",
+            float(horizon.max()),
+            "After how many steps the longest memory has faded to 1/e, at most 1e6. The probe has "
+            f"{health.probe_length} steps.",
+        )
+        value = histogram(
+            f"{layer}/health/horizons",
+            np.log10(np.maximum(horizon, 1e-3)),
+            description="Decimal logarithm of the memory horizon of each unit, in steps.",
+        )
+        if value is not None:
+            yield value
+    yield from _finite(
+        f"{layer}/health/dead_units",
+        float(health.dead.mean()),
+        "Part of the units whose h moves by less than 0.001 over the whole probe.",
+    )
+    if with_pictures and health.gates and health.steps:
+        yield image(
+            f"{layer}/health/saturation",
+            paint_saturation(
+                {letter: (gate.low, gate.high) for letter, gate in health.gates.items()},
+                layer=layer,
+                step=analysis.snapshot.step,
+            ),
+            description="A dot for each unit: at which part of the steps its gate is nearly shut, "
+            "and at which it is nearly open (Karpathy, Johnson & Fei-Fei 2015).",
+        )
+
+
+def _gradient(analysis: Analysis, painter: HeatmapPainter | None) -> Iterator[Summary.Value]:
+    gradient, layer = analysis.gradient, analysis.snapshot.layer
+    if gradient is None:
+        return
+    memory = gradient.memory
+    yield from _finite(
+        f"{layer}/gradient/decay",
+        gradient.decay[memory],
+        f"The factor by which |d {memory}_T / d {memory}_t| changes with each step back: below 1 "
+        "it vanishes, above 1 it explodes.",
+    )
+    yield from _finite(
+        f"{layer}/gradient/reach",
+        gradient.reach[memory],
+        f"How many steps back |d {memory}_T / d {memory}_t| stays above 1 % of its largest value. "
+        f"The probe has {analysis.health.probe_length} steps.",
+    )
+    if painter is None:
+        return
+    mask = analysis.trace.mask
+    yield image(
+        f"{layer}/gradient/through_time",
+        painter.paint(
+            _powers(gradient.by_unit[0]),
+            interval=(_LOWEST_POWER, _HIGHEST_POWER),
+            letter="log10 |dh_T/dh|",
+            layer=layer,
+            step=analysis.snapshot.step,
+            mask=None if mask is None else mask[0],
+        ),
+        description="How strongly the last hidden state depends on each unit at each timestep of "
+        "the probe's first sequence, as a decimal logarithm.",
+    )
+
+
+def _powers(values: Array) -> Array:
+    with np.errstate(divide="ignore"):
+        return np.clip(np.log10(np.abs(values)), _LOWEST_POWER, _HIGHEST_POWER)
+
+
+def _dynamics(layer: str, dynamics: Dynamics) -> Iterator[Summary.Value]:
+    ratios = [dynamics.ratio_per_step(name) for name in dynamics.arrays if "bias" not in name]
+    if ratios:
+        yield from _finite(
+            f"{layer}/dynamics/update_ratio",
+            max(ratios),
+            "The largest |dW| / |W| of any gate's kernel since the capture before, per training "
+            "step; about 1e-3 is usual.",
+        )
+    yield from _finite(
+        f"{layer}/dynamics/drift",
+        dynamics.drift,
+        "Root mean square of the change of h on the probe since the capture before.",
+    )
+
+
+def _finite(tag: str, value: float, description: str) -> Iterator[Summary.Value]:
+    """A point, if there is one: what is not finite has a gap, and an alert of its own."""
+    if np.isfinite(value):
+        yield scalar(tag, value, description=description)
