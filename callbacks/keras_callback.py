@@ -1,14 +1,13 @@
-"""`ProbeCallback`: the probe for `model.fit`."""
+"""`ProbeCallback`: the probe for `model.fit`, of Keras 3 and of tf_keras (Keras 2)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import Any
-
-import keras
+from typing import TYPE_CHECKING, Any
 
 from lstm_probe.analysis import Analysis
+from lstm_probe.callbacks.keras_flavour import callback_class
 from lstm_probe.callbacks.keras_reader import KerasReader, training_step
 from lstm_probe.callbacks.probe import Probe, as_probe
 from lstm_probe.callbacks.recorder import Recorder
@@ -18,9 +17,17 @@ from lstm_probe.snapshot import Snapshot
 
 __all__ = ["ProbeCallback"]
 
+if TYPE_CHECKING:
+    from keras.callbacks import Callback
+else:
+    Callback = callback_class()
 
-class ProbeCallback(keras.callbacks.Callback):
-    """Shows in TensorBoard, while `model.fit` runs, every gate of a model's LSTM layers.
+
+class ProbeCallback(Callback):
+    """Shows in TensorBoard, while `model.fit` runs, every gate of a model's recurrent layers.
+
+    The same callback serves models of Keras 3 (`keras`, `tf.keras`) and of Keras 2 (`tf_keras`, or
+    `tf.keras` where `TF_USE_LEGACY_KERAS=1`).
 
     Captures before the first training step, whenever `optimizer.iterations` crosses a multiple of
     `every`, and at the end. Each capture reads the weights, lets the model compute the probe,
@@ -34,7 +41,7 @@ class ProbeCallback(keras.callbacks.Callback):
             statistics all.
         log_dir: the logs go to `<log_dir>/lstm_probe`.
         every: the interval between captures, in training steps.
-        layers: which layers, by name; all LSTM layers by default.
+        layers: which layers, by name; all recurrent layers by default.
         write_images: whether heatmaps are drawn.
 
     Raises:
@@ -51,6 +58,10 @@ class ProbeCallback(keras.callbacks.Callback):
         >>> probe.report.captured, probe.analyses["memory"].trace.f.shape
         (3, (1, 5, 3))
     """
+
+    # What tf_keras asks of its callbacks; Keras 3 does not ask.
+    _supports_tf_logs = True  # the logs are not read, and need not be converted for it
+    _chief_worker_only = None
 
     def __init__(
         self,
@@ -98,6 +109,15 @@ class ProbeCallback(keras.callbacks.Callback):
             self._recorder.capture(step, self._read)
         self._recorder.close()
         self._reader = None
+
+    def _implements_train_batch_hooks(self) -> bool:
+        return True
+
+    def _implements_test_batch_hooks(self) -> bool:
+        return False
+
+    def _implements_predict_batch_hooks(self) -> bool:
+        return False
 
     def _read(self, step: int) -> Sequence[Snapshot]:
         assert self._reader is not None

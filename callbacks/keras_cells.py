@@ -1,4 +1,4 @@
-"""Describing Keras's recurrent cells to the core."""
+"""Describing the recurrent cells of Keras 3 and tf_keras to the core."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-import keras
-import numpy as np
-
-from lstm_probe.activations import ACTIVATIONS, ActivationLike
 from lstm_probe.arrays import Array
+from lstm_probe.callbacks.keras_flavour import Flavour, Layer, flavour_of
 from lstm_probe.cells import Cell, ConvLstmCell, GruCell, LstmCell, SimpleRnnCell
 from lstm_probe.cells.custom import registered_cell
 from lstm_probe.weights import GateWeights, NamedWeights, from_keras
@@ -30,14 +27,15 @@ class CellDescription:
     """
 
     cell: Cell[Any] | None
-    variables: Sequence[keras.Variable]
+    variables: Sequence[Any]
     weights: Callable[..., GateWeights | NamedWeights]
 
 
-def cells_of(layer: keras.layers.RNN) -> list[Any]:
-    """The cells that a layer runs on each other's output: one, unless they are stacked."""
+def cells_of(layer: Layer) -> list[Any]:
+    """The cells that a recurrent layer runs on each other's output: one, unless it is a stack."""
     cell = layer.cell
-    return list(cell.cells) if isinstance(cell, keras.layers.StackedRNNCells) else [cell]
+    is_stack = isinstance(cell, flavour_of(layer).layers.StackedRNNCells)
+    return list(cell.cells) if is_stack else [cell]
 
 
 def describe_cell(cell: Any, features: Sequence[int], output_size: int) -> CellDescription:
@@ -65,57 +63,49 @@ def describe_cell(cell: Any, features: Sequence[int], output_size: int) -> CellD
 def _options(cell: Any, features: Sequence[int]) -> Cell[Any] | None:
     """The options of one of Keras's cells; None if it, or its equations, are the user's own."""
     for kind in type(cell).__mro__:
-        describe = _KINDS.get(kind.__name__) if kind.__module__.startswith("keras.") else None
+        package, _, module = kind.__module__.partition(".")
+        is_keras = package in ("keras", "tf_keras") and not module.endswith("legacy_cells")
+        describe = _KINDS.get(kind.__name__) if is_keras else None
         if describe is not None:
             inherited = getattr(type(cell), "call", None) is getattr(kind, "call", None)
-            return describe(cell, features) if inherited else None
+            return describe(cell, features, flavour_of(cell)) if inherited else None
     return None
 
 
-def _lstm(cell: Any, _: Sequence[int]) -> LstmCell:
-    return LstmCell(_activation(cell.activation), _activation(cell.recurrent_activation))
+def _lstm(cell: Any, _: Sequence[int], flavour: Flavour) -> LstmCell:
+    return LstmCell(
+        flavour.activation(cell.activation), flavour.activation(cell.recurrent_activation)
+    )
 
 
-def _gru(cell: Any, _: Sequence[int]) -> GruCell:
+def _gru(cell: Any, _: Sequence[int], flavour: Flavour) -> GruCell:
     return GruCell(
-        _activation(cell.activation),
-        _activation(cell.recurrent_activation),
+        flavour.activation(cell.activation),
+        flavour.activation(cell.recurrent_activation),
         reset_after=bool(cell.reset_after),
     )
 
 
-def _simple_rnn(cell: Any, _: Sequence[int]) -> SimpleRnnCell:
-    return SimpleRnnCell(_activation(cell.activation))
+def _simple_rnn(cell: Any, _: Sequence[int], flavour: Flavour) -> SimpleRnnCell:
+    return SimpleRnnCell(flavour.activation(cell.activation))
 
 
-def _conv_lstm(cell: Any, features: Sequence[int]) -> ConvLstmCell:
+def _conv_lstm(cell: Any, features: Sequence[int], flavour: Flavour) -> ConvLstmCell:
     return ConvLstmCell(
         input_shape=tuple(features),
         padding=cell.padding,
         strides=tuple(cell.strides),
         dilation=tuple(cell.dilation_rate),
         data_format=cell.data_format,
-        activation=_activation(cell.activation),
-        recurrent_activation=_activation(cell.recurrent_activation),
+        activation=flavour.activation(cell.activation),
+        recurrent_activation=flavour.activation(cell.recurrent_activation),
     )
 
 
-# By name: Keras does not export the cell of its ConvLSTM layers.
-_KINDS: dict[str, Callable[[Any, Sequence[int]], Cell[Any]]] = {
+# By name: Keras does not export the cell of its ConvLSTM layers, and there are two Kerases.
+_KINDS: dict[str, Callable[[Any, Sequence[int], Flavour], Cell[Any]]] = {
     "LSTMCell": _lstm,
     "GRUCell": _gru,
     "SimpleRNNCell": _simple_rnn,
     "ConvLSTMCell": _conv_lstm,
 }
-
-
-def _activation(function: Any) -> ActivationLike:
-    """By name where it is one of Keras's own; a function of the user's stays one."""
-    name = keras.activations.serialize(function)
-    if isinstance(name, str) and name in ACTIVATIONS:
-        return name
-
-    def activation(x: Array) -> Array:
-        return np.asarray(keras.ops.convert_to_numpy(function(x)), dtype=x.dtype)
-
-    return activation

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import keras
-
+from lstm_probe.callbacks.keras_flavour import Layer, Model, flavour_of
 from lstm_probe.errors import LstmProbeError
 
-__all__ = ["find_layers", "in_time_distributed", "layer_name"]
+__all__ = ["find_layers", "in_time_distributed"]
 
 
-def find_layers(model: keras.Model, names: Sequence[str] | None) -> list[keras.layers.RNN]:
-    """The recurrent layers of a model, however deeply they are nested or wrapped.
+def find_layers(model: Model, names: Sequence[str] | None) -> dict[str, Layer]:
+    """The recurrent layers of a model by their names in logs, however deeply they are nested.
+
+    A layer's name is its path within its model. The model's own name is left out, because Keras
+    counts models up (`sequential_3`) and logs of two runs are compared by name. Where two layers
+    have one path, as in nested models of one kind, the later ones are numbered: `lstm`, `lstm_2`.
 
     Args:
         model: a built model.
@@ -22,17 +25,17 @@ def find_layers(model: keras.Model, names: Sequence[str] | None) -> list[keras.l
     Raises:
         LstmProbeError: there is no such layer; the message lists the ones there are.
     """
-    recurrent = [each for each in _all_layers(model) if isinstance(each, keras.layers.RNN)]
-    found = {layer_name(model, layer): layer for layer in recurrent}
+    found = _named(model)
     if not found:
         kinds = sorted({type(layer).__name__ for layer in _all_layers(model)})
+        package = flavour_of(model).package
         raise LstmProbeError(
             f"Model {model.name!r} has no recurrent layer to probe. Received: layers of the kinds "
-            f"{', '.join(kinds) or 'none'}. Expected: at least one keras.layers.LSTM, GRU, "
+            f"{', '.join(kinds) or 'none'}. Expected: at least one {package}.layers.LSTM, GRU, "
             "SimpleRNN, ConvLSTM or RNN."
         )
     if names is None:
-        return list(found.values())
+        return found
     chosen = {}
     for name in names:
         matches = {k: v for k, v in found.items() if name in (k, v.name)}
@@ -42,27 +45,31 @@ def find_layers(model: keras.Model, names: Sequence[str] | None) -> list[keras.l
                 f"Expected one of {', '.join(map(repr, found))}."
             )
         chosen.update(matches)
-    return list(chosen.values())
+    return chosen
 
 
-def in_time_distributed(model: keras.Model) -> set[int]:
+def in_time_distributed(model: Model) -> set[int]:
     """The ids of the layers that a TimeDistributed wrapper calls once for each of its steps."""
-    wrappers = [w for w in _all_layers(model) if isinstance(w, keras.layers.TimeDistributed)]
+    kind = flavour_of(model).layers.TimeDistributed
+    wrappers = [each for each in _all_layers(model) if isinstance(each, kind)]
     return {id(layer) for wrapper in wrappers for layer in wrapper._flatten_layers()}
 
 
-def layer_name(model: keras.Model, layer: keras.layers.Layer) -> str:
-    """A layer's path within its model: the name that its logs bear.
+def _named(model: Model) -> dict[str, Layer]:
+    flavour, found = flavour_of(model), dict[str, Layer]()
+    for layer in {id(each): each for each in _all_layers(model)}.values():
+        if not isinstance(layer, flavour.layers.RNN):
+            continue
+        path = name = flavour.path(model, layer)
+        count = 1
+        while name in found:
+            count += 1
+            name = f"{path}_{count}"
+        found[name] = layer
+    return found
 
-    The model's own name is left out, because Keras counts models up (`sequential_3`) and logs of
-    two runs are compared by name.
-    """
-    path = str(layer.path or layer.name)
-    return path.removeprefix(f"{model.name}/")
 
-
-def _all_layers(model: keras.Model) -> list[keras.layers.Layer]:
+def _all_layers(model: Model) -> list[Layer]:
     # model.layers hides what Bidirectional, TimeDistributed and subclassed layers hold; Keras has
     # no public walk over all of them (keras/src/layers/layer.py).
-    layers: list[keras.layers.Layer] = model._flatten_layers(include_self=False)
-    return layers
+    return list(model._flatten_layers(include_self=False))

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import keras
 import numpy as np
 
 from lstm_probe.arrays import Array
-from lstm_probe.callbacks.keras_backend import compile_once, read, to_numpy
-from lstm_probe.callbacks.keras_layers import find_layers, layer_name
+from lstm_probe.callbacks.keras_flavour import Model, flavour_of
+from lstm_probe.callbacks.keras_layers import find_layers
 from lstm_probe.callbacks.keras_sites import Site, sites_of
 from lstm_probe.callbacks.keras_taps import tapped
 from lstm_probe.callbacks.probe import Probe, as_probe, probe_leaves
@@ -22,12 +21,12 @@ __all__ = ["KerasReader", "capture", "training_step"]
 
 
 def capture(
-    model: keras.Model, probe: Probe, *, layers: Sequence[str] | None = None
+    model: Model, probe: Probe, *, layers: Sequence[str] | None = None
 ) -> dict[str, Snapshot]:
     """Look into a model once, outside of any training.
 
     Args:
-        model: a Keras model.
+        model: a model of Keras 3, or of tf_keras.
         probe: what the model takes, such as `x_test[:1]`.
         layers: which layers, by name; all recurrent layers by default.
 
@@ -49,17 +48,19 @@ def capture(
     return {snap.layer: snap for snap in reader.read(model, step=training_step(model) or 0)}
 
 
-def training_step(model: keras.Model) -> int | None:
+def training_step(model: Model) -> int | None:
     """How many steps the model has been trained; None if it has no optimizer to count them."""
     optimizer = getattr(model, "optimizer", None)
-    return None if optimizer is None else int(to_numpy(read(optimizer.iterations)))
+    if optimizer is None:
+        return None
+    return int(np.asarray(flavour_of(model).read(optimizer.iterations)))
 
 
 class KerasReader:
     """Reads the recurrent layers of one model for one probe.
 
-    The forward pass runs on a snapshot of the variables, which it cannot assign to: neither
-    dropout's seeds nor the states of stateful layers move. It is traced once.
+    The forward pass leaves no trace: neither dropout's seeds nor the states of stateful layers
+    move. It is traced once.
 
     Args:
         model: the model; one that has no variables yet is built, as its first batch would.
@@ -70,26 +71,27 @@ class KerasReader:
         LstmProbeError: there is no such layer, or the model does not take the probe.
     """
 
-    def __init__(self, model: keras.Model, probe: Probe, layers: Sequence[str] | None) -> None:
+    def __init__(self, model: Model, probe: Probe, layers: Sequence[str] | None) -> None:
+        self._flavour = flavour_of(model)
+        self._flavour.check()
         check_fits(model, probe)
         with _refused(model, probe):
-            build(model, probe)
+            self._flavour.build(model, probe)
         self._layers = find_layers(model, layers)
         self._variables = list(model.variables)
         self._sites: list[Site] = []
-        tensors = keras.tree.map_structure(keras.ops.convert_to_tensor, probe)
         with _refused(model, probe):
-            self._run = compile_once(
-                lambda values: self._forward(model, tensors, values), self._values()
+            self._run = self._flavour.trace(
+                model, lambda tensors: self._listen(model, tensors), probe
             )
         if not self._sites:
             raise LstmProbeError(
                 f"Model {model.name!r} does not run its recurrent layers on the probe. Received: "
-                f"{', '.join(layer_name(model, layer) for layer in self._layers)}, none of them "
+                f"{', '.join(self._layers)}, none of them "
                 "called. Expected: layers that the model's call uses."
             )
 
-    def read(self, model: keras.Model, *, step: int) -> list[Snapshot]:
+    def read(self, model: Model, *, step: int) -> list[Snapshot]:
         """A snapshot of each call of each layer, in the order in which the model runs them.
 
         Raises:
@@ -100,42 +102,22 @@ class KerasReader:
                 f"Model {model.name!r} has been rebuilt. Received: other variables than when "
                 "training began. Expected: the same ones."
             )
-        values = self._values()
+        results, values = self._run()
         by_variable = {id(v): value for v, value in zip(self._variables, values, strict=True)}
-        results = self._run(values)
         return [
             site.snapshot(step, results, [by_variable[id(v)] for v in site.description.variables])
             for site in self._sites
         ]
 
-    def _values(self) -> list[Any]:
-        return [read(variable) for variable in self._variables]
-
-    def _forward(self, model: keras.Model, probe: Probe, values: Sequence[Any]) -> Any:
-        state = list(zip(self._variables, values, strict=True))
-        options = {"training": False} if model._call_has_training_arg else {}
-        with tapped(self._layers) as calls, keras.StatelessScope(state_mapping=state):
-            model(probe, **options)
-        self._sites = sites_of(model, calls)
+    def _listen(self, model: Model, probe: Any) -> Any:
+        with tapped(list(self._layers.values())) as calls:
+            model(probe, **self._flavour.inference(model))
+        self._sites = sites_of(model, self._layers, calls)
         return [(c.x, c.output, c.final_output, c.mask, c.initial_state) for c in calls]
 
 
-def build(model: keras.Model, probe: Probe) -> None:
-    """Create the variables of a model that waits for its first batch, by a symbolic call.
-
-    It happens inside of `fit`, before the first step; the initial values come from seeds that the
-    layers drew when they were made, so they are the same as without.
-    """
-    if all(layer.built for layer in model._flatten_layers()):
-        return
-    shapes = keras.tree.map_structure(
-        lambda leaf: keras.KerasTensor((None, *leaf.shape[1:]), leaf.dtype.name), probe
-    )
-    model(shapes)
-
-
 @contextmanager
-def _refused(model: keras.Model, probe: Probe) -> Iterator[None]:
+def _refused(model: Model, probe: Probe) -> Iterator[None]:
     """Says that the model does not take the probe, when it raises anything."""
     try:
         yield
@@ -149,14 +131,14 @@ def _refused(model: keras.Model, probe: Probe) -> Iterator[None]:
         ) from error
 
 
-def check_fits(model: keras.Model, probe: Probe) -> None:
+def check_fits(model: Model, probe: Probe) -> None:
     """Compare the probe with what the model says of its inputs.
 
     Raises:
         LstmProbeError: another number of inputs, another shape, or fractions for whole numbers.
     """
     # A subclassed model says nothing of its inputs; running the probe will tell.
-    inputs = keras.tree.flatten(getattr(model, "inputs", None) or [])
+    inputs = flavour_of(model).flatten(getattr(model, "inputs", None) or [])
     leaves = probe_leaves(probe)
     if inputs and len(inputs) != len(leaves):
         raise LstmProbeError(
@@ -168,7 +150,7 @@ def check_fits(model: keras.Model, probe: Probe) -> None:
         _check_leaf(model, tensor, leaf)
 
 
-def _check_leaf(model: keras.Model, tensor: Any, leaf: Array) -> None:
+def _check_leaf(model: Model, tensor: Any, leaf: Array) -> None:
     expected = tuple(tensor.shape)
     shown = f"({', '.join('any' if size is None else str(size) for size in expected)})"
     fits = len(leaf.shape) == len(expected) and all(
@@ -180,9 +162,10 @@ def _check_leaf(model: keras.Model, tensor: Any, leaf: Array) -> None:
             f"Expected: {shown} for its input {tensor.name!r}, the batch first. "
             "A slice such as x_train[:1] keeps the batch axis."
         )
-    whole = np.dtype(tensor.dtype).kind in "iub" if tensor.dtype != "string" else False
+    dtype = str(getattr(tensor.dtype, "name", tensor.dtype))  # TensorFlow's are no strings
+    whole = dtype != "string" and np.dtype(dtype).kind in "iub"
     if whole and leaf.dtype.kind == "f" and (leaf != np.round(leaf)).any():
         raise LstmProbeError(
             f"The probe does not fit model {model.name!r}. Received: {leaf.dtype} with fractions. "
-            f"Expected: whole numbers ({tensor.dtype}) for its input {tensor.name!r}."
+            f"Expected: whole numbers ({dtype}) for its input {tensor.name!r}."
         )

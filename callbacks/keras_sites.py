@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-import keras
 import numpy as np
 
 from lstm_probe.arrays import Array
-from lstm_probe.callbacks.keras_backend import to_numpy
 from lstm_probe.callbacks.keras_cells import CellDescription, describe_cell
-from lstm_probe.callbacks.keras_layers import in_time_distributed, layer_name
+from lstm_probe.callbacks.keras_flavour import Layer, Model
+from lstm_probe.callbacks.keras_layers import in_time_distributed
 from lstm_probe.callbacks.keras_taps import Call
 from lstm_probe.snapshot import Snapshot
 
@@ -34,7 +33,7 @@ class Site:
     """
 
     name: str
-    layer: keras.layers.RNN
+    layer: Layer
     description: CellDescription
     calls: tuple[int, ...]
 
@@ -69,17 +68,23 @@ class Site:
         )
 
 
-def sites_of(model: keras.Model, calls: Sequence[Call]) -> list[Site]:
+def sites_of(model: Model, layers: Mapping[str, Layer], calls: Sequence[Call]) -> list[Site]:
     """The places at which a model has called its recurrent cells.
 
     A layer that is called more than once has a place for each call (`lstm`, `lstm/call_2`), but
     for the steps of a TimeDistributed wrapper.
+
+    Args:
+        model: the model.
+        layers: its recurrent layers, by their names in logs.
+        calls: what was heard of them.
     """
     merged = in_time_distributed(model)
+    names = {id(layer): name for name, layer in layers.items()}
     places: dict[str, list[int]] = {}
     seen: Counter[str] = Counter()
     for index, call in enumerate(calls):
-        name = layer_name(model, call.layer) + call.suffix
+        name = names[id(call.layer)] + call.suffix
         seen[name] += 1
         if seen[name] > 1 and id(call.layer) not in merged:
             name = f"{name}/call_{seen[name]}"
@@ -102,7 +107,7 @@ def _batched(parts: Sequence[Any]) -> Any:
         return None
     if isinstance(parts[0], (list, tuple)):
         return [_batched(part) for part in zip(*parts, strict=True)]
-    arrays = [to_numpy(part) for part in parts]
+    arrays = [_to_numpy(part) for part in parts]
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
@@ -113,5 +118,13 @@ def _flat(array: Array, leading: int) -> Array:
 
 def _as_computed(weight: Any, dtype: str) -> Array:
     """A weight with the precision in which the layer computes with it."""
-    array = to_numpy(weight)
+    array = _to_numpy(weight)
     return array if dtype in ("float32", "float64") else array.astype(dtype).astype(np.float32)
+
+
+def _to_numpy(tensor: Any) -> Array:
+    """A tensor as an array, sharing its memory where it can; half precisions become float32."""
+    array = np.asarray(tensor)
+    if array.dtype.kind == "b" or array.dtype in (np.float32, np.float64):
+        return array
+    return array.astype(np.float32)

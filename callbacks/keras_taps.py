@@ -8,15 +8,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import keras
-
-from lstm_probe.callbacks.keras_backend import read
 from lstm_probe.callbacks.keras_cells import cells_of
+from lstm_probe.callbacks.keras_flavour import Flavour, Layer, Tensor, flavour_of
 
 __all__ = ["Call", "tapped"]
-
-#: A tensor of the backend, symbolic while the model is traced.
-Tensor = Any
 
 
 @dataclass(frozen=True)
@@ -34,7 +29,7 @@ class Call:
         initial_state: one tensor for each state of the cell, or None for zeros.
     """
 
-    layer: keras.layers.RNN
+    layer: Layer
     cell: Any
     suffix: str
     x: Tensor
@@ -45,7 +40,7 @@ class Call:
 
 
 @contextmanager
-def tapped(layers: Sequence[keras.layers.RNN]) -> Iterator[list[Call]]:
+def tapped(layers: Sequence[Layer]) -> Iterator[list[Call]]:
     """While the context lasts, every call of the layers is appended to the list it gives.
 
     Each layer's `call` is overlaid on the instance and uncovered again. The layer runs as it is;
@@ -60,8 +55,10 @@ def tapped(layers: Sequence[keras.layers.RNN]) -> Iterator[list[Call]]:
 
 
 @contextmanager
-def _overlaid(target: Any, call: Callable[..., Any]) -> Iterator[None]:
+def _overlaid(target: Any, call: Any) -> Iterator[None]:
     """While the context lasts, the object's `call` is another one."""
+    # Wrappers of Keras 2 look up which arguments it takes.
+    call.__signature__ = inspect.signature(target.call)
     # Past Keras's attribute tracking, which would keep what is put there.
     object.__setattr__(target, "call", call)
     try:
@@ -70,31 +67,67 @@ def _overlaid(target: Any, call: Callable[..., Any]) -> Iterator[None]:
         object.__delattr__(target, "call")
 
 
+@contextmanager
+def _having(layer: Layer, **attributes: Any) -> Iterator[None]:
+    """While the context lasts, the layer has these attributes."""
+    before = {name: getattr(layer, name) for name in attributes}
+    for name, value in attributes.items():
+        setattr(layer, name, value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(layer, name, value)
+
+
 class _Tap:
     """Stands in for a layer's `call`."""
 
-    def __init__(self, layer: keras.layers.RNN, calls: list[Call]) -> None:
+    def __init__(self, layer: Layer, calls: list[Call]) -> None:
         self._layer = layer
+        self._flavour = flavour_of(layer)
         self._call = layer.call
         self._signature = inspect.signature(layer.call)
         self._calls = calls
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         layer, cells = self._layer, cells_of(self._layer)
-        given = self._signature.bind(*args, **kwargs).arguments
-        state = self._initial_state(given)
+        (x, *rest), given = self._bound(*args, **kwargs)
+        x, state = self._flavour.arguments(layer, x, given)
         if state is not None:
             given["initial_state"] = state
-        result = self._call(**given)
-        output = self._output(result)
-        final_output = None if layer.return_sequences else output
-        if len(cells) > 1:
-            outputs = self._between(given, cells)
-        else:
-            outputs = [output if layer.return_sequences else self._all_steps(given)]
-        x, mask = given["sequences"], given.get("mask")
+
+        def call() -> Any:
+            return self._call(x, *rest, **given)
+
+        with _having(layer, stateful=False):  # it was given its states, and shall not move them on
+            result = call()
+            output = self._output(result)
+            if len(cells) > 1:
+                outputs = self._between(call, cells)
+            else:
+                outputs = [output if layer.return_sequences else self._all_steps(call)]
+        self._record(x, outputs, output, given.get("mask"), state)
+        return result
+
+    def _bound(self, *args: Any, **kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments of a call: the first, and those that have no name; the others by name."""
+        bound = self._signature.bind(*args, **kwargs)
+        named, (first, *parameters) = dict(bound.arguments), self._signature.parameters.values()
+        positional = [named.pop(first.name)]
+        for parameter in parameters:
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                positional += named.pop(parameter.name, ())
+            elif parameter.kind is parameter.VAR_KEYWORD:
+                named |= named.pop(parameter.name, {})
+        return positional, named
+
+    def _record(
+        self, x: Tensor, outputs: Sequence[Tensor], output: Tensor, mask: Any, state: Any
+    ) -> None:
+        layer, cells = self._layer, cells_of(self._layer)
         mask = mask[0] if isinstance(mask, (list, tuple)) else mask
-        states = _by_cell(state, cells)
+        states = _by_cell(state, cells, self._flavour)
         for index, cell in enumerate(cells):
             is_last = index == len(cells) - 1
             self._calls.append(
@@ -104,49 +137,35 @@ class _Tap:
                     "" if len(cells) == 1 else f"/cell_{index + 1}",
                     x,
                     outputs[index],
-                    final_output if is_last else None,
+                    output if is_last and not layer.return_sequences else None,
                     mask,
                     states[index],
                 )
             )
             x = outputs[index]
-        return result
-
-    def _initial_state(self, given: dict[str, Any]) -> Any:
-        """What the layer starts from, read now: a stateful layer moves its states on."""
-        layer, state = self._layer, given.get("initial_state")
-        if state is None and layer.stateful:
-            state = layer.states
-        if state is None and _starts_elsewhere(layer.cell):
-            state = layer.get_initial_state(keras.ops.shape(given["sequences"])[0])
-        return None if state is None else keras.tree.map_structure(read, list(_listed(state)))
 
     def _output(self, result: Any) -> Tensor:
         return result[0] if self._layer.return_state else result
 
-    def _all_steps(self, given: dict[str, Any]) -> Tensor:
-        layer, before = self._layer, self._layer.return_sequences
-        layer.return_sequences = True
-        try:
-            return self._output(self._call(**given))
-        finally:
-            layer.return_sequences = before
+    def _all_steps(self, call: Callable[[], Any]) -> Tensor:
+        with _having(self._layer, return_sequences=True):
+            return self._output(call())
 
-    def _between(self, given: dict[str, Any], cells: Sequence[Any]) -> list[Tensor]:
+    def _between(self, call: Callable[[], Any], cells: Sequence[Any]) -> list[Tensor]:
         """The outputs of every cell of a stack: the stack is made to return them side by side."""
-        stack = _StackTap(self._layer.cell, cells)
+        stack = _StackTap(self._layer.cell, cells, self._flavour)
         with _overlaid(self._layer.cell, stack):
-            joined = self._all_steps(given)
-        ends = [sum(stack.widths[: k + 1]) for k in range(len(cells) - 1)]
-        return list(keras.ops.split(joined, ends, axis=-1))
+            joined = self._all_steps(call)
+        return self._flavour.split(joined, stack.widths)
 
 
 class _StackTap:
     """Stands in for the `call` of stacked cells and returns the outputs of all of them."""
 
-    def __init__(self, stack: Any, cells: Sequence[Any]) -> None:
+    def __init__(self, stack: Any, cells: Sequence[Any], flavour: Flavour) -> None:
         self._call = stack.call
         self._cells = cells
+        self._flavour = flavour
         self.widths: list[int] = []
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -156,7 +175,7 @@ class _StackTap:
                 overlays.enter_context(_overlaid(cell, _recording(cell.call, outputs)))
             _, states = self._call(*args, **kwargs)
         self.widths = [int(output.shape[-1]) for output in outputs]
-        return keras.ops.concatenate(outputs, axis=-1), states
+        return self._flavour.join(outputs), states
 
 
 def _recording(call: Callable[..., Any], outputs: list[Tensor]) -> Callable[..., Any]:
@@ -168,18 +187,9 @@ def _recording(call: Callable[..., Any], outputs: list[Tensor]) -> Callable[...,
     return recorded
 
 
-def _starts_elsewhere(cell: Any) -> bool:
-    """Whether a cell has a say in its initial state; Keras's own start from zeros."""
-    return hasattr(cell, "get_initial_state") and not type(cell).__module__.startswith("keras.")
-
-
-def _listed(state: Any) -> Any:
-    return state if isinstance(state, (list, tuple)) else [state]
-
-
-def _by_cell(state: Any, cells: Sequence[Any]) -> list[list[Tensor] | None]:
+def _by_cell(state: Any, cells: Sequence[Any], flavour: Flavour) -> list[list[Tensor] | None]:
     """The states of each cell, out of those of the layer."""
     if state is None:
         return [None] * len(cells)
-    tensors = iter(keras.tree.flatten(state))
-    return [[next(tensors) for _ in keras.tree.flatten(cell.state_size)] for cell in cells]
+    tensors = iter(flavour.flatten(state))
+    return [[next(tensors) for _ in flavour.flatten(each.state_size)] for each in cells]

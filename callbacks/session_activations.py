@@ -12,25 +12,47 @@ from lstm_probe.activations import ACTIVATIONS, ActivationLike
 from lstm_probe.arrays import Array
 from lstm_probe.errors import LstmProbeError
 
-__all__ = ["activation_of"]
+__all__ = ["activation_name", "activation_of"]
 
 # What TensorFlow or tf_keras name otherwise than Keras 3 does, or mean otherwise.
-_RENAMED = {"identity": "linear", "hard_sigmoid": "hard_sigmoid_keras2"}
+_RENAMED = {
+    "identity": "linear",
+    "hard_sigmoid": "hard_sigmoid_keras2",
+    "softmax_v2": "softmax",
+}
 _SAME = frozenset(
     [
         "elu",
         "exponential",
         "gelu",
         "linear",
+        "mish",
         "relu",
         "relu6",
         "selu",
         "sigmoid",
+        "silu",
+        "softmax",
         "softplus",
         "softsign",
+        "swish",
         "tanh",
     ]
 )
+
+
+def activation_name(function: Any) -> str | None:
+    """The core's name for one of TensorFlow's or tf_keras's own functions; None for another's.
+
+    Example:
+        >>> activation_name(tf.nn.relu), activation_name(lambda x: x)
+        ('relu', None)
+    """
+    library = str(getattr(function, "__module__", "")).split(".")[0] in ("tensorflow", "tf_keras")
+    name = getattr(function, "__name__", "")
+    if library and name in _RENAMED:
+        return _RENAMED[name]
+    return name if library and name in _SAME & ACTIVATIONS.keys() else None
 
 
 def activation_of(function: Callable[..., Any]) -> ActivationLike:
@@ -43,11 +65,8 @@ def activation_of(function: Callable[..., Any]) -> ActivationLike:
         >>> activation_of(tf.nn.relu)
         'relu'
     """
-    library = getattr(function, "__module__", "").split(".")[0] in ("tensorflow", "tf_keras")
-    name = getattr(function, "__name__", "")
-    if library and name in _RENAMED:
-        return _RENAMED[name]
-    if library and name in _SAME & ACTIVATIONS.keys():
+    name = activation_name(function)
+    if name is not None:
         return name
     return _run_by_tensorflow(function)
 

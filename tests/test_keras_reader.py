@@ -6,6 +6,7 @@ import keras
 import keras_models
 import numpy as np
 import pytest
+from keras import layers
 
 from lstm_probe import LstmCell, LstmProbeError, analyse
 from lstm_probe.callbacks import capture
@@ -151,3 +152,19 @@ def test_errors_name_what_there_is_when_something_does_not_fit(rng: np.random.Ge
     model, probe, _ = keras_models.MODELS["subclassed"](rng)
     with pytest.raises(LstmProbeError, match=r"does not take the probe.*\(2, 6, 3\)"):
         capture(model, np.ones((2, 6, 3), "int32"))
+
+
+def test_both_layers_are_read_when_nested_models_have_layers_of_one_name(
+    rng: np.random.Generator,
+) -> None:
+    """Keras 3 gives both layers the path `lstm`."""
+
+    def inner() -> keras.Model:
+        inputs = keras.Input((5, 3))
+        return keras.Model(inputs, layers.LSTM(3, return_sequences=True, name="lstm")(inputs))
+
+    inputs = keras.Input((5, 3))
+    model = keras_models.randomise(keras.Model(inputs, inner()(inner()(inputs))), rng)
+    snapshots = capture(model, rng.normal(size=(2, 5, 3)))
+    assert list(snapshots) == ["lstm", "lstm_2"]
+    assert (snapshots["lstm"].output == snapshots["lstm_2"].x).all()

@@ -1,0 +1,135 @@
+"""The two Kerases: what the reading of a model must know to read it with either."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Protocol, TypeAlias
+
+from lstm_probe.activations import ActivationLike
+from lstm_probe.errors import LstmProbeError
+
+__all__ = [
+    "Flavour",
+    "Forward",
+    "Layer",
+    "Model",
+    "Run",
+    "Tensor",
+    "callback_class",
+    "flavour_of",
+]
+
+#: A layer, a model, and a tensor (symbolic while the model is traced) of either Keras.
+Layer: TypeAlias = Any
+Model: TypeAlias = Any
+Tensor: TypeAlias = Any
+#: Runs the model on a probe of tensors, in the structure of the probe, and gives what was heard.
+Forward: TypeAlias = Callable[[Any], Any]
+#: Gives what was heard, and the values that the model's variables had, in their order.
+Run: TypeAlias = Callable[[], tuple[Any, Sequence[Tensor]]]
+
+
+class Flavour(Protocol):
+    """What differs between Keras 3 and tf_keras, which is Keras 2.
+
+    Attributes:
+        package: where its classes live: `keras` or `tf_keras`.
+        layers: its module of layers.
+    """
+
+    package: str
+    layers: Any
+
+    def check(self) -> None:
+        """Raises `LstmProbeError` where models cannot be read."""
+
+    def flatten(self, structure: Any) -> list[Any]:
+        """The leaves of nested lists, tuples and dicts."""
+
+    def join(self, tensors: Sequence[Tensor]) -> Tensor:
+        """Tensors side by side along their last axis."""
+
+    def split(self, tensor: Tensor, widths: Sequence[int]) -> list[Tensor]:
+        """The inverse of `join`."""
+
+    def read(self, variable: Any) -> Tensor:
+        """A variable's value now, as a tensor that later assignments do not change."""
+
+    def activation(self, function: Any) -> ActivationLike:
+        """By name where it is one that the core knows; else what runs it on arrays."""
+
+    def path(self, model: Model, layer: Layer) -> str:
+        """Where a layer is in its model: `inner/lstm`."""
+
+    def arguments(self, layer: Layer, x: Any, given: dict[str, Any]) -> tuple[Tensor, Any]:
+        """What a call of a recurrent layer reads: its input, and the state that it starts from if
+        that is not zero.
+
+        Args:
+            layer: the layer.
+            x: the first argument of its call.
+            given: the other arguments; Keras 2 may mean some of them by `x`.
+        """
+
+    def inference(self, model: Model) -> dict[str, Any]:
+        """What tells a model's call that it is not being trained."""
+
+    def build(self, model: Model, probe: Any) -> None:
+        """Create the variables of a model that waits for its first batch.
+
+        It happens inside of `fit`, before the first step, and draws the initial values from the
+        seeds that they would have been drawn from at the first step.
+        """
+
+    def trace(self, model: Model, forward: Forward, probe: Any) -> Run:
+        """Compile a pass through the model that leaves no trace in it; it is traced here, once.
+
+        Args:
+            model: the model, whose variables it reads.
+            forward: the pass.
+            probe: its input, as arrays.
+        """
+
+
+_FLAVOURS = {
+    "keras": ("lstm_probe.callbacks.keras_backend", "Keras3"),
+    "tf_keras": ("lstm_probe.callbacks.tf_keras_backend", "TfKeras"),
+}
+
+
+def callback_class() -> Any:
+    """The class that callbacks are derived from: that of Keras 3, or of tf_keras where Keras 3 is
+    not installed or `TF_USE_LEGACY_KERAS` is set. Either is called by both Kerases.
+
+    Raises:
+        LstmProbeError: neither is installed.
+    """
+    legacy = os.environ.get("TF_USE_LEGACY_KERAS", "").lower() in ("1", "true")
+    installed = [name for name in _FLAVOURS if find_spec(name) is not None]
+    if not installed:
+        raise LstmProbeError(
+            "ProbeCallback needs Keras. Received: an environment with neither keras nor tf_keras. "
+            "Expected: one of them: pip install keras tensorflow, or pip install tf_keras."
+        )
+    package = installed[-1] if legacy else installed[0]
+    return import_module(f"{package}.callbacks").Callback
+
+
+def flavour_of(thing: Any) -> Flavour:
+    """The Keras that a model, layer or cell, or what it was derived from, belongs to.
+
+    Raises:
+        LstmProbeError: it belongs to neither.
+    """
+    for kind in type(thing).__mro__:
+        home = _FLAVOURS.get(kind.__module__.partition(".")[0])
+        if home is not None:
+            flavour: Flavour = getattr(import_module(home[0]), home[1])()
+            return flavour
+    raise LstmProbeError(
+        f"This is not a Keras model. Received: {type(thing).__module__}.{type(thing).__name__}. "
+        "Expected: a model of keras (Keras 3) or tf_keras (Keras 2)."
+    )
