@@ -67,7 +67,8 @@ class Thresholds:
     Attributes:
         saturated: the part of all units and steps at which a gate is below 0.1 or above 0.9. A
             trained gate is often open or shut, but one that is nearly always so passes no
-            gradient. A forget or update gate counts only when shut: open is how it remembers.
+            gradient. A forget or update gate counts only when shut, for open is how it remembers;
+            an input gate that is shut does not count as far as the forget gate is open.
         dead: the part of the units whose `h` does not move. One in ten is wasted size.
         vanished: the part of the probe's steps whose gradient is lost: smaller than the largest by
             more than float32 resolves (6e-8), so that nothing of it survives in a sum.
@@ -75,8 +76,9 @@ class Thresholds:
             norm 1 would leave a thousandth of every other weight's update.
         update_ratio: `|dW| / |W|` per step, of kernels. About 1e-3 is usual; at 0.1 a matrix is
             replaced within ten steps, which no gradient foresees.
-        horizon: the horizon of the unit that remembers longest, as a part of the probe. What lies
-            20 horizons back has faded to 2e-9: nothing of the probe's beginning is left.
+        horizon: the horizon of the unit that remembers longest, as a part of the probe. After 17
+            horizons less is left than float32 resolves (exp(-17) = 4e-8), so below 0.03 even that
+            unit knows nothing of the first half.
         min_steps: memory is judged only on probes with as many steps; shorter ones need none.
 
     Example:
@@ -89,7 +91,7 @@ class Thresholds:
     vanished: float = 0.5
     exploded: float = 1e3
     update_ratio: float = 0.1
-    horizon: float = 0.05
+    horizon: float = 0.03
     min_steps: int = 20
 
 
@@ -144,8 +146,11 @@ def _parity_mismatch(analysis: Analysis, _: Dynamics | None, limits: Thresholds)
 
 def _saturated_gates(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
     keeper = {"lstm": "f", "conv_lstm": "f", "gru": "z"}.get(analysis.trace.cell)
-    for letter, gate in analysis.health.gates.items():
+    gates = analysis.health.gates
+    for letter, gate in gates.items():
         saturated = gate.low if letter == keeper else gate.saturated
+        if letter == "i" and "f" in gates:  # a unit that keeps need not write
+            saturated = gate.high + np.maximum(gate.low - gates["f"].high, 0)
         value = _mean(saturated)
         if value > limits.saturated:
             yield _alert(

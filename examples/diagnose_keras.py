@@ -1,0 +1,163 @@
+"""Four trainings that go wrong, what the alerts say, and the same networks cured.
+
+Each network is trained twice. The latching problem (Bengio, Simard & Frasconi 1994) asks for a
+memory of 300 steps; the digits are scikit-learn's, read row by row.
+
+    python examples/diagnose_keras.py
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import digits_data
+import keras
+import numpy as np
+import numpy.typing as npt
+from long_memory_keras import latching_problem
+
+import lstm_probe
+from lstm_probe.alerts import Alert, AlertBoard
+from lstm_probe.callbacks import capture
+
+Data = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """An illness: a layer and a learning rate, ill and cured."""
+
+    name: str
+    rule: str
+    ill: Callable[[], keras.layers.Layer]
+    cured: Callable[[], keras.layers.Layer]
+    data: Callable[[], Data]
+    ill_rate: float = 0.003
+    cured_rate: float = 0.003
+    epochs: int = 4
+
+
+def main() -> None:
+    options = parse_options()
+    for case in cases():
+        if options.only in (None, case.rule):
+            print(f"\n{case.name}")
+            report("ill", *diagnose(case, case.ill, case.ill_rate, options.seed))
+            report("cured", *diagnose(case, case.cured, case.cured_rate, options.seed))
+
+
+def cases() -> list[Case]:
+    layers, biases = keras.layers, keras.initializers.Constant
+    return [
+        Case(
+            "Vanishing gradient: a plain recurrent layer over 302 steps",
+            "vanishing_gradient",
+            ill=lambda: layers.SimpleRNN(30, recurrent_initializer="random_uniform", name="memory"),
+            # Le, Jaitly & Hinton 2015: a state that begins by keeping everything.
+            cured=lambda: layers.SimpleRNN(
+                30,
+                recurrent_initializer="identity",
+                kernel_initializer=keras.initializers.RandomNormal(stddev=0.01, seed=0),
+                activation="relu",
+                name="memory",
+            ),
+            data=signals,
+            cured_rate=1e-4,
+        ),
+        Case(
+            "Forget bias too low: an LSTM over 302 steps",
+            "short_memory",
+            ill=lambda: layers.LSTM(30, unit_forget_bias=False, name="memory"),
+            # Tallec & Ollivier 2018: a bias of log(length) keeps for about that length.
+            cured=lambda: layers.LSTM(
+                30, unit_forget_bias=False, bias_initializer=chrono, name="memory"
+            ),
+            data=signals,
+            cured_rate=0.01,
+        ),
+        Case(
+            "Learning rate too high: an LSTM on digits",
+            "saturated_gates",
+            ill=lambda: layers.LSTM(32, name="memory"),
+            cured=lambda: layers.LSTM(32, name="memory"),
+            data=digits,
+            ill_rate=1.0,
+            epochs=8,
+        ),
+        Case(
+            "Dead units: relu, and biases that shut it",
+            "dead_units",
+            ill=lambda: layers.SimpleRNN(
+                32, activation="relu", bias_initializer=biases(-3.0), name="memory"
+            ),
+            cured=lambda: layers.SimpleRNN(32, activation="relu", name="memory"),
+            data=digits,
+            epochs=8,
+        ),
+    ]
+
+
+def diagnose(
+    case: Case, layer: Callable[[], keras.layers.Layer], rate: float, seed: int
+) -> tuple[float, list[Alert]]:
+    """Train, and look at the layer before and after; returns accuracy and alerts at the end."""
+    keras.utils.set_random_seed(seed)
+    x, y = case.data()
+    classes = int(y.max()) + 1
+    model = keras.Sequential(
+        [keras.Input(x.shape[1:]), layer(), keras.layers.Dense(classes, activation="softmax")]
+    )
+    model.compile(
+        keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
+    board = AlertBoard()
+    board.update(look(model, x[:8]))
+    history = model.fit(x, y, batch_size=64, epochs=case.epochs, verbose=0).history["accuracy"]
+    board.update(look(model, x[:8]))
+    return history[-1], board.standing
+
+
+def look(model: keras.Model, probe: npt.NDArray[np.float32]) -> list[lstm_probe.Analysis]:
+    """Capture all recurrent layers, once."""
+    return [lstm_probe.analyse(snapshot) for snapshot in capture(model, probe).values()]
+
+
+def signals() -> Data:
+    x, y = latching_problem(512, seed=0)
+    return x, y[:, -1, 0]
+
+
+def digits() -> Data:
+    data = digits_data.load("sklearn")
+    return data.x_train, data.y_train.astype(np.float32)
+
+
+def chrono(shape: tuple[int, ...], dtype: str | None = None) -> npt.NDArray[np.float32]:
+    """Biases of the gates `i f g o`; that of f is `log(length)` of lengths up to 302."""
+    units = shape[0] // 4
+    forget = np.log(np.linspace(2, 302, units))
+    return np.concatenate([np.zeros(units), forget, np.zeros(2 * units)]).astype(np.float32)
+
+
+def report(label: str, accuracy: float, alerts: list[Alert]) -> None:
+    print(f"  {label}: accuracy {accuracy:.0%}, alerts: {len(alerts) or 'none'}")
+    for alert in alerts:
+        print(f"    {alert}")
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", help="one of the rules, such as dead_units")
+    parser.add_argument("--seed", type=int, default=0, help="makes a run repeatable (default: 0)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
