@@ -253,7 +253,7 @@ def _reading(norms: Mapping[str, Array], snapshot: Snapshot) -> dict[str, list[A
 def _decay(rows: list[Array]) -> float:
     """The geometric mean of the factors from step to step."""
     # A norm of 0 has left the range of float64; the steps before tell how fast.
-    lived = [row[: int(np.argmin(row))] if (row == 0).any() else row for row in rows]
+    lived = [row[: max(2, int(np.argmin(row)))] if (row == 0).any() else row for row in rows]
     ends = [(row[0], row[-1], len(row) - 1) for row in lived if len(row) > 1]
     steps = sum(count for _, _, count in ends)
     if not steps:
