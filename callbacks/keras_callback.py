@@ -10,7 +10,7 @@ from lstm_probe.analysis import Analysis
 from lstm_probe.callbacks.keras_flavour import callback_class
 from lstm_probe.callbacks.keras_reader import KerasReader, training_step
 from lstm_probe.callbacks.probe import Probe, as_probe
-from lstm_probe.callbacks.recorder import Recorder
+from lstm_probe.callbacks.recorder import OnAlert, Recorder
 from lstm_probe.callbacks.schedule import StepWatch
 from lstm_probe.report import Report
 from lstm_probe.snapshot import Snapshot
@@ -43,6 +43,10 @@ class ProbeCallback(Callback):
         every: the interval between captures, in training steps.
         layers: which layers, by name; all recurrent layers by default.
         write_images: whether heatmaps are drawn.
+        on_alert: what to do when a layer falls ill (saturated gates, a vanishing gradient, NaN, a
+            parity mismatch and others): `"log"` a warning, log it and `"stop"` the training after
+            the current batch, or a function that is called with the `Alert`. An alert is raised
+            once, and again only after it has cleared.
 
     Raises:
         LstmProbeError: on construction or when training begins, before the first step, if
@@ -71,12 +75,13 @@ class ProbeCallback(Callback):
         every: int = 100,
         layers: Sequence[str] | None = None,
         write_images: bool = True,
+        on_alert: OnAlert = "log",
     ) -> None:
         super().__init__()
         self._probe = as_probe(probe)
         self._layers = [layers] if isinstance(layers, str) else layers
         self._watch = StepWatch(every, self._read_step)
-        self._recorder = Recorder(log_dir, write_images=write_images)
+        self._recorder = Recorder(log_dir, write_images=write_images, on_alert=on_alert)
         self._reader: KerasReader | None = None
         self._batches = 0
 
@@ -101,6 +106,8 @@ class ProbeCallback(Callback):
         step = self._recorder.guard.run("reading the training step", self._watch.due)
         if step is not None:
             self._recorder.capture(step, self._read)
+            if self._recorder.stop_training:
+                self.model.stop_training = True
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Capture the final weights, and close the log."""

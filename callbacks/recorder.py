@@ -6,8 +6,9 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from os import PathLike
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
+from lstm_probe.alerts import Alert, AlertBoard
 from lstm_probe.analysis import Analysis, analyse
 from lstm_probe.callbacks.guard import Guard
 from lstm_probe.errors import LstmProbeError
@@ -15,10 +16,12 @@ from lstm_probe.logging import RunLog
 from lstm_probe.report import Report
 from lstm_probe.snapshot import Snapshot
 
-__all__ = ["Reader", "Recorder"]
+__all__ = ["OnAlert", "Reader", "Recorder"]
 
 _log = logging.getLogger(__name__)
 
+#: What to do when an alert is raised.
+OnAlert: TypeAlias = Literal["log", "stop"] | Callable[[Alert], object]
 #: Reads all probed layers at the current training step, which it is given.
 Reader: TypeAlias = Callable[[int], Sequence[Snapshot]]
 
@@ -29,14 +32,34 @@ class Recorder:
     Args:
         log_dir: where the training's logs are.
         write_images: whether heatmaps are drawn.
+        on_alert: what to do when an alert is raised: `log` a warning, log it and `stop` the
+            training, or call a function with it.
+
+    Raises:
+        LstmProbeError: `on_alert` is none of these.
 
     Attributes:
         analyses: what the latest capture showed, by layer.
+        stop_training: an alert has asked for it.
         report: what has been captured so far.
         guard: runs whatever else the probe does during training.
     """
 
-    def __init__(self, log_dir: str | PathLike[str], *, write_images: bool = True) -> None:
+    def __init__(
+        self,
+        log_dir: str | PathLike[str],
+        *,
+        write_images: bool = True,
+        on_alert: OnAlert = "log",
+    ) -> None:
+        if on_alert not in ("log", "stop") and not callable(on_alert):
+            raise LstmProbeError(
+                f"What to do about alerts is not known. Received: on_alert={on_alert!r}. "
+                "Expected: 'log', 'stop', or a function of an alert."
+            )
+        self._on_alert = on_alert
+        self._board = AlertBoard()
+        self.stop_training = False
         self._log_dir = log_dir
         self._write_images = write_images
         self.guard = Guard()
@@ -52,6 +75,7 @@ class Recorder:
             LstmProbeError: anything that would fail later fails now.
         """
         self.close()
+        self.stop_training = False
         began = time.perf_counter()
         try:
             analyses = [analyse(snapshot) for snapshot in read(step)]
@@ -94,9 +118,20 @@ class Recorder:
         return True
 
     def _write(self, log: RunLog, analyses: list[Analysis], step: int, began: float) -> None:
-        log.write(analyses, step=step)
+        alerts = self._board.update(analyses)
+        log.write(analyses, step=step, dynamics=self._board.dynamics, alerts=alerts)
         milliseconds = 1e3 * (time.perf_counter() - began)
         self._step = step
         self.analyses = {analysis.snapshot.layer: analysis for analysis in analyses}
         self.report.add(analyses, milliseconds)
         log.write_cost(milliseconds, step=step)
+        for alert in alerts:
+            self._raise(alert)
+
+    def _raise(self, alert: Alert) -> None:
+        if callable(self._on_alert):
+            on_alert = self._on_alert
+            self.guard.run(f"calling on_alert at step {alert.step}", lambda: on_alert(alert))
+            return
+        _log.warning("%s", alert)
+        self.stop_training = self.stop_training or self._on_alert == "stop"

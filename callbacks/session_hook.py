@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from lstm_probe.analysis import Analysis
-from lstm_probe.callbacks.recorder import Recorder
+from lstm_probe.callbacks.recorder import OnAlert, Recorder
 from lstm_probe.callbacks.schedule import StepWatch
 from lstm_probe.callbacks.session_feeds import checked_feeds
 from lstm_probe.callbacks.session_reader import SessionReader, check_session, graph_of
@@ -56,6 +56,7 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
         sequence_length: likewise.
         initial_state: likewise; a pair for two directions.
         write_images: whether heatmaps are drawn.
+        on_alert: as `ProbeCallback` takes it; `"stop"` asks a monitored session to stop.
 
     Raises:
         LstmProbeError: on construction or before the first step, if something does not fit. Later
@@ -90,6 +91,7 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
         sequence_length: Any = None,
         initial_state: Any = None,
         write_images: bool = True,
+        on_alert: OnAlert = "log",
     ) -> None:
         super().__init__()
         self._cell = cell
@@ -97,7 +99,7 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
         self._graph = graph_of(self._run)
         self._feeds = checked_feeds(self._graph, feed_dict)
         self._watch = StepWatch(every, self._read_step)
-        self._recorder = Recorder(log_dir, write_images=write_images)
+        self._recorder = Recorder(log_dir, write_images=write_images, on_alert=on_alert)
         self._reader: SessionReader | None = None
         self._session: Any = None
         self._global_step: Any = None
@@ -153,6 +155,8 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
         step = self._recorder.guard.run("reading the global step", self._watch.due)
         if step is not None:
             self._capture(step)
+            if self._recorder.stop_training:
+                run_context.request_stop()
 
     def after_step(self, session: Any, step: int) -> None:
         """The hook for a loop of your own: capture if `step` has crossed a multiple of `every`.

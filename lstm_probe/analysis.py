@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lstm_probe.arrays import computing_dtype
+from lstm_probe.blas import on_one_blas_thread
 from lstm_probe.cells import Cell
 from lstm_probe.convention_weights import Convention
 from lstm_probe.conventions import find_convention
@@ -63,6 +64,7 @@ class Analysis:
         return find_convention(self.snapshot) if mismatch else None
 
 
+@on_one_blas_thread
 def analyse(snapshot: Snapshot) -> Analysis:
     """Recompute every gate of a snapshot with NumPy, and compare with the framework's output.
 

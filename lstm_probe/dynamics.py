@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_probe.arrays import Array
+from lstm_probe.blas import on_one_blas_thread
 from lstm_probe.errors import LstmProbeError
 from lstm_probe.snapshot import Snapshot
 from lstm_probe.weights import CellWeights
@@ -70,6 +71,7 @@ class Dynamics:
         return self.arrays[name].ratio / max(self.steps, 1)
 
 
+@on_one_blas_thread
 def measure_dynamics(previous: Snapshot, current: Snapshot) -> Dynamics:
     """Compare a layer with itself at an earlier step.
 

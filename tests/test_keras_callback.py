@@ -249,6 +249,56 @@ def test_training_goes_on_when_the_model_is_changed(
     assert "has been rebuilt" in caplog.text
 
 
+class Poison(keras.callbacks.Callback):
+    """Puts a NaN into the recurrent kernel before the fourth step."""
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        if batch == 3:
+            kernel = self.model.layers[0].cell.recurrent_kernel
+            value = kernel.numpy()
+            value[1, 2] = np.nan
+            kernel.assign(value)
+
+
+def test_an_alert_is_logged_once_when_a_weight_is_no_longer_finite(
+    tmp_path: Path, rng: np.random.Generator, caplog: pytest.LogCaptureFixture
+) -> None:
+    x, y = data(rng)
+    probe = ProbeCallback(x[:1], tmp_path, every=1)
+    build().fit(x, y, batch_size=8, verbose=0, callbacks=[Poison(), probe])
+    assert probe.report.captured == 9
+    warnings = [r.getMessage() for r in caplog.records if "not_finite" in r.getMessage()]
+    assert len(warnings) == 1
+    assert "step 4" in warnings[0]
+    assert "'memory'" in warnings[0]
+
+
+def test_training_stops_when_an_alert_asks_for_it(tmp_path: Path, rng: np.random.Generator) -> None:
+    x, y = data(rng)
+    probe = ProbeCallback(x[:1], tmp_path, every=1, on_alert="stop")
+    model = build()
+    model.fit(x, y, batch_size=8, epochs=5, verbose=0, callbacks=[Poison(), probe])
+    assert int(model.optimizer.iterations) < 40
+    assert probe.report.captured < 40
+
+
+def test_a_function_is_called_with_each_alert_and_may_fail(
+    tmp_path: Path, rng: np.random.Generator, caplog: pytest.LogCaptureFixture
+) -> None:
+    x, y = data(rng)
+    seen = []
+
+    def on_alert(alert: Any) -> None:
+        seen.append((alert.rule, alert.layer, alert.step))
+        raise RuntimeError("the pager is broken")
+
+    probe = ProbeCallback(x[:1], tmp_path, every=1, on_alert=on_alert)
+    build().fit(x, y, batch_size=8, verbose=0, callbacks=[Poison(), probe])
+    assert ("not_finite", "memory", 4) in seen
+    assert probe.report.captured == 9
+    assert "the pager is broken" in caplog.text
+
+
 def never_called(*_: Any) -> None:
     raise AssertionError("a training step was taken")
 
@@ -257,6 +307,7 @@ def never_called(*_: Any) -> None:
     ("arguments", "message"),
     [
         ({"every": 0}, "every=0"),
+        ({"on_alert": "shout"}, "on_alert='shout'"),
         ({"probe": np.ones((6, 3))}, r"\(6, 3\).*\(any, 6, 3\)"),
         ({"probe": np.full((1, 6, 3), np.nan)}, "not finite"),
         ({"probe": np.ones((0, 6, 3))}, "is empty"),
