@@ -9,7 +9,7 @@ from lstm_probe.arrays import Array
 from lstm_probe.errors import LstmProbeError
 from lstm_probe.weights.gates import split_gates
 from lstm_probe.weights.keras import AnyWeights
-from lstm_probe.weights.kinds import GruWeights, LstmWeights, SimpleRnnWeights
+from lstm_probe.weights.kinds import CoupledLstmWeights, GruWeights, LstmWeights, SimpleRnnWeights
 from lstm_probe.weights.layouts import CELLS, check
 
 __all__ = ["ONNX_GRU_ORDER", "ONNX_LSTM_ORDER", "ONNX_PEEPHOLE_ORDER", "from_onnx"]
@@ -31,6 +31,7 @@ def from_onnx(
     p: npt.ArrayLike | None = None,
     direction: int = 0,
     linear_before_reset: bool = False,
+    input_forget: bool = False,
 ) -> AnyWeights:
     """Cut the initializers of an ONNX `LSTM`, `GRU` or `RNN` node into gates.
 
@@ -43,12 +44,18 @@ def from_onnx(
         linear_before_reset: the GRU node's attribute of this name: where it is off, the two
             biases are added, and `GruCell` takes the reset gate before the product. Without `B`
             tell it to `GruCell(reset_after=...)` as well.
+        input_forget: the LSTM node's attribute of this name: the forget gate is `1 - i`, and what
+            `W`, `R`, `B` and `P` hold for it is not used.
 
     Returns:
-        The weights; the two biases are added, but for a GRU with `linear_before_reset`.
+        The weights; the two biases are added, but for a GRU with `linear_before_reset`. With
+        `input_forget` they are `CoupledLstmWeights`, in which `i = 1 - f`: those of `f` are the
+        negative ones of `i`, which is the same for `Sigmoid` and `HardSigmoid`, whose beta is
+        1/2. What else the node says, `lstm_probe.cells.onnx.cell_from_onnx` reads.
 
     Raises:
-        LstmProbeError: the shapes are not those of such a node, or it has no such direction.
+        LstmProbeError: the shapes are not those of such a node, or it has no such direction or
+            option.
 
     Source:
         https://github.com/onnx/onnx/blob/main/docs/Operators.md, `LSTM`, `GRU` and `RNN`.
@@ -67,6 +74,11 @@ def from_onnx(
             f"The node has no such direction. Received: direction={direction}. Expected: 0 up to "
             f"{len(w) - 1}."
         )
+    if input_forget and blocks != 4:
+        raise LstmProbeError(
+            f"Only an LSTM couples its gates. Received: input_forget=True for {blocks} gates. "
+            "Expected: W (directions, 4 * units, input)."
+        )
     kind, order = CELLS[blocks], _ORDERS[blocks]
 
     def cut(fused: Array) -> Array:
@@ -77,10 +89,28 @@ def from_onnx(
     if kind is GruWeights and linear_before_reset:
         return GruWeights(kernel, recurrent_kernel, *biases)
     bias = biases[0] + biases[1] if biases else None
-    if kind is LstmWeights and p is not None:
+    if kind is not LstmWeights:
+        return kind(kernel, recurrent_kernel, bias)
+    peepholes = None
+    if p is not None:
         peepholes = split_gates(p[direction], ONNX_PEEPHOLE_ORDER, LstmWeights.peephole_gates)
-        return LstmWeights(kernel, recurrent_kernel, bias, peepholes=peepholes)
-    return kind(kernel, recurrent_kernel, bias)
+    weights = LstmWeights(kernel, recurrent_kernel, bias, peepholes=peepholes)
+    return _coupled(weights) if input_forget else weights
+
+
+def _coupled(weights: LstmWeights) -> CoupledLstmWeights:
+    """`f = 1 - sigma(a)` is `sigma(-a)`, of which the cell makes `i = 1 - f` again."""
+
+    def cut(array: Array) -> Array:
+        """What `(..., gates, units)` holds for `i f ...`, as that of `f ...`."""
+        return np.concatenate([-array[..., :1, :], array[..., 2:, :]], axis=-2)
+
+    return CoupledLstmWeights(
+        cut(weights.kernel),
+        cut(weights.recurrent_kernel),
+        None if weights.bias is None else cut(weights.bias),
+        peepholes=None if weights.peepholes is None else cut(weights.peepholes),
+    )
 
 
 def _check_peepholes(p: Array | None, expected: tuple[int, int], blocks: int) -> None:
