@@ -14,6 +14,8 @@ __all__ = ["LayerReport", "Report"]
 
 # Enough for a median, however long the training.
 _COSTS_KEPT = 1000
+# From the best to the worst.
+_VERDICTS = ("", "match", "reduced precision", "mismatch")
 
 
 @dataclass
@@ -26,12 +28,13 @@ class LayerReport:
         captures: how many captures were logged.
         max_abs_error: the largest parity error of all captures.
         last_abs_error: the largest parity error of the latest capture.
-        tolerance: the largest error that rounding explains; None if nothing was recomputed.
+        verdict: the worst of all captures: `match`, `reduced precision` or `mismatch`; empty if
+            nothing was recomputed.
     """
 
     cell: str
     units: int
-    tolerance: float | None
+    verdict: str = ""
     captures: int = 0
     max_abs_error: float = 0.0
     last_abs_error: float = 0.0
@@ -74,15 +77,15 @@ class Report:
         self._costs.append(milliseconds)
         for analysis in analyses:
             snapshot, parity = analysis.snapshot, analysis.parity
-            tolerance = None if parity is None else parity.tolerance
             layer = self.layers.setdefault(
-                snapshot.layer,
-                LayerReport(snapshot.cell_name, snapshot.output.shape[-1], tolerance),
+                snapshot.layer, LayerReport(snapshot.cell_name, snapshot.output.shape[-1])
             )
             layer.captures += 1
             if parity is not None:
                 layer.last_abs_error = parity.float64.max_abs
                 layer.max_abs_error = max(layer.max_abs_error, layer.last_abs_error)
+                kind = parity.verdict.kind if parity.verdict is not None else "match"
+                layer.verdict = max(layer.verdict, kind, key=_VERDICTS.index)
 
     def __str__(self) -> str:
         if not self.layers:
@@ -101,8 +104,8 @@ class Report:
 
 
 def _row(name: str, layer: LayerReport) -> tuple[str, ...]:
-    if layer.tolerance is None:
+    if not layer.verdict:
         return name, layer.cell, str(layer.units), str(layer.captures), "", "only h is shown"
-    verdict = "match" if layer.max_abs_error <= layer.tolerance else "MISMATCH"
     errors = f"{layer.last_abs_error:.1e}, {layer.max_abs_error:.1e}"
+    verdict = layer.verdict.upper() if layer.verdict == "mismatch" else layer.verdict
     return name, layer.cell, str(layer.units), str(layer.captures), errors, verdict
