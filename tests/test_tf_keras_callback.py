@@ -100,7 +100,7 @@ def test_each_point_shows_the_weights_of_its_step(tmp_path: Path, rng: np.random
     assert all((seen[step] == kernels[step]).all() for step in (2, 4, 6, 8))
 
 
-# Inside of a loop tf_keras draws its dropout in no certain order: two trainings from one seed differ
+# Inside of a loop tf_keras draws its dropout in no certain order: trainings from one seed differ
 # without any probe. So layers that drop parts of their state, or run step by step, are unrolled.
 TRAININGS: dict[str, dict[str, Any]] = {
     "dropout": {"dropout": 0.2, "recurrent_dropout": 0.3, "unroll": True},
