@@ -43,8 +43,8 @@ class Convention:
 
     Attributes:
         name: one of `gate_order`, `sigmoid`, `activation`, `forget_bias`, `bias`, `reset_after`,
-            `update_gate`, `mask`, `direction`, `initial_state`, `transposed`, `clip`, `peephole`;
-            two of them joined by `+`.
+            `update_gate`, `mask`, `shift`, `direction`, `initial_state`, `transposed`, `clip`,
+            `peephole`; two of them joined by `+`.
         explanation: what the framework does, in words.
 
     Example:

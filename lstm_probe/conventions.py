@@ -13,6 +13,7 @@ import numpy as np
 from lstm_probe.activations import ActivationLike
 from lstm_probe.arrays import Array
 from lstm_probe.cells import GruCell, LstmCell
+from lstm_probe.convention_inferred import inferred
 from lstm_probe.convention_weights import (
     Candidate,
     Convention,
@@ -91,6 +92,7 @@ def _candidates(snapshot: Snapshot) -> Iterator[Candidate]:
         if first.name == "forget_bias":
             for second, candidate in _activations(changed):
                 yield _joined(first, second), candidate
+    yield from inferred(snapshot)
 
 
 def _joined(first: Convention, second: Convention) -> Convention:

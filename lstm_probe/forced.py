@@ -172,6 +172,8 @@ def _with_cell_state(
         c = c_next if mask is None else np.where(mask[:, t, None], c_next, c)
         cells[:, t] = c
     before["c"] = befores
+    if isinstance(cell, ConvLstmCell):  # flat arrays hide from an activation what the units are
+        return {**_all_at_once(cell, weights, x, [h, befores]), "c": cells}
     return {**arrays, "c": cells, "h": arrays["o"] * get_activation(cell.activation)(cells)}
 
 

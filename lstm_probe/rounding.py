@@ -3,16 +3,17 @@
 Running error analysis: alongside each value goes a bound of its error (Wilkinson 1986; Higham
 2002, section 3.3). With unit roundoff `u` and products of `n` terms,
 
-    |error of a|   <=  gamma (|x| |W| + |h| |U| + |b|),   gamma = 2 (4 + sqrt(n)) u
+    |error of a|   <=  gamma (|x| |W| + |h| |U| + |b|),   gamma = (4 + sqrt(n)) u
     |error of s(a)| <=  |s'(a)| |error of a| + |error of a|^2 + 16 u max(1, |s(a)|)
+                        and never more than the steepest slope allows
     |error of c'|  <=  |f| |error of c| + |c| |error of f| + |g| |error of i| + |i| |error of g|
                        + 3 u (|f c| + |i g|)
     |error of h'|  <=  |phi(c')| |error of o| + |o| |error of phi(c')| + u |h'|
 
 The norms bound the inner products (Cauchy-Schwarz). `sqrt(n)` in place of the worst case `n` is
 the probabilistic bound, which an error exceeds with vanishing probability (Higham & Mary 2019,
-"A new approach to probabilistic rounding error analysis"); the factor 2 is for NumPy, which rounds
-too when it recomputes a float64 layer. `|error of a|^2` covers the curvature, because
+"A new approach to probabilistic rounding error analysis"); for a float64 layer gamma is twice
+that, because NumPy rounds too when it recomputes it. `|error of a|^2` covers the curvature, because
 no second derivative of a sigmoid or tanh exceeds 1; `16 u` covers the functions themselves:
 TensorFlow's tanh is off by up to 5 u. Since every step starts from the framework's own hidden
 state, nothing multiplies these bounds from step to step but the forget gate.
@@ -20,15 +21,13 @@ state, nothing multiplies these bounds from step to step but the forget gate.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
 from lstm_probe.activations import ActivationLike, get_activation
 from lstm_probe.arrays import Array
 from lstm_probe.cells import GruCell, LstmCell, SimpleRnnCell
 from lstm_probe.cells.lstm_variants import is_variant
+from lstm_probe.derivatives import COUPLED
 from lstm_probe.forced import Forced, force
 from lstm_probe.snapshot import Snapshot
 from lstm_probe.weights import GateWeights
@@ -49,6 +48,7 @@ LARGEST = {"float64": 1.8e308, "float32": 3.4e38, "float16": 65504.0, "bfloat16"
 _UNDERFLOW = {"float16": 2.0**-24}
 _FLUSHED = 2.0**-126
 _FUNCTION_ERROR = 16
+_ROUNDED_RESULT = 8
 #: TensorFlow keeps the constants of these in float32 even in a float64 layer: measured 4e-8.
 _CONSTANTS_IN_FLOAT32 = frozenset({"gelu", "leaky_relu"})
 #: How much larger than a sample of its own kind, of one unit at one step, a rounding error may be.
@@ -126,7 +126,10 @@ class _PreActivations:
         weights = snapshot.weights
         assert isinstance(weights, GateWeights)
         self.weights = weights
-        self.gamma = 2 * u * (4 + np.sqrt(weights.input_size + weights.output_size))
+        exact = u > UNIT_ROUNDOFF["float64"]  # beside what float64 tells
+        self.gamma = (
+            (1 if exact else 2) * u * (4 + np.sqrt(weights.input_size + weights.output_size))
+        )
         self.inputs = _norm(snapshot.x)[..., None, None] * _norm(weights.kernel, axis=0)
         if weights.bias is not None:
             self.inputs += np.abs(weights.bias)
@@ -193,29 +196,32 @@ def _gru(cell: GruCell, snapshot: Snapshot, forced: Forced, u: float) -> Array:
 def _activated(activation: ActivationLike, y: Array, error: Array, u: float) -> Array:
     """The error of an activation's value `y`, given that of its argument."""
     exact = isinstance(activation, str) and activation not in _CONSTANTS_IN_FLOAT32
-    own = _FUNCTION_ERROR * u if exact else max(_FUNCTION_ERROR * u, UNIT_ROUNDOFF["float32"])
-    return np.asarray(
-        _slope(activation, y) * error + np.square(error) + own * np.maximum(1, np.abs(y))
-    )
+    own = _function_error(u) * u
+    own = own if exact else max(own, UNIT_ROUNDOFF["float32"])
+    return np.asarray(_grown(activation, y, error) + own * np.maximum(1, np.abs(y)))
 
 
-def _slope(activation: ActivationLike, y: Array) -> Array | float:
-    """The slope of an activation, from its value; a bound where the value does not tell."""
-    known: dict[ActivationLike, Callable[[Array], Any]] = {
-        "sigmoid": lambda y: y * (1 - y),
-        "tanh": lambda y: 1 - np.square(y),
-        "exponential": np.abs,
-        "linear": lambda y: 1.0,
+def _function_error(u: float) -> float:
+    # Half precisions are computed in float32 and rounded.
+    return _FUNCTION_ERROR if u <= UNIT_ROUNDOFF["float32"] else _ROUNDED_RESULT
+
+
+def _grown(activation: ActivationLike, y: Array, error: Array) -> Array:
+    """What an activation makes of its argument's error: never more than its steepest slope."""
+    if activation == "sigmoid":
+        return np.minimum(np.minimum(y * (1 - y) * error + np.square(error), error / 4), 1)
+    if activation == "tanh":
+        return np.minimum(np.minimum((1 - np.square(y)) * error + np.square(error), error), 2)
+    if activation == "exponential":
+        return np.asarray(np.abs(y) * np.expm1(error))
+    if activation == "linear":
+        return error
+    if isinstance(activation, str) and activation in COUPLED:
         # Each value depends on all units: the errors of the arguments add up.
-        "softmax": lambda y: float(y.shape[-1]),
-        "log_softmax": lambda y: float(y.shape[-1]),
-        "sparsemax": lambda y: float(y.shape[-1]),
-    }
-    if isinstance(activation, str) and activation in known:
-        slope: Array | float = known[activation](y)
-        return slope
+        return np.asarray(np.broadcast_to(error.sum(axis=-1, keepdims=True), error.shape))
     values = get_activation(activation)(_GRID)
-    return float(np.nanmax(np.abs(np.diff(values) / np.diff(_GRID)), initial=1.0))
+    steepest = float(np.nanmax(np.abs(np.diff(values) / np.diff(_GRID)), initial=1.0))
+    return np.asarray(steepest * error)
 
 
 def _sampled(snapshot: Snapshot, forced: Forced, u: float) -> Array:
@@ -229,7 +235,7 @@ def _sampled(snapshot: Snapshot, forced: Forced, u: float) -> Array:
     error = np.abs(forced.output - single.output)
     largest = np.maximum.accumulate(np.nanmax(error, axis=(0, 2), initial=0.0))
     scale = _SAMPLE_MARGIN * u / UNIT_ROUNDOFF["float32"]
-    own = 2 * _FUNCTION_ERROR * u * np.maximum(1, np.abs(forced.output))
+    own = 2 * _function_error(u) * u * np.maximum(1, np.abs(forced.output))
     return np.asarray(scale * largest[:, None] + own)
 
 

@@ -193,6 +193,45 @@ def variant(rng, does):
     return computed(snapshot, weights=replace(weights, peepholes=order)), "peephole"
 
 
+@mutant("lstm", "gru", "merged")
+def lost_bias(rng, kind):
+    """The framework adds a bias that the snapshot has lost."""
+    snapshot = lstm(rng) if kind == "lstm" else gru(rng)
+    w = snapshot.weights
+    if kind == "merged":
+        merged = w.bias + w.recurrent_bias
+        return replace(
+            computed(snapshot),
+            weights=replace(w, bias=merged, recurrent_bias=None),
+            cell=GruCell(reset_after=True),
+        ), "bias"
+    without = {"recurrent_bias": None} if kind == "gru" else {}
+    cell = replace(snapshot.cell, **({"reset_after": True} if kind == "gru" else {}))
+    return replace(computed(snapshot), weights=replace(w, bias=None, **without), cell=cell), "bias"
+
+
+@mutant("lstm", "gru")
+def lost_state(rng, kind):
+    states = tuple(rng.normal(size=(3, 5)) for _ in ("hc" if kind == "lstm" else "h"))
+    snapshot = (lstm if kind == "lstm" else gru)(rng, initial_state=states)
+    return replace(computed(snapshot), initial_state=None), "initial_state"
+
+
+@mutant("repeated", "zeros", "shifted")
+def lost_mask(rng, kind):
+    valid = rng.random((3, 12)) > 0.4
+    snapshot = lstm(rng, mask=valid, zero_output_for_mask=kind == "zeros")
+    mask = np.roll(valid, 1, axis=1) if kind == "shifted" else None
+    return replace(computed(snapshot), mask=mask), "mask"
+
+
+@mutant("late")
+def output(rng, _):
+    snapshot = lstm(rng)
+    late = np.concatenate([np.zeros((3, 1, 5)), computed(snapshot).output[:, :-1]], axis=1)
+    return replace(snapshot, output=late), "shift"
+
+
 @pytest.mark.parametrize(("kind", "name"), MUTANTS)
 def test_mismatch_is_noticed_and_named_when_a_convention_is_wrong(rng, kind, name):
     snapshot, expected = MUTANTS[kind, name](rng, name)
@@ -208,6 +247,7 @@ def test_mismatch_is_noticed_and_named_when_a_convention_is_wrong(rng, kind, nam
 
 def test_no_convention_is_named_when_the_weights_are_simply_others(rng):
     snapshot = keras_snapshot(rng, "lstm")
+    assert find_convention(replace(snapshot, output=rng.normal(0, 0.1, (3, 15, 7)))) is None
     kernel = snapshot.weights.kernel + rng.normal(0, 0.01, snapshot.weights.kernel.shape)
     wrong = replace(snapshot, weights=replace(snapshot.weights, kernel=kernel))
     assert analyse(wrong).parity.verdict.kind == "mismatch"
