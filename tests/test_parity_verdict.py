@@ -239,4 +239,5 @@ def test_the_bound_is_proportional_to_the_roundoff_and_covers_it(rng):
     half = step_bound(snapshot, forced, "float16")
     assert isinstance(snapshot.weights, GateWeights)
     assert (single > 2.0**-24).all()
-    assert 2.0**13 * 0.9 < np.median(half / single) < 2.0**13 * 2
+    # The functions of half precisions are computed in float32: half of their share.
+    assert 2.0**12 < np.median(half / single) < 2.0**13 * 1.1
