@@ -44,6 +44,12 @@ class ScaledLstmCell(layers.LSTMCell):
         return 2 * h, states
 
 
+@pytest.fixture(autouse=True)
+def nothing_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Doctests, and other tests, register cells of their own."""
+    monkeypatch.setattr("lstm_probe.cells.custom._registered", {})
+
+
 def minimal_step(x: Any, states: Any, weights: Any) -> Any:
     (h,) = states
     f = 1 / (1 + np.exp(-(h @ weights["recurrent"])))
@@ -79,9 +85,8 @@ def test_a_cell_nobody_knows_shows_its_h_and_says_that_it_is_not_recomputed(
 
 
 def test_a_cell_of_the_users_own_is_recomputed_when_it_is_registered(
-    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+    rng: np.random.Generator,
 ) -> None:
-    monkeypatch.setattr("lstm_probe.cells.custom._registered", {})
     ranges = {"f": (0.0, 1.0), "h": (-1.0, 1.0)}
     lstm_probe.register_cell("MinimalCell", ranges=ranges)(minimal_step)
     model, x = build(MinimalCell(4), rng)
