@@ -81,6 +81,9 @@ class Keras3:
     def path(self, model: Model, layer: Layer) -> str:
         return str(layer.path or layer.name).removeprefix(f"{model.name}/")
 
+    def call(self, target: Any) -> Callable[..., Any]:
+        return target.call
+
     def arguments(self, layer: Layer, x: Any, given: dict[str, Any]) -> tuple[Tensor, Any]:
         state = given.get("initial_state")
         if state is None and layer.stateful:

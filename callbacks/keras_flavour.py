@@ -64,6 +64,9 @@ class Flavour(Protocol):
     def path(self, model: Model, layer: Layer) -> str:
         """Where a layer is in its model: `inner/lstm`."""
 
+    def call(self, target: Any) -> Callable[..., Any]:
+        """The `call` of a layer or cell, as Keras would run it."""
+
     def arguments(self, layer: Layer, x: Any, given: dict[str, Any]) -> tuple[Tensor, Any]:
         """What a call of a recurrent layer reads: its input, and the state that it starts from if
         that is not zero.

@@ -59,6 +59,8 @@ def _overlaid(target: Any, call: Any) -> Iterator[None]:
     """While the context lasts, the object's `call` is another one."""
     # Wrappers of Keras 2 look up which arguments it takes.
     call.__signature__ = inspect.signature(target.call)
+    # AutoGraph takes what bears this for converted already; the user's code in it is.
+    call.autograph_info__ = {}
     # Past Keras's attribute tracking, which would keep what is put there.
     object.__setattr__(target, "call", call)
     try:
@@ -86,7 +88,7 @@ class _Tap:
     def __init__(self, layer: Layer, calls: list[Call]) -> None:
         self._layer = layer
         self._flavour = flavour_of(layer)
-        self._call = layer.call
+        self._call = self._flavour.call(layer)
         self._signature = inspect.signature(layer.call)
         self._calls = calls
 
@@ -163,7 +165,7 @@ class _StackTap:
     """Stands in for the `call` of stacked cells and returns the outputs of all of them."""
 
     def __init__(self, stack: Any, cells: Sequence[Any], flavour: Flavour) -> None:
-        self._call = stack.call
+        self._call = flavour.call(stack)
         self._cells = cells
         self._flavour = flavour
         self.widths: list[int] = []
@@ -172,7 +174,9 @@ class _StackTap:
         outputs: list[Tensor] = []
         with ExitStack() as overlays:
             for cell in self._cells:
-                overlays.enter_context(_overlaid(cell, _recording(cell.call, outputs)))
+                overlays.enter_context(
+                    _overlaid(cell, _recording(self._flavour.call(cell), outputs))
+                )
             _, states = self._call(*args, **kwargs)
         self.widths = [int(output.shape[-1]) for output in outputs]
         return self._flavour.join(outputs), states

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tf_keras
+from tf_keras import layers
 
 from lstm_probe.activations import ActivationLike
 from lstm_probe.arrays import Array
@@ -23,7 +23,7 @@ class TfKeras:
     """Reads models of tf_keras: see `Flavour`."""
 
     package = "tf_keras"
-    layers = tf_keras.layers
+    layers = layers
 
     def check(self) -> None:
         if not tf.executing_eagerly():
@@ -59,6 +59,10 @@ class TfKeras:
     def path(self, model: Model, layer: Layer) -> str:
         # tf_keras keeps no paths: the way from the model down to the layer is looked for.
         return _paths(model).get(id(layer), str(layer.name))
+
+    def call(self, target: Any) -> Callable[..., Any]:
+        # Through AutoGraph, if it is the user's; a cell need not be a layer.
+        return target._autographed_call() if isinstance(target, layers.Layer) else target.call
 
     def arguments(self, layer: Layer, x: Any, given: dict[str, Any]) -> tuple[Tensor, Any]:
         if layer.time_major:

@@ -189,3 +189,17 @@ def test_errors_say_what_was_expected() -> None:
             capture(model, np.ones(shape))
     with pytest.raises(LstmProbeError, match=r"not a Keras model. Received: builtins.object"):
         capture(object(), np.ones((1, 2, 3)))
+
+
+def test_autograph_leaves_code_of_ours_alone(
+    rng: np.random.Generator, caplog: pytest.LogCaptureFixture
+) -> None:
+    model, probe, _ = tf_keras_models.MODELS["subclassed_layer"](rng)
+    caplog.clear()
+    with caplog.at_level("WARNING", logger="tensorflow"):
+        tf.get_logger().propagate = True
+        try:
+            capture(model, probe)
+        finally:
+            tf.get_logger().propagate = False
+    assert not caplog.records

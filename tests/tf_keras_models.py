@@ -105,9 +105,11 @@ def unusual_activations(rng: np.random.Generator) -> Built:
 
 
 class OwnLstm(layers.LSTM):
-    """A subclass whose call hands on to that of its parent."""
+    """A subclass that looks at its input, and hands it on to its parent."""
 
     def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if tf.reduce_sum(inputs) > 1e6:
+            inputs = inputs / 2
         return super().call(inputs, *args, **kwargs)
 
 
