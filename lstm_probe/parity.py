@@ -55,12 +55,10 @@ class ParityError:
         if final is not None:
             error[:, last] = np.maximum(error[:, last], difference(ours[:, last], final))
         largest = float(error.max())
-        scale = largest if 0 < largest < np.inf else 1.0  # squares of huge errors overflow
-        return cls(
-            max_abs=largest,
-            rms=scale * float(np.sqrt(np.mean(np.square(error / scale)))),
-            per_timestep=error.max(axis=(0, 2)),
-        )
+        scale = largest if 0 < largest < np.inf else 1.0
+        with np.errstate(over="ignore"):  # beside an infinite error, squares of huge ones overflow
+            rms = scale * float(np.sqrt(np.mean(np.square(error / scale))))
+        return cls(max_abs=largest, rms=rms, per_timestep=error.max(axis=(0, 2)))
 
 
 @dataclass(frozen=True, eq=False)
