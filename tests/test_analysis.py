@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import samples
 
-from lstm_probe import LstmProbeError, analyse
-from lstm_probe.parity import difference
+from lstm_probe import LstmCell, LstmProbeError, analyse
+from lstm_probe.parity import ParityError, difference
 
 
 def test_parity_error_is_zero_when_the_output_is_the_cells_own(rng: np.random.Generator) -> None:
@@ -97,3 +97,30 @@ def test_snapshot_is_refused_when_its_output_does_not_fit(rng: np.random.Generat
     snapshot = samples.snapshot(rng)
     with pytest.raises(LstmProbeError, match=r"'memory'.*\(2, 6, 5\).*\(batch, time, 5\)"):
         replace(snapshot, output=snapshot.output[:, :6])
+
+
+def test_root_mean_square_is_defined_when_errors_are_huge_or_infinite() -> None:
+    ours = np.zeros((1, 2, 1))
+    for size, expected in ((1e300, 1e300), (np.inf, np.inf), (1e-300, 1e-300), (0.0, 0.0)):
+        error = ParityError.between(ours, np.full_like(ours, size), None, 1)
+        assert error.rms == pytest.approx(expected, rel=1e-12)
+    mixed = ParityError.between(ours, np.array([[[np.inf], [1e300]]]), None, 1)
+    assert (mixed.max_abs, mixed.rms) == (np.inf, np.inf)
+
+
+def test_analysis_has_health_and_gradient_and_a_verdict(rng: np.random.Generator) -> None:
+    analysis = analyse(samples.snapshot(rng))
+    assert analysis.health.steps == 14
+    assert analysis.gradient.hidden.shape == (2, 7)
+    assert analysis.parity.verdict.kind == "match"
+    assert analysis.convention is None
+    wrong = replace(analysis.snapshot, cell=LstmCell(recurrent_activation="hard_sigmoid"))
+    assert analyse(wrong).convention.name == "sigmoid"
+
+
+def test_only_health_is_measured_when_the_recurrence_is_not_known(
+    rng: np.random.Generator,
+) -> None:
+    analysis = analyse(replace(samples.snapshot(rng), cell=None))
+    assert (analysis.parity, analysis.gradient, analysis.convention) == (None, None, None)
+    assert analysis.health.largest["h"].shape == (5,)

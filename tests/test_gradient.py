@@ -263,16 +263,20 @@ def test_gradient_is_not_given_when_the_cell_is_not_plain(rng):
 def test_gradient_costs_less_than_three_recomputations_when_measured(rng, kind):
     snapshot = keras_snapshot(rng, kind, units=64, batch=4, time=100)
     trace = analyse(snapshot).trace
-    ratio = best(lambda: gradient_through_time(snapshot, trace)) / best(
-        lambda: snapshot.cell.run(snapshot.x, snapshot.weights, dtype=np.float64)
+    ratio = cost_ratio(
+        lambda: gradient_through_time(snapshot, trace),
+        lambda: snapshot.cell.run(snapshot.x, snapshot.weights, dtype=np.float64),
     )
-    assert ratio < 4.5  # 0.3 to 2.4 on a quiet machine
+    assert ratio < 3
 
 
-def best(run):
-    times = []
-    for _ in range(7):
-        began = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - began)
-    return min(times)
+def cost_ratio(run, reference):
+    """The smallest of many ratios, taken in turn: what else the machine does hits both."""
+    ratios = []
+    for _ in range(15):
+        times = [time.perf_counter()]
+        for work in (run, reference):
+            work()
+            times.append(time.perf_counter())
+        ratios.append((times[1] - times[0]) / (times[2] - times[1]))
+    return min(ratios)

@@ -151,19 +151,23 @@ def test_padding_is_not_blamed_when_it_holds_nan(rng):
 def test_health_costs_less_than_the_recomputation_when_measured(rng, kind):
     snapshot: Snapshot = random_snapshot(rng, kind, units=64, batch=4, time=100)
     trace = analyse(snapshot).trace
-    ratio = best(lambda: measure_health(trace, snapshot)) / best(
-        lambda: snapshot.cell.run(snapshot.x, snapshot.weights)
+    ratio = cost_ratio(
+        lambda: measure_health(trace, snapshot),
+        lambda: snapshot.cell.run(snapshot.x, snapshot.weights),
     )
-    assert ratio < 1.5  # 0.2 to 0.8 on a quiet machine
+    assert ratio < 1
 
 
-def best(run):
-    times = []
-    for _ in range(9):
-        began = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - began)
-    return min(times)
+def cost_ratio(run, reference):
+    """The smallest of many ratios, taken in turn: what else the machine does hits both."""
+    ratios = []
+    for _ in range(15):
+        times = [time.perf_counter()]
+        for work in (run, reference):
+            work()
+            times.append(time.perf_counter())
+        ratios.append((times[1] - times[0]) / (times[2] - times[1]))
+    return min(ratios)
 
 
 def test_gates_that_are_not_bounded_have_no_saturation(rng):
