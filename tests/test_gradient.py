@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import keras
@@ -257,26 +256,3 @@ def test_gradient_is_not_given_when_the_cell_is_not_plain(rng):
         assert analyse(snapshot).gradient is None
         assert gradient_of_loss(snapshot, analyse(snapshot).trace, np.ones((2, 5))) is None
         assert jacobian_norms(snapshot, analyse(snapshot).trace) is None
-
-
-@pytest.mark.parametrize("kind", CELLS)
-def test_gradient_costs_less_than_three_recomputations_when_measured(rng, kind):
-    snapshot = keras_snapshot(rng, kind, units=64, batch=4, time=100)
-    trace = analyse(snapshot).trace
-    ratio = cost_ratio(
-        lambda: gradient_through_time(snapshot, trace),
-        lambda: snapshot.cell.run(snapshot.x, snapshot.weights, dtype=np.float64),
-    )
-    assert ratio < 3
-
-
-def cost_ratio(run, reference):
-    """The smallest of many ratios, taken in turn: what else the machine does hits both."""
-    ratios = []
-    for _ in range(15):
-        times = [time.perf_counter()]
-        for work in (run, reference):
-            work()
-            times.append(time.perf_counter())
-        ratios.append((times[1] - times[0]) / (times[2] - times[1]))
-    return min(ratios)
