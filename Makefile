@@ -18,6 +18,7 @@ help:
 
 demo: $(VENV)/installed
 	$(BIN)/python examples/digits_keras.py --log-dir logs/digits
+	@echo "or: make tensorboard, and open http://127.0.0.1:6006"
 
 tensorboard: $(VENV)/installed
 	$(BIN)/tensorboard --logdir logs --host 127.0.0.1 --port 6006

@@ -64,7 +64,9 @@ class Recorder:
         self._write_images = write_images
         self.guard = Guard()
         self._run_log: RunLog | None = None
+        # The latest steps that were captured, and that could not be.
         self._step: int | None = None
+        self._failed_step: int | None = None
         self.analyses: dict[str, Analysis] = {}
         self.report = Report()
 
@@ -96,8 +98,13 @@ class Recorder:
         log = self._run_log
         if log is None or step == self._step:
             return
-        if not self.guard.run(f"capturing at step {step}", lambda: self._capture(step, read, log)):
-            self.report.failed += 1
+        # The last step is tried again at the end of the training: it counts once.
+        again = step == self._failed_step
+        if self.guard.run(f"capturing at step {step}", lambda: self._capture(step, read, log)):
+            self.report.failed -= again
+        else:
+            self._failed_step = step
+            self.report.failed += not again
 
     def close(self) -> None:
         """Close the log and say what was missed, if anything was."""
@@ -119,14 +126,16 @@ class Recorder:
 
     def _write(self, log: RunLog, analyses: list[Analysis], step: int, began: float) -> None:
         alerts = self._board.update(analyses)
-        log.write(analyses, step=step, dynamics=self._board.dynamics, alerts=alerts)
-        milliseconds = 1e3 * (time.perf_counter() - began)
-        self._step = step
-        self.analyses = {analysis.snapshot.layer: analysis for analysis in analyses}
-        self.report.add(analyses, milliseconds)
-        log.write_cost(milliseconds, step=step)
-        for alert in alerts:
-            self._raise(alert)
+        try:
+            log.write(analyses, step=step, dynamics=self._board.dynamics, alerts=alerts)
+            milliseconds = 1e3 * (time.perf_counter() - began)
+            self._step = step
+            self.analyses = {analysis.snapshot.layer: analysis for analysis in analyses}
+            self.report.add(analyses, milliseconds)
+            log.write_cost(milliseconds, step=step)
+        finally:  # the board raises an alert once: not even a full disk may swallow it
+            for alert in alerts:
+                self._raise(alert)
 
     def _raise(self, alert: Alert) -> None:
         if callable(self._on_alert):

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from lstm_probe.alert_rules import RULES, Alert, Thresholds
 from lstm_probe.analysis import Analysis
-from lstm_probe.dynamics import Dynamics, measure_dynamics
+from lstm_probe.dynamics import Dynamics, comparable, measure_dynamics
 from lstm_probe.snapshot import Snapshot
 
 __all__ = ["RULES", "Alert", "AlertBoard", "Thresholds", "find_alerts"]
@@ -118,7 +118,8 @@ class AlertBoard:
         if previous is not None and previous.step == snapshot.step:
             return None
         self._previous[snapshot.layer] = snapshot
-        if previous is None:
+        # A callback may go on to train another model.
+        if previous is None or not comparable(previous, snapshot):
             return None
         dynamics = measure_dynamics(previous, snapshot)
         self.dynamics[snapshot.layer] = dynamics

@@ -13,7 +13,14 @@ from lstm_probe.errors import LstmProbeError
 from lstm_probe.snapshot import Snapshot
 from lstm_probe.weights import CellWeights
 
-__all__ = ["ArrayChange", "Dynamics", "Spectrum", "measure_dynamics", "measure_spectra"]
+__all__ = [
+    "ArrayChange",
+    "Dynamics",
+    "Spectrum",
+    "comparable",
+    "measure_dynamics",
+    "measure_spectra",
+]
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,20 @@ class Dynamics:
         return self.arrays[name].ratio / max(self.steps, 1)
 
 
+def comparable(previous: Snapshot, current: Snapshot) -> bool:
+    """Whether two snapshots are captures of one layer, by its name and the shapes of its weights.
+
+    Example:
+        >>> from lstm_probe import LstmCell, weights
+        >>> cell = weights.from_keras(np.ones((3, 8)), np.ones((2, 8)))
+        >>> x, h = np.zeros((1, 5, 3)), np.zeros((1, 5, 2))
+        >>> snapshot = Snapshot(0, "lstm", LstmCell(), cell, x=x, output=h)
+        >>> comparable(snapshot, snapshot)
+        True
+    """
+    return previous.layer == current.layer and _shapes(previous) == _shapes(current)
+
+
 @on_one_blas_thread
 def measure_dynamics(previous: Snapshot, current: Snapshot) -> Dynamics:
     """Compare a layer with itself at an earlier step.
@@ -94,13 +115,13 @@ def measure_dynamics(previous: Snapshot, current: Snapshot) -> Dynamics:
         >>> measure_dynamics(before, after).unchanged
         True
     """
-    before, after = dict(previous.weights.named()), dict(current.weights.named())
-    shapes = [{name: array.shape for name, array in w.items()} for w in (before, after)]
-    if previous.layer != current.layer or shapes[0] != shapes[1]:
+    if not comparable(previous, current):
         raise LstmProbeError(
-            f"These are not captures of one layer. Received: {previous.layer!r} with {shapes[0]} "
-            f"and {current.layer!r} with {shapes[1]}. Expected: the same name and shapes."
+            f"These are not captures of one layer. Received: {previous.layer!r} with "
+            f"{_shapes(previous)} and {current.layer!r} with {_shapes(current)}. Expected: the "
+            "same name and shapes."
         )
+    before, after = dict(previous.weights.named()), dict(current.weights.named())
     arrays = {
         name: ArrayChange(norm=_norm(array), change=_difference(array, before[name]))
         for name, array in after.items()
@@ -166,6 +187,10 @@ def _norm(array: Array) -> float:
 def _difference(after: Array, before: Array) -> float:
     with np.errstate(all="ignore"):
         return _norm(np.subtract(after, before, dtype=np.float64))
+
+
+def _shapes(snapshot: Snapshot) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in snapshot.weights.named()}
 
 
 def _drift(previous: Snapshot, current: Snapshot) -> tuple[float, float]:

@@ -33,6 +33,11 @@ def steps(directory: Path, tag: str) -> list[int]:
     return [event.step for event in events(directory) for v in event.summary.value if v.tag == tag]
 
 
+def captured_steps(log_dir: Path, tag: str = "memory/gates/2_f") -> list[int]:
+    """The steps at which a probe captured; by default those of an LSTM called `memory`."""
+    return steps(log_dir / "lstm_probe", tag)
+
+
 def array(value: Summary.Value) -> np.ndarray:
     """A scalar, histogram or text as an array."""
     return make_ndarray(value.tensor)

@@ -27,6 +27,20 @@ def randomise(built: keras.Model, rng: np.random.Generator) -> keras.Model:
     return built
 
 
+def trainable() -> keras.Model:
+    """A compiled model for `samples.training_data`, with an LSTM called `memory`."""
+    built = keras.Sequential(
+        [
+            keras.Input((6, 3)),
+            layers.LSTM(5, name="memory"),
+            layers.BatchNormalization(),
+            layers.Dense(2),
+        ]
+    )
+    built.compile("adam", "mse")
+    return built
+
+
 @model
 def first_layer(rng: np.random.Generator) -> tuple[keras.Model, Any, list[str]]:
     built = keras.Sequential([keras.Input((9, 4)), layers.LSTM(7, name="memory")])

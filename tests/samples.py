@@ -40,3 +40,8 @@ def snapshot(rng: np.random.Generator, *, batch: int = 2, time: int = 7, **field
     )
     output = emitted(trace.h, mask, zero_output_for_mask=blank.zero_output_for_mask)
     return replace(blank, output=output[:, order])
+
+
+def training_data(rng: np.random.Generator, count: int = 64) -> tuple[np.ndarray, np.ndarray]:
+    """Sequences `(count, 6, 3)` and targets `(count, 2)` for a small training."""
+    return rng.normal(size=(count, 6, 3)).astype("float32"), rng.normal(size=(count, 2))

@@ -12,38 +12,20 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from event_reading import captured_steps
+from keras_models import trainable
+from samples import training_data
 
 from lstm_probe import LstmProbeError
 from lstm_probe.callbacks import ProbeCallback, capture
 
 
-def data(rng: np.random.Generator, count: int = 64) -> tuple[np.ndarray, np.ndarray]:
-    return rng.normal(size=(count, 6, 3)).astype("float32"), rng.normal(size=(count, 2))
-
-
-def build(**lstm: Any) -> keras.Model:
-    model = keras.Sequential(
-        [
-            keras.Input((6, 3)),
-            keras.layers.LSTM(5, name="memory", **lstm),
-            keras.layers.BatchNormalization(),
-            keras.layers.Dense(2),
-        ]
-    )
-    model.compile("adam", "mse")
-    return model
-
-
-def captured_steps(directory: Path) -> list[int]:
-    return event_reading.steps(directory / "lstm_probe", "memory/gates/2_f")
-
-
 def test_captures_before_the_first_step_at_each_multiple_and_at_the_end(
     tmp_path: Path, rng: np.random.Generator
 ) -> None:
-    x, y = data(rng)
+    x, y = training_data(rng)
     probe = ProbeCallback(x[:1], tmp_path, every=5)
-    build().fit(x, y, batch_size=8, epochs=2, verbose=0, callbacks=[probe])
+    trainable().fit(x, y, batch_size=8, epochs=2, verbose=0, callbacks=[probe])
     assert captured_steps(tmp_path) == [0, 5, 10, 15, 16]
     assert event_reading.steps(tmp_path / "lstm_probe", "cost/capture_ms") == [0, 5, 10, 15, 16]
     report = probe.report
@@ -58,8 +40,8 @@ def test_captures_before_the_first_step_at_each_multiple_and_at_the_end(
 def test_captures_where_the_counter_crosses_when_keras_runs_several_steps_at_once(
     size: int, tmp_path: Path, rng: np.random.Generator
 ) -> None:
-    x, y = data(rng, 96)
-    model = build()
+    x, y = training_data(rng, 96)
+    model = trainable()
     model.compile("sgd", "mse", steps_per_execution=size)
     model.fit(x, y, batch_size=4, verbose=0, callbacks=[ProbeCallback(x[:1], tmp_path, every=10)])
     steps = captured_steps(tmp_path)
@@ -70,9 +52,9 @@ def test_captures_where_the_counter_crosses_when_keras_runs_several_steps_at_onc
 
 
 def test_each_point_shows_the_weights_of_its_step(tmp_path: Path, rng: np.random.Generator) -> None:
-    x, y = data(rng)
+    x, y = training_data(rng)
     kernels = {}
-    model = build()
+    model = trainable()
 
     class Record(keras.callbacks.Callback):
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -112,7 +94,7 @@ def test_batches_are_counted_when_the_model_has_no_optimizer(
             self.own.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
             return {"loss": loss}
 
-    x, y = data(rng)
+    x, y = training_data(rng)
     model = Adversarial()
     model.compile(optimizer=None)
     model.fit(x, y, batch_size=8, verbose=0, callbacks=[ProbeCallback(x[:1], tmp_path, every=3)])
@@ -120,8 +102,8 @@ def test_batches_are_counted_when_the_model_has_no_optimizer(
 
 
 def test_a_capture_outside_of_training_bears_the_models_step(rng: np.random.Generator) -> None:
-    x, y = data(rng)
-    model = build()
+    x, y = training_data(rng)
+    model = trainable()
     assert capture(model, x[:1])["memory"].step == 0
     model.fit(x, y, batch_size=8, verbose=0)
     assert capture(model, x[:1])["memory"].step == 8
@@ -130,8 +112,8 @@ def test_a_capture_outside_of_training_bears_the_models_step(rng: np.random.Gene
 def test_steps_go_on_when_the_model_is_fitted_again(
     tmp_path: Path, rng: np.random.Generator
 ) -> None:
-    x, y = data(rng)
-    model, probe = build(), ProbeCallback(x[:1], tmp_path, every=5)
+    x, y = training_data(rng)
+    model, probe = trainable(), ProbeCallback(x[:1], tmp_path, every=5)
     for _ in range(2):
         model.fit(x, y, batch_size=8, verbose=0, callbacks=[probe])
     assert captured_steps(tmp_path) == [0, 5, 8, 10, 15, 16]
@@ -143,8 +125,8 @@ def test_steps_go_on_when_the_model_is_fitted_again(
 def test_log_is_whole_when_training_is_interrupted_and_begun_again(
     tmp_path: Path, rng: np.random.Generator
 ) -> None:
-    x, y = data(rng)
-    model, probe = build(), ProbeCallback(x[:1], tmp_path, every=2)
+    x, y = training_data(rng)
+    model, probe = trainable(), ProbeCallback(x[:1], tmp_path, every=2)
 
     class Interrupt(keras.callbacks.Callback):
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -170,7 +152,7 @@ def trained(kind: str, callbacks: list[keras.callbacks.Callback]) -> dict[str, A
     """Train a fresh model from fixed seeds; everything that a probe might have disturbed."""
     keras.utils.set_random_seed(7)
     rng = np.random.default_rng(7)
-    x, y = data(rng)
+    x, y = training_data(rng)
     batch = {"batch_shape": (8, 6, 3)} if kind == "stateful" else {"shape": (6, 3)}
     inputs = keras.Input(**batch)
     hidden = keras.layers.LSTM(5, name="memory", **TRAININGS[kind])(inputs)
@@ -212,7 +194,7 @@ def test_training_goes_on_when_captures_fail(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    x, y = data(rng)
+    x, y = training_data(rng)
     probe = ProbeCallback(x[:1], tmp_path, every=1)
 
     class Break(keras.callbacks.Callback):
@@ -222,7 +204,7 @@ def test_training_goes_on_when_captures_fail(
             if batch == 6:
                 monkeypatch.undo()
 
-    history = build().fit(x, y, batch_size=8, verbose=0, callbacks=[Break(), probe])
+    history = trainable().fit(x, y, batch_size=8, verbose=0, callbacks=[Break(), probe])
     assert len(history.history["loss"]) == 1
     assert captured_steps(tmp_path) == [0, 1, 2, 3, 7, 8]
     assert (probe.report.captured, probe.report.failed, probe.report.due) == (6, 3, 9)
@@ -236,7 +218,7 @@ def test_training_goes_on_when_captures_fail(
 def test_training_goes_on_when_the_model_is_changed(
     tmp_path: Path, rng: np.random.Generator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    x, y = data(rng)
+    x, y = training_data(rng)
     probe = ProbeCallback(x[:1], tmp_path, every=2)
 
     class Adapt(keras.callbacks.Callback):
@@ -244,59 +226,9 @@ def test_training_goes_on_when_the_model_is_changed(
             if batch == 4:
                 self.model.layers[-1].enable_lora(1)
 
-    build().fit(x, y, batch_size=8, verbose=0, callbacks=[Adapt(), probe])
+    trainable().fit(x, y, batch_size=8, verbose=0, callbacks=[Adapt(), probe])
     assert captured_steps(tmp_path) == [0, 2, 4]
     assert "has been rebuilt" in caplog.text
-
-
-class Poison(keras.callbacks.Callback):
-    """Puts a NaN into the recurrent kernel before the fourth step."""
-
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        if batch == 3:
-            kernel = self.model.layers[0].cell.recurrent_kernel
-            value = kernel.numpy()
-            value[1, 2] = np.nan
-            kernel.assign(value)
-
-
-def test_an_alert_is_logged_once_when_a_weight_is_no_longer_finite(
-    tmp_path: Path, rng: np.random.Generator, caplog: pytest.LogCaptureFixture
-) -> None:
-    x, y = data(rng)
-    probe = ProbeCallback(x[:1], tmp_path, every=1)
-    build().fit(x, y, batch_size=8, verbose=0, callbacks=[Poison(), probe])
-    assert probe.report.captured == 9
-    warnings = [r.getMessage() for r in caplog.records if "not_finite" in r.getMessage()]
-    assert len(warnings) == 1
-    assert "step 4" in warnings[0]
-    assert "'memory'" in warnings[0]
-
-
-def test_training_stops_when_an_alert_asks_for_it(tmp_path: Path, rng: np.random.Generator) -> None:
-    x, y = data(rng)
-    probe = ProbeCallback(x[:1], tmp_path, every=1, on_alert="stop")
-    model = build()
-    model.fit(x, y, batch_size=8, epochs=5, verbose=0, callbacks=[Poison(), probe])
-    assert int(model.optimizer.iterations) < 40
-    assert probe.report.captured < 40
-
-
-def test_a_function_is_called_with_each_alert_and_may_fail(
-    tmp_path: Path, rng: np.random.Generator, caplog: pytest.LogCaptureFixture
-) -> None:
-    x, y = data(rng)
-    seen = []
-
-    def on_alert(alert: Any) -> None:
-        seen.append((alert.rule, alert.layer, alert.step))
-        raise RuntimeError("the pager is broken")
-
-    probe = ProbeCallback(x[:1], tmp_path, every=1, on_alert=on_alert)
-    build().fit(x, y, batch_size=8, verbose=0, callbacks=[Poison(), probe])
-    assert ("not_finite", "memory", 4) in seen
-    assert probe.report.captured == 9
-    assert "the pager is broken" in caplog.text
 
 
 def never_called(*_: Any) -> None:
@@ -321,8 +253,8 @@ def test_what_does_not_fit_is_refused_before_the_first_step(
     arguments: dict[str, Any], message: str, tmp_path: Path, rng: np.random.Generator
 ) -> None:
     (tmp_path / "file").touch()
-    x, y = data(rng)
-    model = build()
+    x, y = training_data(rng)
+    model = trainable()
     if arguments.pop("model", None):
         model = keras.Sequential(
             [keras.Input((6, 3)), keras.layers.Flatten(), keras.layers.Dense(2)]
@@ -340,18 +272,18 @@ def test_what_does_not_fit_is_refused_before_the_first_step(
 def test_a_callback_can_be_copied_before_it_is_used(
     tmp_path: Path, rng: np.random.Generator
 ) -> None:
-    x, y = data(rng)
+    x, y = training_data(rng)
     original = ProbeCallback(x[:1], tmp_path, every=4)
     for twin in (copy.deepcopy(original), pickle.loads(pickle.dumps(original))):
-        build().fit(x, y, batch_size=8, verbose=0, callbacks=[twin])
+        trainable().fit(x, y, batch_size=8, verbose=0, callbacks=[twin])
         assert twin.report.captured == 3
     assert original.report.captured == 0
 
 
 def test_two_probes_are_independent_in_one_fit(tmp_path: Path, rng: np.random.Generator) -> None:
-    x, y = data(rng)
+    x, y = training_data(rng)
     probes = [ProbeCallback(x[:1], tmp_path / str(every), every=every) for every in (2, 3)]
-    build().fit(x, y, batch_size=8, verbose=0, callbacks=probes)
+    trainable().fit(x, y, batch_size=8, verbose=0, callbacks=probes)
     assert captured_steps(tmp_path / "2") == [0, 2, 4, 6, 8]
     assert captured_steps(tmp_path / "3") == [0, 3, 6, 8]
 
@@ -364,9 +296,23 @@ def test_the_model_is_traced_once_however_often_it_is_captured(
     calls = []
     real = keras_reader.tapped
     monkeypatch.setattr(keras_reader, "tapped", lambda layers: calls.append(1) or real(layers))
-    x, y = data(rng)
+    x, y = training_data(rng)
     probe = ProbeCallback(x[:1], tmp_path, every=1)
-    build().fit(x, y, batch_size=8, epochs=3, verbose=0, callbacks=[probe])
+    trainable().fit(x, y, batch_size=8, epochs=3, verbose=0, callbacks=[probe])
     assert probe.report.captured == 25
     # Keras runs a model's call more than once while it is traced only where TensorFlow asks it to
     assert len(calls) == 1
+
+
+def test_a_callback_serves_another_model_after_the_first(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    x, y = training_data(rng)
+    probe = ProbeCallback(x[:1], tmp_path, every=4)
+    trainable().fit(x, y, batch_size=8, verbose=0, callbacks=[probe])
+    larger = keras.Sequential([keras.layers.LSTM(9, name="memory"), keras.layers.Dense(2)])
+    larger.compile("adam", "mse")
+    larger.fit(x, y, batch_size=8, verbose=0, callbacks=[probe])
+    assert probe.analyses["memory"].trace.units == 9
+    steps = event_reading.steps(tmp_path / "lstm_probe_2", "memory/gates/2_f")
+    assert captured_steps(tmp_path) == steps == [0, 4, 8]

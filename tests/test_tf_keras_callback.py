@@ -9,20 +9,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import event_reading
 import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
+from event_reading import captured_steps
+from samples import training_data
 from tensorflow.python.framework.config import disable_op_determinism
 from tf_keras import layers
 
 from lstm_probe import LstmProbeError
 from lstm_probe.callbacks import ProbeCallback, capture
-
-
-def data(rng: np.random.Generator, count: int = 64) -> tuple[np.ndarray, np.ndarray]:
-    return rng.normal(size=(count, 6, 3)).astype("float32"), rng.normal(size=(count, 2))
 
 
 def build() -> tf_keras.Model:
@@ -32,18 +29,14 @@ def build() -> tf_keras.Model:
     return model
 
 
-def captured_steps(directory: Path, tag: str = "memory/gates/1_h") -> list[int]:
-    return event_reading.steps(directory / "lstm_probe", tag)
-
-
 def test_captures_before_the_first_step_at_each_multiple_and_at_the_end(
     tmp_path: Path, rng: np.random.Generator
 ) -> None:
-    x, y = data(rng)
+    x, y = training_data(rng)
     model, probe = build(), ProbeCallback(x[:1], tmp_path, every=5)
     for _ in range(2):
         model.fit(x, y, batch_size=8, epochs=2, verbose=0, callbacks=[probe])
-    assert captured_steps(tmp_path) == [0, 5, 10, 15, 16, 20, 25, 30, 32]
+    assert captured_steps(tmp_path, "memory/gates/1_h") == [0, 5, 10, 15, 16, 20, 25, 30, 32]
     assert (probe.report.captured, probe.report.failed) == (9, 0)
     assert probe.report.layers["memory"].max_abs_error < 1e-5
     assert capture(model, x[:1])["memory"].step == 32
@@ -53,11 +46,11 @@ def test_captures_before_the_first_step_at_each_multiple_and_at_the_end(
 def test_captures_where_the_counter_crosses_when_several_steps_run_at_once(
     size: int, tmp_path: Path, rng: np.random.Generator
 ) -> None:
-    x, y = data(rng, 96)
+    x, y = training_data(rng, 96)
     model = build()
     model.compile("sgd", "mse", steps_per_execution=size)
     model.fit(x, y, batch_size=4, verbose=0, callbacks=[ProbeCallback(x[:1], tmp_path, every=10)])
-    steps = captured_steps(tmp_path)
+    steps = captured_steps(tmp_path, "memory/gates/1_h")
     assert steps[0] == 0
     assert steps[-1] == 24
     assert [s // 10 for s in steps] == [0, 1, 2, 2]
@@ -74,15 +67,15 @@ def test_captures_where_the_counter_crosses_when_several_steps_run_at_once(
 def test_the_step_is_that_of_any_optimizer(
     optimizer: Any, tmp_path: Path, rng: np.random.Generator
 ) -> None:
-    x, y = data(rng)
+    x, y = training_data(rng)
     model = build()
     model.compile(optimizer(), "mse")
     model.fit(x, y, batch_size=8, verbose=0, callbacks=[ProbeCallback(x[:1], tmp_path, every=3)])
-    assert captured_steps(tmp_path) == [0, 3, 6, 8]
+    assert captured_steps(tmp_path, "memory/gates/1_h") == [0, 3, 6, 8]
 
 
 def test_each_point_shows_the_weights_of_its_step(tmp_path: Path, rng: np.random.Generator) -> None:
-    x, y = data(rng)
+    x, y = training_data(rng)
     kernels, seen = {}, {}
 
     class Record(tf_keras.callbacks.Callback):
@@ -114,7 +107,7 @@ TRAININGS: dict[str, dict[str, Any]] = {
 def trained(kind: str, callbacks: list[Any]) -> dict[str, Any]:
     """Train a fresh model from fixed seeds; everything that a probe might have disturbed."""
     tf_keras.utils.set_random_seed(7)
-    x, y = data(np.random.default_rng(7))
+    x, y = training_data(np.random.default_rng(7))
     inner = [
         layers.GRU(5, name="memory", return_sequences=True, **TRAININGS[kind]),
         layers.BatchNormalization(),
@@ -172,7 +165,7 @@ def test_training_is_bit_identical_when_the_probe_is_attached(kind: str, tmp_pat
 def test_what_does_not_fit_is_refused_before_the_first_step(
     arguments: dict[str, Any], message: str, tmp_path: Path, rng: np.random.Generator
 ) -> None:
-    x, y = data(rng)
+    x, y = training_data(rng)
     model = build()
     callback = ProbeCallback(arguments.pop("probe", x[:1]), tmp_path, **arguments)
     with pytest.raises(LstmProbeError, match=message):
