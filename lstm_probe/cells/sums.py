@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,9 +13,8 @@ from lstm_probe.arrays import Array
 
 __all__ = ["Sums", "Weighted", "multiplied_inputs", "product_with_state", "weighted_sums"]
 
-#: The inputs of several steps are multiplied at once, but for no more than so many values, which
-#: still lie in the processor's cache when their step comes.
-_BLOCK = 2**16
+#: Several steps are prepared at once, but no more than so many values of gates, and so many steps.
+_BLOCK, _LONGEST = 2**16, 32
 #: Up to so many weights of the input, multiplying them again at each step, together with those
 #: of the state, is cheaper than one more call of NumPy.
 _FEW = 2**14
@@ -22,7 +23,8 @@ _FEW = 2**14
 _FEW_ROWS = 32
 
 
-class Weighted(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Weighted:
     """Weights, and how the recurrence wants them: what it would do at every step is done once.
 
     Attributes:
@@ -43,20 +45,29 @@ class Weighted(NamedTuple):
 
     def prepared_bias(self) -> Array:
         """`(gates, units)`."""
-        bias = np.empty_like(self.bias)
-        _scale(self.bias, self.slopes, bias)
-        if any(self.offsets):
-            bias += np.array(self.offsets, bias.dtype)[:, None]
-        return bias
+        bias = np.asarray(self.bias * self._factors())
+        return bias + np.array(self.offsets, bias.dtype)[:, None] if any(self.offsets) else bias
 
-    def scale_kernel(self, out: Array) -> None:
-        """Write the kernel to `(input, gates, units)`."""
-        _scale(self.kernel, self.slopes, out)
+    def scale_inputs(self, inputs: Array, out: Array) -> None:
+        """Write inputs that were multiplied by the kernel, or the kernel itself, to
+        `(..., gates, units)`."""
+        _scale(inputs, self._factors(), out)
 
     def scale_recurrent_kernel(self, out: Array) -> None:
         """Write the recurrent kernel, or its first gates, to `(output, gates, units)`."""
-        slopes = [slope / self.times for slope in self.slopes]
-        _scale(self.recurrent_kernel, slopes, out)
+        _scale(self.recurrent_kernel, self._factors(self.times), out)
+
+    def _factors(self, divided_by: float = 1.0) -> Array:
+        slopes = tuple(slope / divided_by for slope in self.slopes)
+        return _by_unit(slopes, self.bias.shape[1], self.bias.dtype)
+
+
+@lru_cache(maxsize=32)
+def _by_unit(factors: tuple[float, ...], units: int, dtype: np.dtype[Any]) -> Array:
+    """`(gates, units)`, not to be written to."""
+    array = np.array(factors, dtype).repeat(units).reshape(-1, units)
+    array.setflags(write=False)
+    return array
 
 
 class Sums(NamedTuple):
@@ -115,6 +126,17 @@ def weighted_sums(x: Array, weights: Weighted, h: Array, out: Array) -> Sums:
     return Sums(hidden.reshape(len(x) + 1, -1), operands(), at_step)
 
 
+def stretch(time: int, size: int) -> int:
+    """How many steps are prepared at once, so that they still lie in the processor's cache when
+    their turn comes.
+
+    Args:
+        time: how many there are.
+        size: the number of values of all gates of a step.
+    """
+    return min(time, _LONGEST, max(1, _BLOCK // size))
+
+
 def multiplied_inputs(x: Array, weights: Weighted, out: Array) -> Iterator[slice]:
     """Write `x W + b` to `out`, both as in `weighted_sums`: a stretch of time whenever the next
     is asked for, which is what is returned."""
@@ -122,13 +144,14 @@ def multiplied_inputs(x: Array, weights: Weighted, out: Array) -> Iterator[slice
     _, gates, units = weights.kernel.shape
     kernel, bias = weights.kernel.reshape(features, gates * units), weights.prepared_bias()
     multiply = _multiplier(kernel, time * batch, x.dtype)
-    sums, length = out.reshape(time, -1, batch, units), max(1, _BLOCK // (batch * gates * units))
+    sums, length = out.reshape(len(out), -1, batch, units), stretch(len(out), batch * gates * units)
     for start in range(0, time, length):
         block = slice(start, min(start + length, time))
+        place = slice(start % len(out), start % len(out) + block.stop - start)
         rows = x[block].reshape((block.stop - start) * batch, features)
         inputs = multiply(rows).reshape(-1, batch, gates, units)
-        _scale(inputs, weights.slopes, sums[block].swapaxes(1, 2))
-        sums[block] += bias[:, None]
+        weights.scale_inputs(inputs, sums[place].swapaxes(1, 2))
+        sums[place] += bias[:, None]
         yield block
 
 
@@ -199,23 +222,25 @@ def _in_one_product(x: Array, weights: Weighted, h: Array) -> Sums:
     (features, output), gates = (x.shape[1], h.shape[1]), len(weights.slopes)
     kernel = np.empty((output + features + 1, gates, weights.kernel.shape[2]), x.dtype)
     weights.scale_recurrent_kernel(kernel[:output])
-    weights.scale_kernel(kernel[output:-1])
+    weights.scale_inputs(weights.kernel, kernel[output:-1])
     kernel[-1] = weights.prepared_bias()
     rows = np.empty((len(x) + 1, len(kernel)), x.dtype)
     np.multiply(h, weights.times, rows[:1, :output])
     rows[:-1, output:-1] = x
     rows[:, -1] = 1
     matrix = kernel.reshape(len(kernel), -1)
-    return Sums(rows[:, :output], rows, lambda row, sums: row.dot(matrix, sums))
+    return Sums(rows[:, :output], rows, matrix.T.dot)  # of NumPy's ways to call it the quickest
 
 
-def _scale(array: Array, factors: Sequence[float], out: Array) -> None:
-    """Gates `(..., gates, units)`, or the first of them, each times a factor of its own."""
+def _scale(array: Array, factors: Array, out: Array) -> None:
+    """Gates `(..., gates, units)`, or the first of them, each times factors of its own."""
     *_, gates, units = out.shape
-    each = np.array(factors[:gates], out.dtype)
     if out.flags.c_contiguous and array.flags.c_contiguous and array.shape == out.shape:
         flat = *out.shape[:-2], gates * units  # in long rows, which is quicker
-        array, out, each = array.reshape(flat), out.reshape(flat), each.repeat(units)
+        array, out, factors = array.reshape(flat), out.reshape(flat), factors.reshape(-1)
     else:
-        array, each = array[..., :gates, :], each[:, None]
-    np.multiply(array, each, out, dtype=out.dtype)  # a narrower dtype is converted on the way
+        array, factors = array[..., :gates, :], factors[:gates]
+    if array.dtype != out.dtype:
+        np.copyto(out, array)  # quicker than to convert while multiplying
+        array = out
+    np.multiply(array, factors, out)

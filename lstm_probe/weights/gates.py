@@ -111,16 +111,13 @@ class GateWeights:
             dtype: of the result.
             but: the names of arrays that stay as they are.
         """
-        arrays = {
-            name: array
+        dtype = np.dtype(dtype)
+        others = {
+            name: array.astype(dtype)
             for name, array in vars(self).items()
-            if array is not None and name not in but
+            if array is not None and array.dtype != dtype and name not in but
         }
-        if all(array.dtype == dtype for array in arrays.values()):
-            return self
-        return replace(
-            self, **{name: array.astype(dtype, copy=False) for name, array in arrays.items()}
-        )
+        return replace(self, **others) if others else self
 
     def gate(self, letter: str) -> Gate:
         """The weights of one gate, as views.
