@@ -17,22 +17,38 @@ __all__ = ["TRACES", "compiled", "in_float64", "is_chief", "reader", "to_arrays"
 TRACES = True
 
 
-def compiled(
-    function: Callable[[Sequence[Tensor]], Any], values: Sequence[Tensor]
-) -> Callable[[Sequence[Tensor]], Any]:
-    """Trace a function of a list of tensors, for the shapes and dtypes of `values` only."""
-    signature = [tf.TensorSpec(value.shape, value.dtype) for value in values]
-    traced: Callable[[Sequence[Tensor]], Any] = tf.function(
-        function, autograph=False
-    ).get_concrete_function(signature)
-    return traced
+class Traced:
+    """A function of a list of tensors that was traced.
+
+    Args:
+        function: is traced.
+        values: of the shapes and dtypes of all that it will be run on.
+    """
+
+    def __init__(
+        self, function: Callable[[Sequence[Tensor]], Any], values: Sequence[Tensor]
+    ) -> None:
+        signature = [tf.TensorSpec(value.shape, value.dtype) for value in values]
+        self.concrete = tf.function(function, autograph=False).get_concrete_function(signature)
+
+    def __call__(self, values: Sequence[Tensor]) -> Any:
+        # The values are of the signature: what a ConcreteFunction does to make sure of that takes
+        # an eighth of an LSTM's pass.
+        concrete = self.concrete
+        return concrete.inference_fn.call_preflattened([*values, *concrete.captured_inputs])
 
 
-def used(run: Any, values: Sequence[Tensor]) -> list[bool]:
+def compiled(function: Callable[[Sequence[Tensor]], Any], values: Sequence[Tensor]) -> Traced:
+    """Trace a function of a list of tensors, for shapes and dtypes as in `values`."""
+    return Traced(function, values)
+
+
+def used(run: Traced, values: Sequence[Tensor]) -> list[bool]:
     """Which of the values a compiled function depends on."""
-    ends = [*run.outputs, *(op.outputs[0] for op in run.graph.control_outputs if op.outputs)]
+    graph = run.concrete.graph
+    ends = [*run.concrete.outputs, *(op.outputs[0] for op in graph.control_outputs if op.outputs)]
     reached = ancestors(ends)
-    return [tensor.op.name in reached for tensor in run.inputs[: len(values)]]
+    return [tensor.op.name in reached for tensor in run.concrete.inputs[: len(values)]]
 
 
 def reader(variable: Any) -> Callable[[], Tensor]:

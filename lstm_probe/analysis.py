@@ -145,7 +145,9 @@ def analyse(
         truth,
         parity,
         health=measure_health(truth, snapshot),
-        gradient=gradient_through_time(snapshot, truth),
+        gradient=gradient_through_time(
+            snapshot, truth, previous=None if previous is None else previous.gradient
+        ),
     )
     if known is not None and previous is not None and verdict.kind == "mismatch":
         vars(analysis)["convention"] = previous.convention

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from lstm_probe.arrays import Array
-from lstm_probe.backpropagation import Run, Walk, can_walk, walk_back
+from lstm_probe.backpropagation import Run, Walk, can_walk, walk_back, walks_in_float32
 from lstm_probe.backpropagation.sequence import run_of, shown, to_input_time
 from lstm_probe.errors import LstmProbeError
 from lstm_probe.fading import decay, reach, steps_back
@@ -24,6 +25,11 @@ __all__ = [
     "gradient_through_time",
     "jacobian_norms",
 ]
+
+
+#: Norms between which float32 loses nothing: the squares and parts of smaller ones would leave
+#: its range (1.2e-38 to 3.4e38).
+_FLOAT32_HOLDS: Final = (1e-25, 1e25)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +76,11 @@ class Gradient:
         """The letter of the state that carries the longest memory: `c` where there is one."""
         return "h" if self.cell is None else "c"
 
+    @property
+    def norms(self) -> tuple[Array, ...]:
+        """Those of the states: `hidden`, and `cell` where there is one."""
+        return (self.hidden,) if self.cell is None else (self.hidden, self.cell)
+
     @cached_property
     def inputs(self) -> Array:
         """`(batch, time)`, `|d h_T / d x_t|`: the connectivity of Madsen 2019. Worked out when it
@@ -92,12 +103,19 @@ class LossGradient:
     inputs: Array
 
 
-def gradient_through_time(snapshot: Snapshot, trace: GateTrace) -> Gradient | None:
+def gradient_through_time(
+    snapshot: Snapshot, trace: GateTrace, *, previous: Gradient | None = None
+) -> Gradient | None:
     """Measure how strongly the last state depends on each earlier one.
+
+    That of a plain LSTM which computes in float32 or less is taken in float32, unless it grows or
+    fades beyond what float32 holds.
 
     Args:
         snapshot: what was captured.
         trace: its gates, recomputed in float64.
+        previous: the same layer's at an earlier step, if there is one: where that was beyond
+            float32, it is not tried.
 
     Returns:
         None for cells through which gradients are not known: cells of the user's own, whose
@@ -117,11 +135,14 @@ def gradient_through_time(snapshot: Snapshot, trace: GateTrace) -> Gradient | No
     if not can_walk(snapshot.cell):
         return None
     with np.errstate(all="ignore"):
-        walk = _from_last(run_of(snapshot, trace))
-        norms = {
-            letter: _norm(to_input_time(states[:, target], snapshot))
-            for target, (letter, states) in enumerate(walk.states.items())
-        }
+        for dtype in _dtypes(snapshot, previous):
+            walk = _from_last(run_of(snapshot, trace, dtype))
+            norms = {
+                letter: _norm(to_input_time(states[:, target], snapshot))
+                for target, (letter, states) in enumerate(walk.states.items())
+            }
+            if _float32_holds(*norms.values()):
+                break
         back = {
             letter: steps_back(each, snapshot.mask, reverse=snapshot.reverse)
             for letter, each in norms.items()
@@ -136,10 +157,29 @@ def gradient_through_time(snapshot: Snapshot, trace: GateTrace) -> Gradient | No
         )
 
 
+def _dtypes(snapshot: Snapshot, previous: Gradient | None) -> list[type[np.floating[Any]]]:
+    """In which to take the gradients, one after the other until it holds them."""
+    narrow = (
+        snapshot.dtype != "float64"
+        and walks_in_float32(snapshot.cell, snapshot.weights)
+        and (previous is None or _float32_holds(*previous.norms))
+    )
+    return [np.float32, np.float64] if narrow else [np.float64]
+
+
+def _float32_holds(*norms: Array) -> bool:
+    """Whether float32 holds gradients of these norms, and what they are sums of, without loss."""
+    least, most = _FLOAT32_HOLDS
+    return all(least < norm.min() and norm.max() < most for norm in norms)  # false for NaN as well
+
+
 def _from_last(run: Run) -> Walk:
     """From `v . state` at the last step: a target for each of the states, in their order."""
-    letters = tuple(run.initial)
-    seeds = {k: np.zeros((1, len(letters), *state.shape)) for k, state in run.initial.items()}
+    letters, dtype = tuple(run.initial), run.weights.recurrent_kernel.dtype
+    seeds = {
+        letter: np.zeros((1, len(letters), *state.shape), dtype)
+        for letter, state in run.initial.items()
+    }
     for target, letter in enumerate(letters):
         seeds[letter][0, target] = seeds[letter].shape[-1] ** -0.5
     return walk_back(run, seeds)
@@ -230,4 +270,5 @@ def jacobian_norms(snapshot: Snapshot, trace: GateTrace) -> Array | None:
 
 
 def _norm(array: Array) -> Array:
+    array = array.astype(np.float64, copy=False)
     return np.asarray(np.sqrt(np.einsum("btu,btu->bt", array, array)))

@@ -18,8 +18,9 @@ from lstm_probe.backpropagation.simple_rnn import walk_simple_rnn
 from lstm_probe.cells import Cell, ConvLstmCell, GruCell, LstmCell, SimpleRnnCell
 from lstm_probe.cells.lstm_variants import is_variant
 from lstm_probe.derivatives import COUPLED
+from lstm_probe.weights import CellWeights
 
-__all__ = ["Run", "Walk", "can_walk", "walk_back"]
+__all__ = ["Run", "Walk", "can_walk", "walk_back", "walks_in_float32"]
 
 
 def can_walk(cell: Cell[Any] | None) -> bool:
@@ -37,11 +38,22 @@ def can_walk(cell: Cell[Any] | None) -> bool:
     return not any(isinstance(name, str) and name in COUPLED for name in names)
 
 
+def walks_in_float32(cell: Cell[Any] | None, weights: CellWeights) -> bool:
+    """Whether gradients through this cell may be taken in float32, which halves what the products
+    of each step have to read.
+
+    Example:
+        >>> walks_in_float32(GruCell(), None)
+        False
+    """
+    return isinstance(cell, LstmCell) and not is_variant(cell, weights)  # type: ignore[arg-type]
+
+
 def walk_back(run: Run, seeds: Mapping[str, Array]) -> Walk:
     """Take gradients back through a sequence.
 
     Args:
-        run: of a cell for which `can_walk` is true.
+        run: of a cell for which `can_walk` is true; in float64, or one that `walks_in_float32`.
         seeds: by letter of the states, `(time, K, batch, units)`, or `(1, K, batch, units)` for
             the last step alone: the targets' gradients by what they read directly.
     """

@@ -3,6 +3,9 @@
 What does not depend on the gradient is multiplied together beforehand, for many timesteps at once
 but not for all, which would take much memory; the loop is left with one matrix product and two
 multiplications. A masked step hands the gradients on as they are.
+
+What the gates multiply is worked out in float64, of which a saturated gate needs all: `1 - g * g`
+is small. The gradients themselves are of the dtype of the seeds, which may be float32.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
 from lstm_probe.activations import get_activation
 from lstm_probe.arrays import Array
@@ -31,7 +35,7 @@ def walk_lstm(run: Run, cell: LstmCell, seeds: Mapping[str, Array]) -> Walk:
     Args:
         run: the sequence.
         cell: the cell of the run.
-        seeds: by letter, as for `walk_back`.
+        seeds: by letter, as for `walk_back`, of the dtype of the recurrent kernel.
     """
     time = len(run.x)
     hidden, cells = (along(seeds[letter], time) for letter in "hc")
@@ -39,14 +43,14 @@ def walk_lstm(run: Run, cell: LstmCell, seeds: Mapping[str, Array]) -> Walk:
     flat, back = hidden.reshape(time, targets * batch, units), transposed(run.weights)
     seeded = time - len(seeds["h"])
     length = min(time, max(1, _BLOCK // (6 * targets * batch * units)))
-    products = np.empty((length + 1, targets, batch, 6, units))
+    products = np.empty((length + 1, targets, batch, 6, units), hidden.dtype)
     # The products, as the gates and the states read them.
     changes = products.reshape(length + 1, targets * batch, 6 * units)[:, :, units : 5 * units]
     kept, masked = products[..., 0, :], run.mask is not None
     dot, add, multiply = np.dot, np.add, np.multiply
     for start in reversed(range(0, time, length)):
         part = run.stretch(start, start + length)
-        factors, here = factors_of(part, cell), slice(start, start + len(part.x))
+        factors, here = factors_of(part, cell, hidden.dtype), slice(start, start + len(part.x))
         products[len(part.x)] = products[0]  # those of the step after the stretch
         steps = zip(
             range(start, time),
@@ -91,7 +95,7 @@ def _by_inputs(run: Run, cell: LstmCell, hidden: Array, cells: Array, target: in
     return by_kernel(changes[:, None], run.weights, 0)
 
 
-def factors_of(run: Run, cell: LstmCell | ConvLstmCell) -> Array:
+def factors_of(run: Run, cell: LstmCell | ConvLstmCell, dtype: npt.DTypeLike = np.float64) -> Array:
     """`(time, batch, 6, units)`: by what the gradient of `c` is multiplied on its way to the `c`
     before and to `i`, `f`, `g`; and that of `h` on its way to `o` and to `c`."""
     i, f, g, o, c = (run.arrays[letter] for letter in "ifgoc")
@@ -102,7 +106,7 @@ def factors_of(run: Run, cell: LstmCell | ConvLstmCell) -> Array:
         bend = 1 - np.square(shown)
     else:
         shown, bend = get_activation(phi)(c), derivative_of_argument(phi)(c)
-    factors = np.empty((*f.shape[:2], 6, f.shape[2]))
+    factors = np.empty((*f.shape[:2], 6, f.shape[2]), dtype)
     factors[:, :, 0] = f
     pairs = [
         (g, slopes("i", sigma)),

@@ -21,9 +21,9 @@ class Run:
 
     Attributes:
         cell: its options.
-        weights: in float64; the kernel in float32 where the layer has it so.
+        weights: of the dtype of the gradients; the kernel in float32 where the layer has it so.
         x: `(time, batch, input)`.
-        arrays: by letter, `(time, batch, units)`.
+        arrays: by letter, `(time, batch, units)`, in float64.
         initial: by letter of the states, `(batch, units)`.
         mask: `(time, batch)`, or None.
     """
@@ -79,7 +79,7 @@ def along(seeds: Array, time: int) -> Array:
     """Seeds of all timesteps, in an array that may be written to."""
     if len(seeds) == time:
         return seeds.copy()
-    result = np.zeros((time, *seeds.shape[1:]))
+    result = np.zeros((time, *seeds.shape[1:]), seeds.dtype)
     result[-len(seeds) :] = seeds
     return result
 

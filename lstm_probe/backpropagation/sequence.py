@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from lstm_probe.arrays import Array
 from lstm_probe.backpropagation.run import Run
@@ -13,18 +14,19 @@ from lstm_probe.weights import GateWeights
 __all__ = ["run_of", "shown", "to_input_time"]
 
 
-def run_of(snapshot: Snapshot, trace: GateTrace) -> Run:
+def run_of(snapshot: Snapshot, trace: GateTrace, dtype: npt.DTypeLike = np.float64) -> Run:
     """The sequence of a snapshot, time-major and in reading order.
 
     Args:
         snapshot: its cell is one that `can_walk` knows.
         trace: its gates, in float64.
+        dtype: of the gradients.
     """
     flip = slice(None, None, -1 if snapshot.reverse else 1)
     weights, cell = snapshot.weights, snapshot.cell
     assert isinstance(weights, GateWeights)
     # Only gradients by the input need the kernel, and NumPy widens float32 by itself.
-    weights = weights.astype(np.float64, but=("kernel",) * (weights.dtype == np.float32))
+    weights = weights.astype(dtype, but=("kernel",) * (weights.dtype == np.float32))
     assert cell is not None
     states = cell._initial_state(snapshot.initial_state, len(snapshot.x), weights, np.float64)
     mask = None if snapshot.mask is None or snapshot.mask.all() else snapshot.mask[:, flip].T
