@@ -51,11 +51,12 @@ class Stencil:
         segments = compressed(*_outside_of_cells(rows, layout))
         self._stream = np.frombuffer(cells.join(segments) + END, np.uint8)
         lengths = [len(segment) for segment in segments[:-1]]
-        # Where each row of cells begins, and where its cells are from there.
+        # Where each row of cells begins, and where each of its cells is.
         self._starts = np.cumsum(lengths) + len(cells) * np.arange(len(lengths))
-        self._places = np.arange(0, len(cells), literals + len(rest))
+        self._places = np.add.outer(self._starts, np.arange(0, len(cells), literals + len(rest)))
         self._literals, self._side_by_side = literals, not rest
         self._checksum = isal_zlib.adler32(_without_cells(rows, layout))
+        self._down, self._across = _shares(layout, self._size)
         self._bottom = _Part(frame[self.below :], last=True)
 
     def picture(self, levels: Indices, *, title: Indices, bottom: Indices | None = None) -> Png:
@@ -77,7 +78,7 @@ class Stencil:
     def _filled(self, codes: Indices) -> Indices:
         stream = self._stream.copy()
         if not self._side_by_side:
-            stream[np.add.outer(self._starts, self._places)] = codes
+            stream[self._places] = codes
             return stream
         codes = codes.repeat(self._literals, axis=1)
         for start, row in zip(self._starts.tolist(), codes, strict=True):
@@ -90,17 +91,10 @@ class Stencil:
         A byte counts once in the one sum, and as many times as there are bytes from it to the end
         in the other; only a cell's uppermost pixels are bytes other than zero.
         """
-        layout, width = self._layout, self._layout.time.cell
-        row = layout.width + 1
-        down = levels.sum(axis=1, dtype=np.int64)
-        across = levels.sum(axis=0, dtype=np.int64)
-        above = row * (1 + layout.units.cell * np.arange(len(down)))
-        to_end = self._size - above - 1 - layout.left
-        second = width * (to_end @ down) - down.sum() * (width * (width - 1) // 2)
-        second -= width * width * (np.arange(len(across)) @ across)
+        sums = self._down @ levels.astype(np.float64) @ self._across  # whole numbers below 2**53
+        (all_cells, by_column), (by_row, _) = sums.astype(np.int64).tolist()
         high, low = divmod(self._checksum, 1 << 16)
-        low = (low + width * int(down.sum())) % _BASE
-        return (high + int(second)) % _BASE << 16 | low
+        return (high + by_row - by_column) % _BASE << 16 | (low + all_cells) % _BASE
 
 
 class _Part:
@@ -126,6 +120,25 @@ def _joined(first: int, second: int, size: int) -> int:
     (high, low), (more_high, more_low) = divmod(first, 1 << 16), divmod(second, 1 << 16)
     high = (high + more_high + size * (low - 1)) % _BASE
     return high << 16 | (low + more_low - 1) % _BASE
+
+
+def _shares(layout: Layout, size: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """What the uppermost pixels of cells add to the two sums of Adler-32: by what the rows of
+    cells are to be multiplied, and the columns.
+
+    Of `size` bytes, a pixel at `p` counts `size - p` times in the second sum.
+
+    Returns:
+        `(2, rows)` and `(columns, 2)`: the product of the first, the cells and the second holds
+        the sum of all pixels and, of the second sum, what is to be taken off for their columns;
+        and below the first what they would add if all were in the first column.
+    """
+    width, rows, columns = layout.time.cell, layout.units.drawn, layout.time.drawn
+    above = (layout.width + 1) * (1 + layout.units.cell * np.arange(rows))
+    to_end = size - above - 1 - layout.left
+    from_left = width * np.arange(columns) * width + width * (width - 1) // 2
+    down = np.stack([np.ones(rows), to_end])
+    return down, np.stack([np.full(columns, width), from_left], axis=1).astype(np.float64)
 
 
 def _with_filters(pixels: Indices, layout: Layout) -> Indices:
