@@ -36,7 +36,6 @@ from lstm_probe.gradient import (
     jacobian_norms,
 )
 from lstm_probe.health import GateHealth, Health, measure_health, memory_horizon
-from lstm_probe.models import inspect
 from lstm_probe.parity import Parity, ParityError
 from lstm_probe.snapshot import Snapshot
 from lstm_probe.trace import GateTrace
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     from lstm_probe.alerts import Alert, AlertBoard, AlertRules, Thresholds, find_alerts
     from lstm_probe.conventions import Convention, find_convention
     from lstm_probe.dynamics import Dynamics, measure_dynamics, measure_spectra
+    from lstm_probe.models import inspect
     from lstm_probe.spectra import SpectralNorms
 
 __all__ = [
@@ -99,6 +99,7 @@ _HOMES = {
     ),
     **dict.fromkeys(("Convention", "find_convention"), "lstm_probe.conventions"),
     **dict.fromkeys(("Dynamics", "measure_dynamics", "measure_spectra"), "lstm_probe.dynamics"),
+    "inspect": "lstm_probe.models",
     "SpectralNorms": "lstm_probe.spectra",
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median
 
 import numpy as np
 
@@ -67,4 +66,4 @@ def reach(rows: Sequence[Array]) -> float:
         for row, most in zip(rows, largest, strict=True)
         if 0 < most < np.inf
     ]
-    return float(median(reaches)) if reaches else float("nan")
+    return float(np.median(reaches)) if reaches else float("nan")
