@@ -119,13 +119,14 @@ class ProbeCallback(Callback):
         self._probe = as_probe(probe)
         labels = as_labels(labels, self._probe)
         self._layers = [layers] if isinstance(layers, str) else layers
-        self._watch = StepWatch(every, self._read_step)
+        self._watch = StepWatch(every, self._read_step, steady=True)
         options = Options(
             write_images, on_alert, detail, max_overhead, background, labels, max_log_bytes
         )
         self._recorder = Recorder(log_dir, options)
         self._reader: KerasReader | None = None
         self._batches = 0
+        self._batch = -1
         self._is_chief = True
         self._in_a_loop = False
         self._given_step: int | None = None
@@ -219,16 +220,21 @@ class ProbeCallback(Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Take note of the epoch."""
         self._epoch = self._epochs_done = float(epoch)
+        self._batch = -1
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Capture if the step has crossed a multiple of `every`."""
         if not self._is_chief:
             return
         self._batches += 1
+        # The index of the last batch that was trained: it tells the steps of an execution, but
+        # begins anew with each epoch, and overshoots its end.
+        trained = batch - self._batch if batch > self._batch else batch + 1
+        self._batch = batch
         batches = (self.params or {}).get("steps")  # not known of a generator's first epoch
         if batches and self._epoch is not None:
             self._epochs_done = self._epoch + min((batch + 1) / batches, 1.0)
-        step = self._recorder.guard.run("reading the training step", self._watch.due)
+        step = self._recorder.guard.run("reading the training step", lambda: self._due(trained))
         if step is not None:
             self._recorder.capture(step, self._read)
         if self._recorder.stop_training:
@@ -257,6 +263,12 @@ class ProbeCallback(Callback):
         assert self._reader is not None
         later, epoch = self._reader.take(self.model, step=step), self._epochs_done
         return lambda: [replace(snapshot, epoch=epoch) for snapshot in later()]
+
+    def _due(self, batches: int) -> int | None:
+        """The step if a capture is due."""
+        if self._given_step is None:
+            return self._watch.due(batches)
+        return self._given_step if self._watch.crossed(self._given_step) else None
 
     def _read_step(self) -> int:
         if self._given_step is not None:

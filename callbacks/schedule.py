@@ -106,14 +106,16 @@ def as_schedule(every: Every) -> Schedule:
 class StepWatch:
     """Tells when the training step has come to, or past, a step at which a capture is due.
 
-    Reading the step from an optimizer takes a tenth of a millisecond, so it is not read at every
-    call, but halfway to where the next capture would be due at the fastest pace seen so far, then
-    halfway again, until it is due. Steps that advance by several at a time
-    (`steps_per_execution`) are met where they cross the step that is due.
+    Reading the step takes up to half a millisecond, so it is not read at every call, but halfway
+    to where the next capture would be due at the fastest pace seen so far, then halfway again,
+    until it is due; of a training that keeps its pace, only where it is due. Steps that advance
+    by several at a time (`steps_per_execution`) are met where they cross the step that is due.
 
     Args:
         every: the interval in training steps, a schedule, or a function of the step.
         read_step: gives the current training step.
+        steady: the pace is not expected to grow. If it does, a capture may be late, and from then
+            on the step is read more often.
 
     Raises:
         LstmProbeError: `every` is none of these.
@@ -127,31 +129,40 @@ class StepWatch:
         [None, None, 12, None]
     """
 
-    def __init__(self, every: Every, read_step: Callable[[], int]) -> None:
+    def __init__(self, every: Every, read_step: Callable[[], int], *, steady: bool = False) -> None:
         self._schedule = as_schedule(every)
         self._read_step = read_step
+        self._steady = steady
         self._step = self._next = 0
-        self._calls = self._wait = 1
-        self._pace = 1.0
+        self._batches, self._wait = 0, 1
+        self._pace: float | None = None
 
     def start(self) -> int:
         """Begin to watch; returns the current step."""
         self._step = self._read_step()
         self._next = self._schedule.next_after(self._step)
-        self._calls, self._wait = 0, 1
+        self._batches, self._wait = 0, 1
         return self._step
 
-    def due(self) -> int | None:
-        """To be called after every batch: the current step if a capture is due, else None."""
-        self._calls += 1
-        if self._calls < self._wait:
+    def due(self, batches: int = 1) -> int | None:
+        """The current step if a capture is due, else None.
+
+        Args:
+            batches: how many have been trained since the last call, as far as that is known.
+        """
+        self._batches += batches
+        if self._batches < self._wait:
             return None
         step = self._read_step()
-        self._pace = max(self._pace, (step - self._step) / self._calls)
+        pace = (step - self._step) / self._batches
+        if self._pace is not None and pace > self._pace:
+            self._steady = False
+        self._pace = max(self._pace or 1.0, pace)
         self._step = step
         is_due = self.crossed(step)
-        self._calls = 0
-        self._wait = max(1, int((self._next - step) / self._pace / 2))
+        self._batches = 0
+        rest = (self._next - step) / self._pace
+        self._wait = max(1, int(rest if self._steady else rest / 2))
         return step if is_due else None
 
     def crossed(self, step: int) -> bool:

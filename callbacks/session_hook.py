@@ -111,7 +111,7 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
         self._run: Run = as_run(inputs, outputs, time_major, sequence_length, initial_state)
         self._graph = graph_of(self._run)
         self._feeds = checked_feeds(self._graph, feed_dict)
-        self._watch = StepWatch(every, self._read_step)
+        self._watch = StepWatch(every, self._read_step, steady=True)
         options = Options(
             write_images, on_alert, detail, max_overhead, background, labels, max_log_bytes
         )

@@ -6,7 +6,9 @@ from lstm_probe import LstmProbeError
 from lstm_probe.callbacks.schedule import StepWatch
 
 
-def captures(every: int, advances: list[int], start: int = 0) -> tuple[list[int], int]:
+def captures(
+    every: int, advances: list[int], start: int = 0, *, steady: bool = False
+) -> tuple[list[int], int]:
     """The steps at which a watch is due, and how often it read the step."""
     step, reads = start, 0
 
@@ -15,7 +17,7 @@ def captures(every: int, advances: list[int], start: int = 0) -> tuple[list[int]
         reads += 1
         return step
 
-    watch = StepWatch(every, read)
+    watch = StepWatch(every, read, steady=steady)
     watch.start()
     due = []
     for advance in advances:
@@ -53,6 +55,19 @@ def test_is_late_by_at_most_one_call_when_the_pace_doubles() -> None:
 def test_reads_the_step_rarely_when_the_interval_is_long() -> None:
     _, reads = captures(1000, [1] * 10_000)
     assert reads < 200
+
+
+@pytest.mark.parametrize("pace", [1, 4, 5])
+@pytest.mark.parametrize("every", [1, 20, 100])
+def test_reads_the_step_only_where_it_is_due_when_the_pace_is_steady(every: int, pace: int) -> None:
+    due, reads = captures(every, [pace] * 2000, steady=True)
+    assert due == captures(every, [pace] * 2000)[0]
+    assert reads <= 2 * len(due) + 2
+
+
+def test_is_late_once_when_a_steady_pace_grows_after_all() -> None:
+    due, _ = captures(50, [1] * 60 + [2] * 100 + [4] * 100, steady=True)
+    assert due == [50, 140, 150, 200, 250, 300, 352, 400, 452, 500, 552, 600, 652]
 
 
 @pytest.mark.parametrize("every", [0, -1, 2.5, "10", True, None])
