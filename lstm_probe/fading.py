@@ -66,4 +66,5 @@ def reach(rows: Sequence[Array]) -> float:
         for row, most in zip(rows, largest, strict=True)
         if 0 < most < np.inf
     ]
-    return float(np.median(reaches)) if reaches else float("nan")
+    middle = sorted(reaches)[(len(reaches) - 1) // 2 : len(reaches) // 2 + 1]
+    return sum(middle) / len(middle) if middle else float("nan")

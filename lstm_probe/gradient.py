@@ -160,8 +160,8 @@ def gradient_through_time(
 def _dtypes(snapshot: Snapshot, previous: Gradient | None) -> list[type[np.floating[Any]]]:
     """In which to take the gradients, one after the other until it holds them."""
     narrow = (
-        snapshot.dtype != "float64"
-        and walks_in_float32(snapshot.cell, snapshot.weights)
+        walks_in_float32(snapshot.cell, snapshot.weights)
+        and snapshot.weights.dtype == np.float32
         and (previous is None or _float32_holds(*previous.norms))
     )
     return [np.float32, np.float64] if narrow else [np.float64]

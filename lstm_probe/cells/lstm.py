@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import repeat
@@ -117,8 +117,9 @@ class LstmCell(Cell[LstmWeights]):
                 before[:, 2 * size : 4 * size],
                 before[:, 4 * size :],
                 after[:, : 4 * size],
+                repeat(None) if usual else after[:, 2 * size : 3 * size],
                 after[:, 4 * size :],
-                strict=True,
+                strict=False,
             )
         )
         sums = weighted_sums(x, weighted, state[0], after.reshape(length, 5, size)[:, :4])
@@ -134,7 +135,7 @@ class LstmCell(Cell[LstmWeights]):
         h = sums.hidden[0]
         for start in range(0, time, length):
             stop = min(start + length, time)
-            for (c_i, f_g, o, a, c_next), operand, h_next, skip in zip(
+            for (c_i, f_g, o, a, g, c_next), operand, h_next, skip in zip(
                 views[: stop - start], operands, states, skipped, strict=False
             ):
                 weighted_sum(operand, a)  # x W + h U + b
@@ -142,7 +143,7 @@ class LstmCell(Cell[LstmWeights]):
                     tanh(a, a)
                     add(a, ones_and_zero, a)
                 else:
-                    activate(a)
+                    activate(a, g)
                 multiply(c_i, f_g, products)
                 sum_up(kept_and_written, c_next)  # c' = f * c + i * g
                 phi(c_next, h_next)
@@ -165,15 +166,14 @@ class LstmCell(Cell[LstmWeights]):
 
     def _prepared(
         self, weights: LstmWeights, batch: int, dtype: np.dtype[Any]
-    ) -> tuple[Callable[[Array], object], Weighted]:
-        """What turns the sums of a step, flat, into `2 i`, `2 f`, `g` and `2 o`; and the weights
-        that it wants for that."""
+    ) -> tuple[Into, Weighted]:
+        """What turns the sums of a step, flat, into `2 i`, `2 f`, `g` and `2 o`, given the place of
+        `g` in them as well; and the weights that it wants for that."""
         sigma = doubled(self.recurrent_activation, batch, weights.units)
         phi = activation_into(self.activation, batch, weights.units)
         size = batch * weights.units
 
-        def each_by_itself(a: Array) -> None:
-            g = a[2 * size : 3 * size]
+        def each_by_itself(a: Array, g: Array) -> None:
             phi(g, g)
             sigma.apply(a[: 2 * size])
             sigma.apply(a[3 * size :])
@@ -210,15 +210,15 @@ def _constants(size: int, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
     return arrays
 
 
-def _cutting_off(phi: Into, size: int, dtype: np.dtype[Any]) -> Callable[[Array], object]:
+def _cutting_off(phi: Into, size: int, dtype: np.dtype[Any]) -> Into:
     """For gates that are cut off at 0 and 2: all in two calls, which leave `g` as it is."""
     lowest, highest = np.array([[0, 0, -np.inf, 0], [2, 2, np.inf, 2]], dtype).repeat(size, 1)
+    maximum, minimum = np.maximum, np.minimum
 
-    def activate(a: Array) -> None:
-        g = a[2 * size : 3 * size]
+    def activate(a: Array, g: Array) -> None:
         phi(g, g)
-        np.maximum(a, lowest, out=a)
-        np.minimum(a, highest, out=a)
+        maximum(a, lowest, out=a)  # by position is deprecated, and warns
+        minimum(a, highest, out=a)
 
     return activate
 
