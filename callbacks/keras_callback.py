@@ -126,12 +126,13 @@ class ProbeCallback(Callback):
         self._recorder = Recorder(log_dir, options)
         self._reader: KerasReader | None = None
         self._batches = 0
+        # The index of the last batch that was trained: it tells the steps of an execution, but
+        # begins anew with each epoch, and overshoots its end.
         self._batch = -1
         self._is_chief = True
         self._in_a_loop = False
         self._given_step: int | None = None
-        self._epoch: float | None = None
-        self._epochs_done: float | None = None
+        self._epoch: int | None = None
 
     def get_config(self) -> dict[str, Any]:
         """What the callback was made with, as `keras.saving.serialize_keras_object` wants it.
@@ -208,7 +209,7 @@ class ProbeCallback(Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Check everything, and capture before the first step."""
-        self._epoch = self._epochs_done = None
+        self._epoch, self._batch = None, -1
         flavour = flavour_of(self.model)
         flavour.check()
         self._is_chief = flavour.is_chief(self.model)
@@ -219,24 +220,20 @@ class ProbeCallback(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Take note of the epoch."""
-        self._epoch = self._epochs_done = float(epoch)
-        self._batch = -1
+        self._epoch, self._batch = epoch, -1
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Capture if the step has crossed a multiple of `every`."""
         if not self._is_chief:
             return
+        # All this is cold in the processor's caches after every batch: the less the better.
         self._batches += 1
-        # The index of the last batch that was trained: it tells the steps of an execution, but
-        # begins anew with each epoch, and overshoots its end.
         trained = batch - self._batch if batch > self._batch else batch + 1
         self._batch = batch
-        batches = (self.params or {}).get("steps")  # not known of a generator's first epoch
-        if batches and self._epoch is not None:
-            self._epochs_done = self._epoch + min((batch + 1) / batches, 1.0)
-        step = self._recorder.guard.run("reading the training step", lambda: self._due(trained))
-        if step is not None:
-            self._recorder.capture(step, self._read)
+        if self._watch.is_time(trained) or self._given_step is not None:
+            step = self._recorder.guard.run("reading the training step", self._look)
+            if step is not None:
+                self._recorder.capture(step, self._read)
         if self._recorder.stop_training:
             self.model.stop_training = True
 
@@ -264,11 +261,20 @@ class ProbeCallback(Callback):
         later, epoch = self._reader.take(self.model, step=step), self._epochs_done
         return lambda: [replace(snapshot, epoch=epoch) for snapshot in later()]
 
-    def _due(self, batches: int) -> int | None:
+    def _look(self) -> int | None:
         """The step if a capture is due."""
-        if self._given_step is None:
-            return self._watch.due(batches)
-        return self._given_step if self._watch.crossed(self._given_step) else None
+        step = self._given_step
+        if step is None:
+            return self._watch.look()
+        return step if self._watch.crossed(step) else None
+
+    @property
+    def _epochs_done(self) -> float | None:
+        """With the part of the epoch that is under way, where its length is known."""
+        if self._epoch is None:
+            return None
+        batches = (self.params or {}).get("steps")  # not known of a generator's first epoch
+        return self._epoch + (min((self._batch + 1) / batches, 1.0) if batches else 0.0)
 
     def _read_step(self) -> int:
         if self._given_step is not None:

@@ -144,15 +144,21 @@ class StepWatch:
         self._batches, self._wait = 0, 1
         return self._step
 
-    def due(self, batches: int = 1) -> int | None:
-        """The current step if a capture is due, else None.
+    def due(self) -> int | None:
+        """To be called after every batch: the current step if a capture is due, else None."""
+        return self.look() if self.is_time() else None
+
+    def is_time(self, batches: int = 1) -> bool:
+        """Whether to `look`; to be asked after every batch, or execution of several.
 
         Args:
-            batches: how many have been trained since the last call, as far as that is known.
+            batches: how many have been trained since it was asked last, as far as that is known.
         """
         self._batches += batches
-        if self._batches < self._wait:
-            return None
+        return self._batches >= self._wait
+
+    def look(self) -> int | None:
+        """Read the step: what it is if a capture is due, else None."""
         step = self._read_step()
         pace = (step - self._step) / self._batches
         if self._pace is not None and pace > self._pace:

@@ -168,11 +168,13 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
 
     def after_run(self, run_context: Any, run_values: Any) -> None:
         """Capture if the global step has crossed a multiple of `every`."""
-        self._session = run_context.session
+        # All this is cold in the processor's caches after every run: the less the better.
         self._runs += 1
-        step = self._recorder.guard.run("reading the global step", self._watch.due)
-        if step is not None:
-            self._capture(step)
+        if self._watch.is_time():
+            self._session = run_context.session
+            step = self._recorder.guard.run("reading the global step", self._watch.look)
+            if step is not None:
+                self._capture(step)
         if self._recorder.stop_training:
             run_context.request_stop()
 
