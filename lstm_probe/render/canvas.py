@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -106,10 +107,14 @@ class Canvas:
         """Write a line that ends in a number, which is another one every time: only its digits
         are drawn one by one, so that what was drawn before serves again."""
         words = text.rstrip("0123456789")
-        for part in (words, *text[len(words) :]):
-            if part:
-                self.text(part, style, x=x, y=y)
-                x += round(style.width(part))
+        self.parts((words, *text[len(words) :]), style, x=x, y=y)
+
+    def parts(self, parts: Iterable[str], style: TextStyle, *, x: int, y: int) -> int:
+        """Write pieces of a line one after another; returns where the next would start."""
+        for part in filter(None, parts):
+            self.text(part, style, x=x, y=y)
+            x += round(style.width(part))
+        return x
 
     def paste(self, indices: Indices, *, x: int, y: int) -> None:
         """Put pixels with their top left corner at `(x, y)`, which may lie outside."""

@@ -42,6 +42,7 @@ class HeatmapPainter:
 
     def __init__(self) -> None:
         self._frame = lru_cache(maxsize=_MAX_FRAMES)(draw_frame)
+        self._worded = lru_cache(maxsize=_MAX_FRAMES)(_worded)
         # For pictures with masked steps, written over by each of a size: fresh memory would cost
         # more than what goes there.
         self._sheets = lru_cache(maxsize=_MAX_SHEETS)(lambda thread, *size: Sheet(*size))
@@ -78,7 +79,7 @@ class HeatmapPainter:
         _check(array, mask)
         frame = self._frame(array.shape, interval, letter)
         positions = frame.scale.positions(array)
-        head = _titled(frame, letter, layer, step)
+        head = self._titled(frame, letter, layer, step)
         foot = _captioned(frame, notes(positions, mask, frame.scale))
         means, shown = frame.layout.reduced(positions, mask)
         if shown.all():
@@ -92,16 +93,25 @@ class HeatmapPainter:
             canvas.paste(foot, x=0, y=frame.stencil.below)
         return sheet.encode()
 
+    def _titled(self, frame: Frame, letter: str, layer: str, step: int | None) -> Indices:
+        """The rows above the cells, with the title: its words serve for all steps of a length."""
+        digits = "" if step is None else str(step)
+        worded, x = self._worded(frame, letter, layer, len(digits))
+        canvas = Canvas(worded.copy())
+        canvas.parts(digits, TITLE, x=x, y=frame.layout.top // 2)
+        return canvas.pixels
 
-def _titled(frame: Frame, letter: str, layer: str, step: int | None) -> Indices:
-    """The rows above the cells, with the title."""
+
+def _worded(frame: Frame, letter: str, layer: str, digits: int) -> tuple[Indices, int]:
+    """The rows above the cells, with the title but for the step; and where its digits begin."""
     canvas = Canvas(frame.pixels[: frame.stencil.above].copy())
     room = frame.layout.width - 2 * _MARGIN
-    longest = None if step is None else 10 ** len(str(step)) - 1  # one for all steps of a length
+    longest = 10**digits - 1 if digits else None
     layer = shortened(layer, lambda name: TITLE.width(heading(name, letter, longest)) <= room)
-    words = heading(layer, letter, step)
-    canvas.counting_text(words, TITLE, x=_MARGIN, y=frame.layout.top // 2)
-    return canvas.pixels
+    words = heading(layer, letter, longest).removesuffix("9" * digits)
+    end = canvas.parts((words,), TITLE, x=_MARGIN, y=frame.layout.top // 2)
+    canvas.pixels.setflags(write=False)
+    return canvas.pixels, end
 
 
 def _captioned(frame: Frame, caption: str) -> Indices | None:
