@@ -11,6 +11,7 @@ import samples
 import tensorflow as tf
 from test_parity_verdict import keras_snapshot
 
+import lstm_probe.gradient as gradient_module
 from lstm_probe import GruCell, LstmCell, LstmProbeError, SimpleRnnCell, Snapshot, analyse
 from lstm_probe.activations import ACTIVATIONS
 from lstm_probe.derivatives import COUPLED, derivative_of_argument, derivative_of_value
@@ -248,6 +249,42 @@ def test_gradient_vanishes_as_fast_as_the_forget_gate_says(rng):
     gradient = analyse(samples.snapshot(rng, weights=weights, time=80)).gradient
     assert gradient.decay["c"] == pytest.approx(0.9, rel=1e-9)
     assert gradient.reach["c"] == 43  # 0.9^43 > 0.01 > 0.9^44
+
+
+@pytest.mark.parametrize("cell", [LstmCell(), LstmCell(recurrent_activation="hard_sigmoid")])
+@pytest.mark.parametrize(("time", "kept"), [(30, 0.7), (300, 0.3), (30, 0.0)])
+def test_gradient_of_a_float32_layer_is_that_in_float64_however_far_it_fades(
+    rng, monkeypatch, cell, time, kept
+):
+    weights = samples.lstm_weights(rng).astype(np.float32)
+    bias = np.log(kept / (1 - kept)) if kept else -200.0
+    weights.kernel[:, 1], weights.recurrent_kernel[:, 1], weights.bias[1] = 0, 0, bias
+    if not kept:  # nothing at all comes through
+        weights.recurrent_kernel[:] = 0
+    x = rng.normal(size=(2, time, weights.input_size)).astype(np.float32)
+    trace = cell.run(x, weights, dtype=np.float64)
+    snapshot = Snapshot(0, "lstm", cell, weights, x=x, output=trace.h)
+    wide = gradient_through_time(replace(snapshot, weights=weights.astype(np.float64)), trace)
+    assert wide.by_unit.dtype == np.float64
+    walks = []
+    walk_back = gradient_module.walk_back
+
+    def counted(run, seeds):
+        walks.append(run.weights.dtype)
+        return walk_back(run, seeds)
+
+    monkeypatch.setattr(gradient_module, "walk_back", counted)
+    ours = gradient_through_time(snapshot, trace)
+    for name in ("hidden", "cell"):
+        np.testing.assert_allclose(getattr(ours, name), getattr(wide, name), rtol=2e-5)
+    moderate = min(wide.hidden.min(), wide.cell.min()) > 1e-25
+    assert ours.by_unit.dtype == (np.float32 if moderate else np.float64)
+    assert moderate == (time == 30 and kept == 0.7)
+    assert len(walks) == (1 if moderate else 2)
+    # Where float32 did not hold it at the capture before, it is not tried.
+    walks.clear()
+    gradient_through_time(snapshot, trace, previous=ours)
+    assert len(walks) == 1
 
 
 def test_gradient_is_not_given_when_the_activation_mixes_the_units(rng):

@@ -61,6 +61,23 @@ def test_captures_where_the_counter_crosses_when_keras_runs_several_steps_at_onc
     assert all(s % 10 < size for s in steps[1:-1])
 
 
+@pytest.mark.parametrize("size", [1, 4])
+def test_reads_the_step_only_where_a_capture_is_due_when_training_keeps_its_pace(
+    size: int, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    if size > 1 and keras.backend.backend() == "torch":
+        pytest.skip("runs one step at a time")
+    x, y = training_data(rng, 160)
+    model = trainable()
+    model.compile("sgd", "mse", steps_per_execution=size)
+    probe, reads = ProbeCallback(x[:1], tmp_path, every=20), []
+    read = probe._watch._read_step
+    probe._watch._read_step = lambda: reads.append(1) or read()  # type: ignore[func-returns-value]
+    model.fit(x, y, batch_size=4, epochs=3, verbose=0, callbacks=[probe])
+    assert captured_steps(tmp_path) == [0, 20, 40, 60, 80, 100, 120]
+    assert len(reads) <= 10  # of 120: at the beginning, after the first batch, and where it is due
+
+
 def test_each_point_shows_the_weights_of_its_step(tmp_path: Path, rng: np.random.Generator) -> None:
     x, y = training_data(rng)
     kernels = {}
