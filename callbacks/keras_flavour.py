@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Container, Sequence
+from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -171,12 +172,17 @@ def flavour_of(thing: Any) -> Flavour:
     Raises:
         LstmProbeError: it belongs to neither.
     """
-    for kind in type(thing).__mro__:
-        home = _FLAVOURS.get(kind.__module__.partition(".")[0])
+    return _flavour_of_type(type(thing))
+
+
+@lru_cache(maxsize=256)  # it is asked several times a capture
+def _flavour_of_type(kind: type) -> Flavour:
+    for base in kind.__mro__:
+        home = _FLAVOURS.get(base.__module__.partition(".")[0])
         if home is not None:
             flavour: Flavour = getattr(import_module(home[0]), home[1])()
             return flavour
     raise LstmProbeError(
-        f"This is not a Keras model. Received: {type(thing).__module__}.{type(thing).__name__}. "
+        f"This is not a Keras model. Received: {kind.__module__}.{kind.__name__}. "
         "Expected: a model of keras (Keras 3) or tf_keras (Keras 2)."
     )
