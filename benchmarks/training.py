@@ -146,7 +146,7 @@ def against_the_naive_capture() -> Iterator[Row]:
         write()
 
     count_calls(training)
-    rows = in_turn([training.capture, by_hand], 9, time.process_time)
+    rows = in_turn([training.capture, by_hand], 21, time.process_time)
     yield at_least("processor time of the naive capture over ours", 100, ratio(rows, 1, 0))
     training.close()
 
@@ -203,7 +203,7 @@ def with_over_without(every: int) -> Ratio:
     """Of two trainings that take turns, ten steps each: what captures leave behind, such as cold
     caches, counts as well."""
     probed, bare = Training(28, 28, 128, every=every), Training(28, 28, 128, every=10**9)
-    rows = in_turn([block(probed), block(bare)], 21)
+    rows = in_turn([block(probed), block(bare)], 61)
     for training in (probed, bare):
         training.close()
     return ratio(rows, 0, 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import repeat
 from typing import Any, ClassVar
 
@@ -16,6 +15,7 @@ from lstm_probe.arrays import Array, BoolArray
 from lstm_probe.cells import lstm_variants
 from lstm_probe.cells.base import Cell
 from lstm_probe.cells.in_place import Into, activation_into, doubled
+from lstm_probe.cells.lstm_steps import LstmSteps, constants
 from lstm_probe.cells.sums import Weighted, stretch, weighted_sums
 from lstm_probe.errors import LstmProbeError
 from lstm_probe.trace import GateTrace, Interval
@@ -104,39 +104,22 @@ class LstmCell(Cell[LstmWeights]):
         activate, weighted = self._prepared(weights, batch, x.dtype)
         usual = (self.recurrent_activation, self.activation) == ("sigmoid", "tanh")
         phi = activation_into(self.activation, batch, units)
-        # In one line of memory: c i f g o c i f g o c ... c. What is multiplied, c with f and i
-        # with g, lies two places apart: one call serves both. The same few steps of it are written
-        # to again and again, so that they stay in the cache, and NumPy makes views of them once.
-        length = stretch(time, 4 * size)
-        line = np.empty((5 * length + 1) * size, x.dtype)
-        line[:size] = state[1].ravel()
-        before, after = line[:-size].reshape(length, -1), line[size:].reshape(length, -1)
-        views = list(
-            zip(
-                before[:, : 2 * size],
-                before[:, 2 * size : 4 * size],
-                before[:, 4 * size :],
-                after[:, : 4 * size],
-                repeat(None) if usual else after[:, 2 * size : 3 * size],
-                after[:, 4 * size :],
-                strict=False,
-            )
-        )
-        sums = weighted_sums(x, weighted, state[0], after.reshape(length, 5, size)[:, :4])
+        steps = LstmSteps(stretch(time, 4 * size), state[1])
+        sums = weighted_sums(x, weighted, state[0], steps.sums)
         skipped = repeat(None) if mask is None else iter(np.repeat(~mask, units, axis=1))
         operands, states = iter(sums.operands), iter(sums.hidden[1:])
         # i, f and o are held doubled, 2 sigmoid(a) = tanh(a / 2) + 1, and h with o: that takes a
         # call less than to halve them at each step.
-        ones_and_zero, halved, halves = _constants(size, x.dtype)
+        ones_and_zero, halves = constants(size, x.dtype)
         kept_and_written = np.empty((2, size), x.dtype)
         products, sum_up = kept_and_written.reshape(-1), halves.dot
         weighted_sum, add, multiply, tanh = sums.at_step, np.add, np.multiply, np.tanh
         shown = np.empty((time, 5 * size), x.dtype)
         h = sums.hidden[0]
-        for start in range(0, time, length):
-            stop = min(start + length, time)
+        for start in range(0, time, len(steps.views)):
+            part = shown[start : start + len(steps.views)]
             for (c_i, f_g, o, a, g, c_next), operand, h_next, skip in zip(
-                views[: stop - start], operands, states, skipped, strict=False
+                steps.views[: len(part)], operands, states, skipped, strict=False
             ):
                 weighted_sum(operand, a)  # x W + h U + b
                 if usual:
@@ -152,8 +135,7 @@ class LstmCell(Cell[LstmWeights]):
                     np.copyto(c_next, c_i[:size], where=skip)
                     np.copyto(h_next, h, where=skip)
                 h = h_next
-            multiply(after[: stop - start], halved, shown[start:stop])
-            line[:size] = c_next
+            steps.hand_over(part)
         shaped = shown.reshape(time, 5, batch, units)
         arrays = {letter: shaped[:, place] for place, letter in enumerate("ifgoc")}
         return {**arrays, "h": (sums.hidden[1:] * halves[0]).reshape(time, batch, units)}
@@ -194,20 +176,6 @@ class LstmCell(Cell[LstmWeights]):
         bias = np.zeros((len(weights.gates), weights.units), dtype)
         bias[weights.gates.index("f")] = self.forget_bias
         return bias if weights.bias is None else bias + weights.bias
-
-
-@lru_cache(maxsize=32)
-def _constants(size: int, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
-    """What all steps need: what is added to `tanh` of the sums `i f g o`; what halves all of
-    `i f g o c` that is held doubled; and two halves."""
-    arrays = (
-        np.repeat(np.array([1, 1, 0, 1], dtype), size),
-        np.repeat(np.array([0.5, 0.5, 1, 0.5, 1], dtype), size),
-        np.full(2, 0.5, dtype),
-    )
-    for array in arrays:
-        array.setflags(write=False)
-    return arrays
 
 
 def _cutting_off(phi: Into, size: int, dtype: np.dtype[Any]) -> Into:
