@@ -154,9 +154,9 @@ def _all_buckets(arrays: Sequence[Array]) -> Array | None:
         return None
     places -= low
     places *= _BUCKETS / span
-    rows = np.arange(len(arrays))[:, None] * _BUCKETS
-    np.minimum(places, _BUCKETS - 1, out=places)  # the highest value itself
-    counts = np.bincount((places.astype(np.intp) + rows).ravel(), minlength=rows.size * _BUCKETS)
+    np.minimum(places, _BUCKETS - 0.5, out=places)  # the highest value itself
+    places += _BUCKETS * np.arange(len(arrays), dtype="f4")[:, None]
+    counts = np.bincount(places.astype(np.intp).ravel(), minlength=len(arrays) * _BUCKETS)
     edges = low.astype(np.float64) + span * _EDGES
     edges[:, -1:] = high
     return np.stack([edges[:, :-1], edges[:, 1:], counts.reshape(-1, _BUCKETS)], axis=2)

@@ -13,7 +13,7 @@ from lstm_probe.errors import LstmProbeError
 from lstm_probe.render.canvas import NOTE, TITLE, Canvas
 from lstm_probe.render.frame import Frame, draw_frame
 from lstm_probe.render.layout import Layout
-from lstm_probe.render.palette import HATCH, Indices, level_indices
+from lstm_probe.render.palette import HATCH, TOP_LEVEL, Indices, level_indices
 from lstm_probe.render.png import Png, Sheet
 from lstm_probe.render.text import heading, notes, shortened
 from lstm_probe.trace import Interval
@@ -78,8 +78,12 @@ class HeatmapPainter:
             mask = np.asarray(mask, np.bool_)
         _check(array, mask)
         frame = self._frame(array.shape, interval, letter)
-        positions = frame.scale.positions(array)
         head = self._titled(frame, letter, layer, step)
+        if mask is None and frame.layout.time.block == frame.layout.units.block == 1:
+            levels = frame.scale.levels(array, TOP_LEVEL)
+            if levels is not None:
+                return frame.stencil.picture(levels.T, title=head)
+        positions = frame.scale.positions(array)
         foot = _captioned(frame, notes(positions, mask, frame.scale))
         means, shown = frame.layout.reduced(positions, mask)
         if shown.all():
