@@ -172,7 +172,7 @@ def flavour_of(thing: Any) -> Flavour:
     Raises:
         LstmProbeError: it belongs to neither.
     """
-    return _flavour_of_type(type(thing))
+    return _flavour_of_type(type(thing))  # type: ignore[arg-type]  # classes are hashable
 
 
 @lru_cache(maxsize=256)  # it is asked several times a capture

@@ -295,8 +295,9 @@ def test_frames_are_bounded_when_shapes_are_many():
     painter = HeatmapPainter()
     for timesteps in range(1, 80):
         paint(random_gate((timesteps, 2)), painter=painter)
-    info = painter._frame.cache_info()
-    assert (info.misses, info.currsize) == (79, info.maxsize)
+    for cache in (painter._frame, painter._worded):
+        info = cache.cache_info()
+        assert (info.misses, info.currsize) == (79, info.maxsize)
 
 
 def test_frame_is_drawn_once_when_step_and_layer_change():
