@@ -98,21 +98,26 @@ class HeatmapPainter:
         return sheet.encode()
 
     def _titled(self, frame: Frame, letter: str, layer: str, step: int | None) -> Indices:
-        """The rows above the cells, with the title: its words serve for all steps of a length."""
+        """The rows above the cells, with the title: its words serve for all steps."""
         digits = "" if step is None else str(step)
-        worded, x = self._worded(frame, letter, layer, len(digits))
+        words = _words(frame.layout.width - 2 * _MARGIN, letter, layer, len(digits))
+        worded, x = self._worded(frame, words)
         canvas = Canvas(worded.copy())
         canvas.parts(digits, TITLE, x=x, y=frame.layout.top // 2)
         return canvas.pixels
 
 
-def _worded(frame: Frame, letter: str, layer: str, digits: int) -> tuple[Indices, int]:
-    """The rows above the cells, with the title but for the step; and where its digits begin."""
-    canvas = Canvas(frame.pixels[: frame.stencil.above].copy())
-    room = frame.layout.width - 2 * _MARGIN
+@lru_cache(maxsize=256)
+def _words(room: float, letter: str, layer: str, digits: int) -> str:
+    """The title but for the digits of the step, shortened so that there is room for any of them."""
     longest = 10**digits - 1 if digits else None
     layer = shortened(layer, lambda name: TITLE.width(heading(name, letter, longest)) <= room)
-    words = heading(layer, letter, longest).removesuffix("9" * digits)
+    return heading(layer, letter, longest).removesuffix("9" * digits)
+
+
+def _worded(frame: Frame, words: str) -> tuple[Indices, int]:
+    """The rows above the cells with these words, and where the next would begin."""
+    canvas = Canvas(frame.pixels[: frame.stencil.above].copy())
     end = canvas.parts((words,), TITLE, x=_MARGIN, y=frame.layout.top // 2)
     canvas.pixels.setflags(write=False)
     return canvas.pixels, end
