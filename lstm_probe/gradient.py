@@ -45,7 +45,8 @@ class Gradient:
     Attributes:
         hidden: `(batch, time)`, `|d h_T / d h_t|`, in the order of the input's time; 0 or more.
         cell: `(batch, time)`, `|d c_T / d c_t|`; None for a cell without a cell state.
-        by_unit: `(batch, time, units)`, `v . d h_T / d h_t` itself.
+        by_unit: `(batch, time, units)`, `v . d h_T / d h_t` itself, in the dtype in which it was
+            taken.
         decay: by letter of the states: the factor by which the norm shrinks (below 1) or grows
             with each step back, the geometric mean over the valid steps of all sequences; NaN if
             there are fewer than two.

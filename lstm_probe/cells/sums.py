@@ -58,6 +58,7 @@ class Weighted:
         _scale(self.recurrent_kernel, self._factors(self.times), out)
 
     def _factors(self, divided_by: float = 1.0) -> Array:
+        """The slopes, `(gates, units)`."""
         slopes = tuple(slope / divided_by for slope in self.slopes)
         return _by_unit(slopes, self.bias.shape[1], self.bias.dtype)
 
@@ -89,13 +90,15 @@ def weighted_sums(x: Array, weights: Weighted, h: Array, out: Array) -> Sums:
     """Prepare the sums of all steps.
 
     One sequence with few inputs has `[h | x | 1]` in one row of memory, and one product gives the
-    sums. Otherwise the inputs of all steps are multiplied at once, beforehand.
+    sums. Otherwise the inputs of a stretch of steps are multiplied at once, when the first of
+    its operands is asked for.
 
     Args:
         x: `(time, batch, input)`.
         weights: of the cell.
         h: `(batch, output)`, the initial hidden state.
-        out: `(time, gates, batch * units)`, where the sums will be.
+        out: `(time, gates, batch * units)`, where the sums will be; or of a `stretch` only, which
+            is then written over with each.
 
     Example:
         >>> w, u, b = np.ones((2, 1, 3)), np.ones((3, 1, 3)), np.ones((1, 3))
