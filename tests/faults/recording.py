@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from pathlib import Path
 
 # Also run as a script of its own, which is killed.
@@ -33,9 +35,15 @@ def recorder(log_dir: Path, **options: object) -> Recorder:
 
 
 def main() -> None:
-    """Capture without end, telling of each capture after it was written."""
+    """Capture without end, telling of each capture after it was written; with a number, not before
+    so many processes have opened the log."""
     record, read = recorder(Path(sys.argv[1])), reader()
     record.start(0, read)
+    if sys.argv[2:]:
+        Path(f"{os.getpid()}.opened").touch()
+        until = time.monotonic() + 20
+        while len(list(Path().glob("*.opened"))) < int(sys.argv[2]) and time.monotonic() < until:
+            time.sleep(0.01)
     step = 0
     while True:
         sys.stdout.write(f"{step}\n")

@@ -261,7 +261,7 @@ def test_failures_count_when_the_worker_is_as_fast_as_can_be(
 def test_two_processes_write_one_directory_without_harm(tmp_path: Path) -> None:
     children = [
         subprocess.Popen(
-            [sys.executable, recording.__file__, str(tmp_path)],
+            [sys.executable, recording.__file__, str(tmp_path), "2"],
             stdout=subprocess.PIPE, text=True, cwd=tmp_path,
         )
         for _ in range(2)
