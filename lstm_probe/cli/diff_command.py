@@ -18,6 +18,7 @@ from lstm_probe.cli.options import (
     RandomShape,
     RunName,
     Seed,
+    Trusted,
     check_probe,
     probe_for,
 )
@@ -40,6 +41,7 @@ def diff(
     seed: Seed = 0,
     config: Config = None,
     layer: Layers = None,
+    trusted: Trusted = False,
     run: RunName = None,
     tolerance: Annotated[
         float,
@@ -69,7 +71,7 @@ def diff(
             if path is not None:
                 return _look_at_log(path, step, run, layer)
             check_probe(probe, random)
-            return _look_at_model(Path(side), probe, random, seed, config, layer)
+            return _look_at_model(Path(side), probe, random, seed, config, layer, trusted)
 
         changes = compare_looks(look(before), look(after))
         if as_json:
@@ -117,11 +119,12 @@ def _look_at_model(
     seed: int,
     config: Path | None,
     layers: Sequence[str] | None,
+    trusted: bool,
 ) -> dict[str, Look]:
     from lstm_probe.compare import Look
     from lstm_probe.models import open_model
 
-    opened = open_model(path, config=config, layers=layers)
+    opened = open_model(path, config=config, layers=layers, trusted=trusted)
     analyses = opened.analyses(probe_for(opened, probe, random, seed))
     return {
         name: Look(analysis.trace.arrays, dict(analysis.snapshot.weights.named()))

@@ -19,6 +19,8 @@ from lstm_probe.cli.options import (
     ProbeFile,
     RandomShape,
     Seed,
+    Trusted,
+    WeightsOnly,
     cell_options,
     check_probe,
     probe_for,
@@ -59,6 +61,8 @@ def inspect_model(
     config: Config = None,
     layer: Layers = None,
     cell: CellOptions = None,
+    weights_only: WeightsOnly = False,
+    trusted: Trusted = False,
     log_dir: Annotated[
         Path | None, typer.Option(help="Log it, so that TensorBoard shows it.", metavar="DIR")
     ] = None,
@@ -78,8 +82,9 @@ def inspect_model(
 ) -> None:
     """Recompute every gate of a saved model for a probe, and compare with the model's own output.
 
-    No code in the file is run. Where the file's own framework is installed it computes the probe
-    too, and the table says how far NumPy is from it; weights alone are *not compared*.
+    A file of Keras is loaded if it names nothing but what Keras computes with; no code in it is
+    run, unless you say `--trusted`. Where the file's own framework is installed it computes the
+    probe too, and the table says how far NumPy is from it; weights alone are *not compared*.
 
     Examples:
 
@@ -100,7 +105,14 @@ def inspect_model(
         check_probe(probe, random)
         if plot is not None:
             check_ending(plot, _PLOTS)
-        opened = open_model(model, config=config, layers=layer, cell=cell_options(cell))
+        opened = open_model(
+            model,
+            config=config,
+            layers=layer,
+            cell=cell_options(cell),
+            trusted=trusted,
+            weights_only=weights_only,
+        )
         analyses = opened.analyses(probe_for(opened, probe, random, seed))
         alerts = AlertBoard().update(list(analyses.values()))
         written = [] if log_dir is None else [_log(log_dir, analyses, alerts, opened.step)]

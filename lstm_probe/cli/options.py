@@ -23,6 +23,8 @@ __all__ = [
     "RandomShape",
     "RunName",
     "Seed",
+    "Trusted",
+    "WeightsOnly",
     "cell_options",
     "check_probe",
     "probe_for",
@@ -61,6 +63,17 @@ CellOptions = Annotated[
         "`forget_bias=0` or `activation=relu`.",
         metavar="NAME=VALUE",
     ),
+]
+Trusted = Annotated[
+    bool,
+    typer.Option(
+        "--trusted",
+        help="Load a file of Keras in full, and run the code in it: only if you know who made it.",
+    ),
+]
+WeightsOnly = Annotated[
+    bool,
+    typer.Option("--weights-only", help="Read the weights alone; nothing else of the file."),
 ]
 LogDir = Annotated[
     Path,

@@ -15,6 +15,7 @@ from lstm_probe.cli.options import (
     ProbeFile,
     RandomShape,
     Seed,
+    Trusted,
     check_probe,
     probe_for,
 )
@@ -53,6 +54,7 @@ def replay_checkpoints(
     random: RandomShape = None,
     seed: Seed = 0,
     layer: Layers = None,
+    trusted: Trusted = False,
     detail: Annotated[
         str, typer.Option(help="scalars, gates, or full (with the weights).")
     ] = "gates",
@@ -83,7 +85,7 @@ def replay_checkpoints(
         given: dict[str, Any] = {}
 
         def read(step: int, path: Path) -> list[Analysis]:
-            opened = open_model(path, config=model, layers=layer)
+            opened = open_model(path, config=model, layers=layer, trusted=trusted)
             opened.step = step
             if "probe" not in given:  # the same for all, as in a training
                 given["probe"] = probe_for(opened, probe, random, seed)

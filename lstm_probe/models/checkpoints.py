@@ -10,6 +10,7 @@ from typing import Any
 
 from lstm_probe.errors import LstmProbeError
 from lstm_probe.models.bundle import Bundle, checkpoint_prefix
+from lstm_probe.models.keras_config import check_config
 from lstm_probe.models.opened import Opened, StoredCells
 from lstm_probe.models.stored_cells import cells_in
 
@@ -19,7 +20,11 @@ _STEPS = ("global_step", "iteration", "iter")
 
 
 def load_checkpoint(
-    path: Path, *, config: Path | None = None, layers: Sequence[str] | None = None
+    path: Path,
+    *,
+    config: Path | None = None,
+    layers: Sequence[str] | None = None,
+    trusted: bool = False,
 ) -> Opened:
     """Open a checkpoint of `tf.train.Checkpoint`, of Keras or of a TF1 `Saver`.
 
@@ -27,6 +32,7 @@ def load_checkpoint(
         path: with or without `.index`, or a directory, whose latest checkpoint is read.
         config: the model's configuration: with it Keras computes the probe too.
         layers: with a configuration: which layers.
+        trusted: load whatever the configuration names, and run the code in it.
 
     Raises:
         LstmProbeError: there is none, or it is damaged, or it holds no recurrent cell.
@@ -39,7 +45,7 @@ def load_checkpoint(
 
         size = prefix.with_name(f"{prefix.name}.data-00000-of-00001").stat().st_size
         return load_with_config(
-            prefix, config, size=size, step=_step(bundle, prefix), layers=layers
+            prefix, config, size=size, step=step, layers=layers, trusted=trusted
         )
     return StoredCells("a TensorFlow checkpoint", cells_in(bundle), step=step)
 
@@ -55,11 +61,23 @@ def step_of(path: Path) -> int:
     return _step(Bundle(prefix), prefix)
 
 
-def load_saved_model(path: Path, *, layers: Sequence[str] | None = None) -> Opened:
+def load_saved_model(
+    path: Path,
+    *,
+    layers: Sequence[str] | None = None,
+    trusted: bool = False,
+    weights_only: bool = False,
+) -> Opened:
     """Open a SavedModel. Its graph, which is a program, is not run.
 
     Where Keras 2 has left the model's configuration in it, and tf_keras is installed, the model is
     built anew and given the variables; else the variables are read alone.
+
+    Args:
+        path: the directory.
+        layers: which layers, where the model is built anew.
+        trusted: build whatever the configuration names, and run the code in it.
+        weights_only: read the variables alone, whatever else there is.
 
     Raises:
         LstmProbeError: it is damaged, or holds no recurrent cell.
@@ -73,9 +91,13 @@ def load_saved_model(path: Path, *, layers: Sequence[str] | None = None) -> Open
             "Expected: what model.export or tf.saved_model.save writes."
         )
     bundle = Bundle(prefix)
-    if (path / "keras_metadata.pb").is_file() and find_spec("tf_keras") is not None:
+    described = (path / "keras_metadata.pb").is_file() and not weights_only
+    if described and find_spec("tf_keras") is not None:
         config = _keras_config(path)
         if config is not None:
+            if not trusted:
+                size = sum(each.stat().st_size for each in prefix.parent.iterdir())
+                check_config(path, config, size=size, folder=path)
             return _rebuilt(path, prefix, config, _step(bundle, prefix), layers)
     return StoredCells("a SavedModel", cells_in(bundle), step=_step(bundle, prefix))
 
@@ -107,11 +129,8 @@ def _keras_config(path: Path) -> dict[str, Any] | None:
 def _rebuilt(
     path: Path, prefix: Path, config: dict[str, Any], step: int, layers: Sequence[str] | None
 ) -> Opened:
-    from lstm_probe.models.keras_config import check_config
     from lstm_probe.models.keras_files import KerasModel, loading, restore
 
-    size = sum(each.stat().st_size for each in prefix.parent.iterdir())
-    check_config(path, config, size=size)
     with loading(path, "tf_keras"):
         import tf_keras
 

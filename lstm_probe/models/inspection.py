@@ -24,6 +24,8 @@ def inspect(
     config: str | PathLike[str] | None = None,
     layers: Sequence[str] | None = None,
     cell: Mapping[str, str] | None = None,
+    trusted: bool = False,
+    weights_only: bool = False,
 ) -> dict[str, Analysis]:
     """Recompute every gate of a model's recurrent layers for a probe, and compare.
 
@@ -35,6 +37,9 @@ def inspect(
         config: for weights alone: what `model.to_json()` gave, as a file, or a `.keras` file.
         layers: which layers, by name; all recurrent layers by default.
         cell: options that a file of weights does not tell, such as `{"forget_bias": "0"}`.
+        trusted: load a file of Keras in full, whatever classes and functions it names, and run the
+            code in it. By default only what is known to merely compute is loaded.
+        weights_only: read the weights alone, of a model that Keras is not to build.
 
     Returns:
         By the layers' names. Where the file's framework computed the probe too, `parity` says how
@@ -42,7 +47,8 @@ def inspect(
 
     Raises:
         LstmProbeError: the model cannot be read, has no recurrent layer, or does not take the
-            probe. No code in a file is ever run.
+            probe; or a file names what is not known and is not `trusted`, in which case nothing of
+            it has been loaded or run.
 
     Example:
         >>> import numpy as np, tempfile
@@ -62,7 +68,14 @@ def inspect(
             model, "a Keras model", step=training_step(model) or 0, layers=layers
         )
     else:
-        opened = open_model(Path(model), config=config, layers=layers, cell=cell)
+        opened = open_model(
+            Path(model),
+            config=config,
+            layers=layers,
+            cell=cell,
+            trusted=trusted,
+            weights_only=weights_only,
+        )
     return opened.analyses(_checked(probe))
 
 
@@ -72,6 +85,8 @@ def open_model(
     config: str | PathLike[str] | None = None,
     layers: Sequence[str] | None = None,
     cell: Mapping[str, str] | None = None,
+    trusted: bool = False,
+    weights_only: bool = False,
 ) -> Opened:
     """Open a file that holds a model; the arguments are those of `inspect`.
 
@@ -89,8 +104,18 @@ def open_model(
             f"A configuration is of no use here. Received: {path}, {kind.value}. Expected: a "
             ".weights.h5 file or a checkpoint."
         )
+    if config is not None and weights_only:
+        raise LstmProbeError(
+            f"The weights alone are read without a configuration. Received: {path} with {config}. "
+            "Expected: one of both."
+        )
     with _named(path):
-        opened = _open(path, kind, None if config is None else Path(config), layers)
+        if weights_only and kind in (Kind.KERAS, Kind.HDF5):
+            opened: Opened = _keras_weights(path, kind)
+        elif kind is Kind.SAVED_MODEL:
+            opened = _saved_model(path, layers, trusted, weights_only)
+        else:
+            opened = _open(path, kind, None if config is None else Path(config), layers, trusted)
     if cell and not isinstance(opened, StoredCells):
         raise LstmProbeError(
             f"The options of the cells are in the file. Received: {', '.join(cell)} for {path}, "
@@ -102,27 +127,41 @@ def open_model(
     return opened
 
 
-def _open(path: Path, kind: Kind, config: Path | None, layers: Sequence[str] | None) -> Opened:
+def _open(
+    path: Path, kind: Kind, config: Path | None, layers: Sequence[str] | None, trusted: bool
+) -> Opened:
     # Each kind's reader is imported when it is needed: most need no framework.
     if kind is Kind.KERAS:
         from lstm_probe.models.keras_files import load_keras
 
-        return load_keras(path, layers)
+        return load_keras(path, layers, trusted=trusted)
     if kind is Kind.HDF5:
         from lstm_probe.models.keras_files import load_hdf5
 
-        return load_hdf5(path, config=config, layers=layers)
-    if kind in (Kind.CHECKPOINT, Kind.SAVED_MODEL):
-        from lstm_probe.models import checkpoints
+        return load_hdf5(path, config=config, layers=layers, trusted=trusted)
+    if kind is Kind.CHECKPOINT:
+        from lstm_probe.models.checkpoints import load_checkpoint
 
-        if kind is Kind.SAVED_MODEL:
-            return checkpoints.load_saved_model(path, layers=layers)
-        return checkpoints.load_checkpoint(path, config=config, layers=layers)
+        return load_checkpoint(path, config=config, layers=layers, trusted=trusted)
     if kind is Kind.ONNX:
         from lstm_probe.models.onnx_file import load_onnx
 
         return load_onnx(path, layers)
     return _arrays(path, kind)
+
+
+def _saved_model(
+    path: Path, layers: Sequence[str] | None, trusted: bool, weights_only: bool
+) -> Opened:
+    from lstm_probe.models.checkpoints import load_saved_model
+
+    return load_saved_model(path, layers=layers, trusted=trusted, weights_only=weights_only)
+
+
+def _keras_weights(path: Path, kind: Kind) -> StoredCells:
+    from lstm_probe.models.keras_weights import load_keras_weights
+
+    return load_keras_weights(path, kind.value)
 
 
 @contextmanager

@@ -74,55 +74,80 @@ class KerasModel(Opened):
         return rng.integers(0, min(words, default=2), tuple(shape)).astype(dtype)
 
 
-def load_keras(path: Path, layers: Sequence[str] | None = None) -> KerasModel:
+def load_keras(
+    path: Path, layers: Sequence[str] | None = None, *, trusted: bool = False
+) -> KerasModel:
     """Open a `.keras` file, of Keras 3 or Keras 2.
 
+    Args:
+        path: the file.
+        layers: which layers; all recurrent ones by default.
+        trusted: load whatever the file names, and run the code in it.
+
     Raises:
-        LstmProbeError: it is damaged, would run code, or its Keras is not installed.
+        LstmProbeError: it is damaged, names what is not known, or its Keras is not installed.
     """
     what = "a .keras file"
     check_zip(path, what)
+    if path.suffix != ".keras":  # Keras would take it for a file of another kind, not looked at
+        raise damaged(path, what, "a name that does not end with .keras")
     try_hdf5(path, _WEIGHTS)
     with reading(path, what), zipfile.ZipFile(path) as archive:
         config = json.loads(archive.read("config.json"))
         metadata = json.loads(archive.read("metadata.json"))
         with archive.open(_WEIGHTS) as raw, _h5(raw) as file:
             size, step = check_hdf5(path, file), step_in(file)
-    check_config(path, config, size=size)
+    if not trusted:
+        check_config(path, config, size=size)
     package = _package(path, str(metadata.get("keras_version", "")))
     with loading(path, package):
         model = import_module(f"{package}.models").load_model(
-            str(path), compile=False, safe_mode=True
+            str(path), compile=False, safe_mode=not trusted
         )
     return KerasModel(model, f"{what} ({package})", step=step, layers=layers)
 
 
 def load_hdf5(
-    path: Path, *, config: Path | None = None, layers: Sequence[str] | None = None
+    path: Path,
+    *,
+    config: Path | None = None,
+    layers: Sequence[str] | None = None,
+    trusted: bool = False,
 ) -> KerasModel:
     """Open an `.h5` file of Keras 3 or Keras 2: a whole model, or weights with a configuration.
+
+    Args:
+        path: the file.
+        config: for weights alone, the configuration of their model.
+        layers: which layers; all recurrent ones by default.
+        trusted: load whatever the file names, and run the code in it.
 
     Raises:
         LstmProbeError: as `load_keras`; or it holds weights alone and there is no configuration.
     """
     what = "a Keras .h5 file"
+    if path.suffix == ".keras":  # Keras would look for an archive in it, which is not looked at
+        raise damaged(path, what, "an HDF5 file whose name ends with .keras")
     try_hdf5(path)
     with reading(path, what), _h5(str(path)) as file:
         size, step = check_hdf5(path, file), step_in(file)
         stored, version = file.attrs.get("model_config"), file.attrs.get("keras_version", "")
     if config is not None:
-        return load_with_config(path, config, size=size, step=step, layers=layers)
+        return load_with_config(path, config, size=size, step=step, layers=layers, trusted=trusted)
     if stored is None:
         raise LstmProbeError(
             f"{path} holds weights and no model. Received: a file without a configuration. "
             "Expected: model.save(...), or the configuration too: --config with what "
-            "model.to_json() gives, or with the .keras file of the same model."
+            "model.to_json() gives, or with the .keras file of the same model. Or --weights-only, "
+            "which compares with nothing."
         )
     with reading(path, what):
-        check_config(path, json.loads(stored), size=size)
+        described = json.loads(stored)
+    if not trusted:
+        check_config(path, described, size=size)
     package = _package(path, version.decode() if isinstance(version, bytes) else str(version))
     with loading(path, package):
-        options = {"safe_mode": True} if package == "keras" else {}
+        options = {"safe_mode": not trusted} if package == "keras" else {}
         model = import_module(f"{package}.models").load_model(str(path), compile=False, **options)
     return KerasModel(model, f"{what} ({package})", step=step, layers=layers)
 
@@ -139,7 +164,13 @@ def step_of(path: Path, file: Any) -> int:
 
 
 def load_with_config(
-    path: Path, config: Path, *, size: int, step: int, layers: Sequence[str] | None = None
+    path: Path,
+    config: Path,
+    *,
+    size: int,
+    step: int,
+    layers: Sequence[str] | None = None,
+    trusted: bool = False,
 ) -> KerasModel:
     """Build a model from its configuration and give it the weights of a file or checkpoint.
 
@@ -149,23 +180,38 @@ def load_with_config(
         size: how many bytes of weights there are.
         step: the training step of the weights.
         layers: which layers; all recurrent ones by default.
+        trusted: load whatever the configuration names, and run the code in it.
 
     Raises:
-        LstmProbeError: the configuration is damaged, would run code, or does not fit the weights.
+        LstmProbeError: the configuration is damaged, names what is not known, or does not fit the
+            weights.
     """
     text, version = _configuration(config)
     with reading(config, "a model's configuration"):
-        check_config(config, json.loads(text), size=size)
+        described = json.loads(text)
+    if not trusted:
+        check_config(config, described, size=size, weights=path)
     package = _package(config, version)
-    described = json.loads(text)
     described.pop("compile_config", None)  # the optimizer is of no use here
-    with loading(path, package):
+    with loading(path, package), _running_code(package, trusted):
         model = import_module(f"{package}.models").model_from_json(json.dumps(described))
         if path.suffix == ".h5":
             model.load_weights(str(path))
         else:
             restore(model, path)
     return KerasModel(model, f"weights with a configuration ({package})", step=step, layers=layers)
+
+
+@contextmanager
+def _running_code(package: str, trusted: bool) -> Iterator[None]:
+    """Lets `model_from_json` run the code in a trusted configuration; Keras 2 always does."""
+    if not trusted or package != "keras":
+        yield
+        return
+    from keras.src.saving.serialization_lib import SafeModeScope
+
+    with SafeModeScope(False):
+        yield
 
 
 def restore(model: Any, prefix: Path) -> None:
