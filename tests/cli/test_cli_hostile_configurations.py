@@ -75,8 +75,7 @@ def test_no_object_that_is_not_known_is_made(entrance, untouched):
     for name, layer in OBJECTS.items():
         target = str(untouched / "precious")
         line = refused(entrance, layer(target), untouched.parent / "files")
-        assert "is not loaded" in line, name
-        assert "Received" in line or "layer" in line, name
+        assert "--weights-only" in line, name  # our own refusal, and none of Keras
 
 
 def test_keras_does_not_see_what_is_refused(entrance, untouched, monkeypatch):
