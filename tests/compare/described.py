@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,21 @@ from PIL import Image
 import lstm_probe
 from lstm_probe import Analysis, GateTrace
 
-__all__ = ["alerts_as_data", "html_as_data", "note_analysis", "note_trace", "picture"]
+__all__ = [
+    "alerts_as_data",
+    "html_as_data",
+    "note_analysis",
+    "note_refusal",
+    "note_trace",
+    "picture",
+    "record_as_data",
+]
+
+#: The first names the cause of a mismatch, and looks for it.
+_ALL_RULES = (
+    "parity_mismatch", "not_finite", "saturated_gates", "dead_units", "vanishing_gradient",
+    "exploding_gradient", "unchanged_weights", "update_ratio", "short_memory",
+)  # fmt: skip
 
 
 def note_trace(seen: Observations, name: str, trace: GateTrace) -> None:
@@ -33,7 +48,9 @@ def note_trace(seen: Observations, name: str, trace: GateTrace) -> None:
     seen.note("description", name, about)
 
 
-def note_analysis(seen: Observations, name: str, analysis: Analysis, *, more: bool = False) -> None:
+def note_analysis(
+    seen: Observations, name: str, analysis: Analysis, *, more: bool = False, cause: bool = True
+) -> None:
     """Everything that an analysis says.
 
     Args:
@@ -41,26 +58,28 @@ def note_analysis(seen: Observations, name: str, analysis: Analysis, *, more: bo
         name: the name of the items.
         analysis: of one layer.
         more: also the gradient of a loss, and the norms of the whole Jacobian matrices.
+        cause: also what explains a mismatch, which takes a few tenths of a second to look for.
     """
     note_trace(seen, name, analysis.trace)
-    seen.note("verdict", name, _verdict(analysis))
+    seen.note("verdict", name, _verdict(analysis, cause))
     seen.note("parity", name, _parity(analysis))
     seen.note("health", name, _health(analysis))
     seen.note("gradient", name, _gradient(analysis))
-    seen.note("alerts", name, alerts_as_data(lstm_probe.find_alerts(analysis)))
+    rules = _ALL_RULES if cause else _ALL_RULES[1:]
+    seen.note("alerts", name, alerts_as_data(lstm_probe.find_alerts(analysis, rules=rules)))
     if more and analysis.gradient is not None:
         seen.note("gradient", f"{name}/more", _more_gradients(analysis))
 
 
-def _verdict(analysis: Analysis) -> Any:
+def _verdict(analysis: Analysis, with_cause: bool) -> Any:
     verdict = None if analysis.parity is None else analysis.parity.verdict
     if verdict is None:
         return {"without": analysis.without_parity}
-    place, cause = verdict.place, analysis.convention
+    place, cause = verdict.place, analysis.convention if with_cause else None
     return {
         "kind": verdict.kind,
         "precision": verdict.precision,
-        "place": None if place is None else vars(place),
+        "place": None if place is None else record_as_data(place),
         "text": str(verdict),
         "cause": None if cause is None else {"name": cause.name, "text": str(cause)},
         "bound": verdict.bound,
@@ -102,7 +121,7 @@ def _health(analysis: Analysis) -> Any:
         "dead": health.dead,
         "copy_of": health.copy_of,
         "largest": health.largest,
-        "not_finite": None if health.not_finite is None else vars(health.not_finite),
+        "not_finite": None if health.not_finite is None else record_as_data(health.not_finite),
     }
 
 
@@ -130,12 +149,24 @@ def _gradient(analysis: Analysis) -> Any:
 def _more_gradients(analysis: Analysis) -> Any:
     snapshot, trace = analysis.snapshot, analysis.trace
     rng = np.random.default_rng(3)
-    every, last = rng.normal(size=snapshot.output.shape), rng.normal(size=snapshot.output[:, 0].shape)
+    every, last = (
+        rng.normal(size=snapshot.output.shape),
+        rng.normal(size=snapshot.output[:, 0].shape),
+    )
     found = {"jacobian_norms": lstm_probe.jacobian_norms(snapshot, trace)}
     for name, cotangent in (("every", every), ("last", last)):
         of_loss = lstm_probe.gradient_of_loss(snapshot, trace, cotangent)
-        found[name] = None if of_loss is None else vars(of_loss)
+        found[name] = record_as_data(of_loss)
     return found
+
+
+def record_as_data(value: Any) -> Any:
+    """Records, and records within mappings, as dictionaries."""
+    if is_dataclass(value):
+        return {each.name: record_as_data(getattr(value, each.name)) for each in fields(value)}
+    if hasattr(value, "items"):
+        return {name: record_as_data(each) for name, each in value.items()}
+    return value
 
 
 def alerts_as_data(alerts: Any) -> Any:

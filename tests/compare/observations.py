@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,7 +22,7 @@ __all__ = ["Items", "Observations", "attempt", "load"]
 #: Values by section, kind and name.
 Items: TypeAlias = "dict[tuple[str, str, str], Any]"
 
-_ARRAY = "array of the .npz file"
+_ARRAY = "dtype, start and shape in the .npz file"
 
 
 class Observations:
@@ -54,20 +55,20 @@ class Observations:
 
     def save(self, folder: Path) -> None:
         """Write the items to `<section>.json` and `<section>.npz`."""
-        arrays: list[np.ndarray] = []
-        items = [[*key, _without_arrays(value, arrays)] for key, value in self._items.items()]
+        store = _Store()
+        items = [[*key, store.without(value)] for key, value in self._items.items()]
         (folder / f"{self.section}.json").write_text(json.dumps(items))
-        numbered = {str(number): array for number, array in enumerate(arrays)}
-        np.savez_compressed(folder / f"{self.section}.npz", **numbered)
+        np.savez_compressed(folder / f"{self.section}.npz", **store.joined())
 
 
 def load(folder: Path) -> Items:
     """All sections that were saved in a folder."""
     items: Items = {}
     for path in sorted(folder.glob("*.json")):
-        with np.load(path.with_suffix(".npz")) as arrays:
-            for kind, name, value in json.loads(path.read_text()):
-                items[path.stem, kind, name] = _with_arrays(value, arrays)
+        with np.load(path.with_suffix(".npz")) as file:
+            joined = dict(file)
+        for kind, name, value in json.loads(path.read_text()):
+            items[path.stem, kind, name] = _with_arrays(value, joined)
     return items
 
 
@@ -91,22 +92,33 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"An item cannot hold a {type(value).__name__}.")
 
 
-def _without_arrays(value: Any, arrays: list[np.ndarray]) -> Any:
-    if isinstance(value, np.ndarray):
-        arrays.append(value)
-        return {_ARRAY: len(arrays) - 1}
-    if isinstance(value, dict):
-        return {key: _without_arrays(each, arrays) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_without_arrays(each, arrays) for each in value]
-    return value
+class _Store:
+    """Arrays end to end, one row for each dtype: a file of thousands of parts is slow to read."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[np.ndarray]] = {}
+        self._sizes: dict[str, int] = {}
+
+    def without(self, value: Any) -> Any:
+        """A value with every array replaced by its place."""
+        if isinstance(value, np.ndarray):
+            dtype, start = value.dtype.str, self._sizes.get(value.dtype.str, 0)
+            self._rows.setdefault(dtype, []).append(value.ravel())
+            self._sizes[dtype] = start + value.size
+            return {_ARRAY: [dtype, start, list(value.shape)]}
+        if isinstance(value, dict):
+            return {key: self.without(each) for key, each in value.items()}
+        return [self.without(each) for each in value] if isinstance(value, list) else value
+
+    def joined(self) -> dict[str, np.ndarray]:
+        """By dtype, all arrays."""
+        return {dtype: np.concatenate(row) for dtype, row in self._rows.items()}
 
 
-def _with_arrays(value: Any, arrays: Any) -> Any:
+def _with_arrays(value: Any, joined: dict[str, np.ndarray]) -> Any:
     if isinstance(value, dict):
         if _ARRAY in value:
-            return arrays[str(value[_ARRAY])]
-        return {key: _with_arrays(each, arrays) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_with_arrays(each, arrays) for each in value]
-    return value
+            dtype, start, shape = value[_ARRAY]
+            return joined[dtype][start : start + prod(shape)].reshape(shape)
+        return {key: _with_arrays(each, joined) for key, each in value.items()}
+    return [_with_arrays(each, joined) for each in value] if isinstance(value, list) else value

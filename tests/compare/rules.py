@@ -77,15 +77,14 @@ _BY_KIND = {
 _BY_NAME = (
     ("*same_dtype*", _NARROW_ERROR),
     ("narrow *", _NARROW_ERROR),
-    ("*rounding*", _NARROW_ERROR),
     ("bound", Rule(factor=BOUND_FACTOR)),
     ("excess", Rule(factor=BOUND_FACTOR, both_below=1.0)),
     ("*parity/max_abs*", _ERROR),
     ("*parity/rms*", _ERROR),
     ("*max_abs*", _ERROR),
-    ("rms", _ERROR),
+    ("*rms", _ERROR),
     ("defect", _ERROR),
-    ("per_timestep", _ERROR),
+    ("*per_timestep", _ERROR),
     ("error*", _ERROR),
     ("ulp", Rule(LOGGED, LOGGED)),
 )
@@ -149,9 +148,7 @@ def _difference_of_arrays(rule: Rule, old: np.ndarray, new: np.ndarray) -> str |
         return None
     places = np.argwhere(~alike)
     first = tuple(int(index) for index in places[0])
-    return (
-        f"{len(places)} of {old.size} differ, the first at {first}: {old[first]} -> {new[first]}"
-    )
+    return f"{len(places)} of {old.size} differ, the first at {first}: {old[first]} -> {new[first]}"
 
 
 def _alike(rule: Rule, old: np.ndarray, new: np.ndarray) -> np.ndarray:
@@ -185,9 +182,7 @@ def _same_text(old: str, new: str) -> bool:
     if _NUMBER.split(old) != _NUMBER.split(new):
         return False
     pairs = zip(_NUMBER.findall(old), _NUMBER.findall(new), strict=True)
-    return all(
-        a == b or max(abs(float(a)), abs(float(b))) < ROUNDING_NOISE for a, b in pairs
-    )
+    return all(a == b or max(abs(float(a)), abs(float(b))) < ROUNDING_NOISE for a, b in pairs)
 
 
 def _shown(value: Any) -> str:
