@@ -144,13 +144,13 @@ def _conversions() -> dict[str, Callable[[], Any]]:
         "from_torch": lambda: weights.from_torch(torch),
         "to_torch": lambda: weights.to_torch(weights.from_torch(torch)),
         "to_torch lstm": lambda: weights.to_torch(_LSTM),
-        "from_onnx": lambda: weights.from_onnx(*onnx[:3]),
+        "from_onnx": lambda: weights.from_onnx(onnx[0], onnx[1], b=onnx[2]),
         "from_onnx gru": lambda: weights.from_onnx(
-            onnx[0][:, :15], onnx[1][:, :15], onnx[2][:, :30]
+            onnx[0][:, :15], onnx[1][:, :15], b=onnx[2][:, :30], linear_before_reset=True
         ),
-        "from_onnx peepholes": lambda: weights.from_onnx(*onnx[:3], onnx[3]),
+        "from_onnx peepholes": lambda: weights.from_onnx(*onnx[:2], b=onnx[2], p=onnx[3]),
         "from_block_lstm": lambda: weights.from_block_lstm(*arrays[:2]),
-        "from_gru_block": lambda: weights.from_gru_block(*arrays[2:]),
+        "from_gru_block": lambda: weights.from_gru_block(*(arrays[k] for k in (2, 4, 3, 5))),
     }
 
 
