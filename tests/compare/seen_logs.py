@@ -80,7 +80,7 @@ def _note_ill(seen: Observations) -> None:
             ]
         )
         trained.randomise(model, rng)
-        model.compile(keras.optimizers.SGD(0.5), "mse")
+        trained.compile_without_xla(keras, model, 0.5)
         told: list[Any] = []
         rules = lstm_probe.AlertRules(
             told.append if then == "function" else then, lstm_probe.Thresholds(dead=0.05)

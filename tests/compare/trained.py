@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["data", "digest", "model", "randomise"]
+__all__ = ["compile_without_xla", "data", "digest", "model", "randomise"]
 
 
 def model(keras: Any) -> Any:
@@ -19,8 +19,14 @@ def model(keras: Any) -> Any:
     x = layers.GRU(5, name="reader")(x)
     built = keras.Model(inputs, layers.Dense(2, name="head")(x))
     randomise(built, np.random.default_rng(61))
-    built.compile(keras.optimizers.SGD(0.1), "mse")
+    compile_without_xla(keras, built, 0.1)
     return built
+
+
+def compile_without_xla(keras: Any, built: Any, rate: float) -> None:
+    """Compile a model for plain gradient descent; what XLA takes to compile it is not worth it."""
+    options = {} if keras.__name__ == "tf_keras" else {"jit_compile": False}
+    built.compile(keras.optimizers.SGD(rate), "mse", **options)
 
 
 def randomise(built: Any, rng: np.random.Generator) -> None:
