@@ -17,7 +17,11 @@ TORCH_VERSION ?= 2.13.0
 # How long each reader is fuzzed.
 FUZZ_SECONDS ?= 60
 
-.PHONY: help demo tensorboard test test-long test-backends fuzz bench docs format clean
+# The older commit of `make compare`; and a folder with the newer package, if it is not that of VENV.
+OLD ?= dc3c620
+NEW ?=
+
+.PHONY: help demo tensorboard test test-long test-backends compare fuzz bench docs format clean
 
 help:
 	@echo "make demo         train an LSTM on handwritten digits with the probe attached"
@@ -27,6 +31,7 @@ help:
 	@echo "make bench        what captures cost, beside what else there is: a table in docs/cost.md"
 	@echo "make docs         the documentation, as pages in build/site"
 	@echo "make test-backends  the Keras callback on JAX and PyTorch, without TensorFlow"
+	@echo "make compare      does the package still do what an older commit did? OLD=<commit>"
 	@echo "make fuzz         looks for bytes that our readers do not survive, a minute for each of them"
 	@echo "make format       format the code"
 
@@ -60,6 +65,9 @@ $(VENV)/ecosystem: $(VENV)/dependencies
 test-backends: $(VENV)-jax/installed $(VENV)-torch/installed
 	KERAS_BACKEND=jax $(VENV)-jax/bin/pytest $(PARALLEL) $(BACKEND_TESTS)
 	KERAS_BACKEND=torch $(VENV)-torch/bin/pytest $(PARALLEL) $(BACKEND_TESTS) tests/test_weights_torch.py
+
+compare: $(if $(NEW),,$(VENV)/installed)
+	$(BIN)/python tests/compare/run.py $(OLD) $(if $(NEW),--new $(NEW))
 
 fuzz: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet '.[fuzz]'

@@ -25,6 +25,8 @@ LEFT_OUT = ("regression-hang",)
 _WORK = Path("file")
 _RNG = np.random.default_rng(91)
 _PROBE = _RNG.normal(size=(2, 6, 3))
+#: The files that are whole take one of these.
+_PROBES = (_PROBE, _PROBE[:, :, :1], _RNG.normal(size=(3, 1, 1)).astype(np.float32))
 
 
 def observe(seen: Observations) -> None:
@@ -54,7 +56,7 @@ def _model(ending: str) -> Callable[[bytes], Any]:
     def look(data: bytes) -> Any:
         path = _WORK / f"model{ending}"
         path.write_bytes(data)
-        return {str(p.shape): _inspected(path, probe=p) for p in (_PROBE, _PROBE[:, :, :1])}
+        return {str(p.shape): _inspected(path, probe=p) for p in _PROBES}
 
     return look
 

@@ -70,7 +70,16 @@ def observe(seen: Observations) -> None:
         for fault, broken in _of_the_run(case, situation, rng).items():
             note_analysis(seen, f"{name}/{fault}", analyse(broken))
     for name in ("lstm", "gru", "gru before", "rnn tanh", "lstm peepholes"):
-        note_analysis(seen, f"{name}/chaos", analyse(_chaotic(CELLS[name])))
+        case = CELLS[name]
+        chaotic, narrow = _step_by_step(case, 7.0, 200), _step_by_step(case, 1.0, 14, "float16")
+        note_analysis(seen, f"{name}/chaos", analyse(chaotic))
+        note_analysis(seen, f"{name}/operands of 11 digits", analyse(narrow))
+        situation = Situation("narrow", np.random.default_rng(6).normal(size=(2, 9, *case.shape)))
+        for told, stored in (("float64", "float32"), ("float32", "bfloat16")):
+            snapshot = snapshot_of(case, situation, dtype=told)
+            output = rounded(snapshot.output, stored).astype(snapshot.output.dtype)
+            stored_as = analyse(replace(snapshot, output=output))
+            note_analysis(seen, f"{name}/{stored} for {told}", stored_as)
     _note_not_finite(seen)
     _note_views(seen)
 
@@ -117,17 +126,28 @@ def _of_the_run(case: Case, situation: Situation, rng: np.random.Generator) -> d
     }
 
 
-def _chaotic(case: Case) -> Snapshot:
-    """A network that multiplies rounding, as a framework in float32 would run it step by step."""
-    wild = _weights(case, lambda a: 4.0 * a)
-    narrow = replace(wild, weights=wild.weights.astype(np.float32))
-    x = np.random.default_rng(5).normal(size=(2, 60, *case.shape))
-    state, shown = None, []
-    for step in range(x.shape[1]):  # each step by itself: no other order of sums is involved
-        trace = narrow.run(x[:, step : step + 1], initial_state=state, dtype="float64")
-        state = [rounded(trace[k][:, -1], "float32") for k in ("h", "c") if k in trace.letters]
-        shown.append(state[0])
-    snapshot = snapshot_of(narrow, Situation("chaos", x), dtype="float32")
+def _step_by_step(case: Case, scale: float, steps: int, operands: str = "float32") -> Snapshot:
+    """A layer in float32 that is run one step at a time, so that no order of sums is involved.
+
+    Args:
+        case: the cell.
+        scale: of the weights: large ones multiply every rounding, as a chaotic network does.
+        steps: how many.
+        operands: the precision to which the operands of the products are rounded.
+    """
+    told = _weights(case, lambda a: (scale * a).astype(np.float32))
+    in_truth = _weights(told, lambda a: rounded(a, operands))
+    x = np.random.default_rng(5).normal(size=(2, steps, *case.shape))
+    states: list[np.ndarray] = []
+    shown = []
+    for step in range(steps):
+        begun = [rounded(states[0], operands), *states[1:]] if states else None
+        trace = in_truth.run(
+            rounded(x[:, step : step + 1], operands), initial_state=begun, dtype="float64"
+        )
+        states = [rounded(trace[k][:, -1], "float32") for k in ("h", "c") if k in trace.letters]
+        shown.append(states[0])
+    snapshot = snapshot_of(told, Situation("by step", x), dtype="float32")
     return replace(snapshot, output=np.stack(shown, axis=1))
 
 
