@@ -22,7 +22,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 #: What is observed in one process; each group is observed on both sides at once.
 GROUPS = (("cells", "meaning", "refusals", "corpus", "keras", "logs", "commands"), ("legacy",))
-_SETTINGS = {
+#: The environment of both sides.
+SETTINGS = {
     # One thread each: two sides run at once, and sums keep their order.
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -36,7 +37,6 @@ _SETTINGS = {
     "KERAS_BACKEND": "tensorflow",
     "CUDA_VISIBLE_DEVICES": "-1",
     "TF_CPP_MIN_LOG_LEVEL": "3",
-    "PYTHONDONTWRITEBYTECODE": "",
 }
 
 
@@ -94,7 +94,7 @@ def _observe(sides: dict[str, Path], folder: Path, sections: list[str]) -> bool:
     """Observe some sections of both sides at once; whether both went well."""
     started = {}
     for side, package in sides.items():
-        environment = {**os.environ, **_SETTINGS, "PYTHONPATH": str(package)}
+        environment = {**os.environ, **SETTINGS, "PYTHONPATH": str(package)}
         if "legacy" in sections:
             environment["TF_USE_LEGACY_KERAS"] = "1"
         log = folder / side / f"{sections[0]}.log"

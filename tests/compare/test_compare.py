@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import compare
 import numpy as np
 import pytest
+import run
 from observations import Observations, load
 
 HERE = Path(__file__).resolve().parent
@@ -181,7 +183,7 @@ def test_a_changed_line_is_reported(tmp_path: Path, name: str) -> None:
         path.write_text(texts[path].replace(taken, put_in))
     for side in ("old", "new"):
         package = tmp_path / f"{side}_package"
-        environment = {"PYTHONPATH": str(package), "PATH": "/usr/bin:/bin", "COLUMNS": "160"}
+        environment = {**os.environ, **run.SETTINGS, "PYTHONPATH": str(package)}
         command = [sys.executable, str(HERE / "observe.py"), str(tmp_path / side), str(package)]
-        subprocess.run([*command, section], check=True, env=environment)
+        subprocess.run([*command, section], check=True, env=environment, timeout=600)
     assert compare.main(str(tmp_path / "old"), str(tmp_path / "new")) == 1
