@@ -18,7 +18,7 @@ from safetensors.numpy import load as load_arrays
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.util.tensor_util import make_ndarray
 
-__all__ = ["note_log", "warnings_of"]
+__all__ = ["capture_as_data", "note_log", "warnings_of"]
 
 #: Times: their tags and steps are compared, their values are not.
 TIMES = ("cost/*",)
@@ -70,7 +70,7 @@ def _note_values(seen: Observations, where: str, values: list[tuple[int, Any]]) 
         elif plugin == "lstm_probe":
             for number, data in enumerate(array.ravel()):
                 kind = "course" if value.tag == "lstm_probe/captures" else "capture"
-                content = json.loads(data) if kind == "course" else _capture(data)
+                content = json.loads(data) if kind == "course" else capture_as_data(data)
                 seen.note(kind, f"{place}/{number}", content)
         else:
             seen.note("text", place, [masked(each.decode()) for each in array.ravel()])
@@ -78,7 +78,7 @@ def _note_values(seen: Observations, where: str, values: list[tuple[int, Any]]) 
     seen.note("scalar", where, scalars)
 
 
-def _capture(data: bytes) -> Any:
+def capture_as_data(data: bytes) -> Any:
     """A stored capture: arrays and header, whatever their order in the file."""
     size = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + size])["__metadata__"]

@@ -87,6 +87,9 @@ _BY_NAME = (
     ("*per_timestep", _ERROR),
     ("error*", _ERROR),
     ("ulp", Rule(LOGGED, LOGGED)),
+    # That of a plain LSTM is taken in float32, whatever it is logged in.
+    ("*gradient/*", Rule(GRADIENT_32, GRADIENT_32)),
+    ("gradient_reach", Rule(GRADIENT_32, GRADIENT_32)),
 )
 
 
@@ -121,7 +124,7 @@ def _within(key: str, found: Iterator[tuple[str, str]]) -> Iterator[tuple[str, s
 
 
 def _rule(kind: str, name: str) -> Rule:
-    default = _BY_KIND.get(kind, Rule(NUMBER, NUMBER))
+    default = _BY_KIND.get(kind, Rule(NUMBER, LOGGED))
     return next((rule for glob, rule in _BY_NAME if fnmatchcase(name, glob)), default)
 
 

@@ -21,7 +21,10 @@ import compare
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 #: What is observed in one process; each group is observed on both sides at once.
-GROUPS = (("cells", "meaning", "refusals", "corpus", "keras", "logs", "commands"), ("legacy",))
+GROUPS = (
+    ("cells", "meaning", "refusals", "corpus", "keras", "logs", "explorer", "commands"),
+    ("legacy",),
+)
 #: The environment of both sides.
 SETTINGS = {
     # One thread each: two sides run at once, and sums keep their order.
