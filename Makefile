@@ -10,8 +10,8 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 # A file's tests share a process, so that frameworks are imported and models trained once.
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 # The tests of the callback that run on every backend of Keras 3.
-BACKEND_TESTS := tests/backends tests/test_keras_callback.py tests/test_keras_reader.py \
-	tests/test_keras_background.py
+BACKEND_TESTS := tests/backends tests/callbacks/test_keras_callback.py tests/models/test_keras_reader.py \
+	tests/callbacks/test_keras_background.py
 TORCH_VERSION ?= 2.13.0
 
 # How long each reader is fuzzed.
@@ -64,7 +64,7 @@ $(VENV)/ecosystem: $(VENV)/dependencies
 # One environment for each backend, so that TensorFlow is not there.
 test-backends: $(VENV)-jax/installed $(VENV)-torch/installed
 	KERAS_BACKEND=jax $(VENV)-jax/bin/pytest $(PARALLEL) $(BACKEND_TESTS)
-	KERAS_BACKEND=torch $(VENV)-torch/bin/pytest $(PARALLEL) $(BACKEND_TESTS) tests/test_weights_torch.py
+	KERAS_BACKEND=torch $(VENV)-torch/bin/pytest $(PARALLEL) $(BACKEND_TESTS) tests/weights/test_weights_torch.py
 
 compare: $(if $(NEW),,$(VENV)/installed)
 	$(BIN)/python tests/compare/run.py $(OLD) $(if $(NEW),--new $(NEW))

@@ -18,9 +18,9 @@ from measuring import Ratio, Row, in_turn, ratio, reported, seconds
 from recurrences import random_cell
 
 from lstm_probe import LstmCell, Snapshot
-from lstm_probe.blas import on_one_blas_thread
-from lstm_probe.callbacks.options import Options
-from lstm_probe.callbacks.recorder import Recorder
+from lstm_probe.callbacks.recording.options import Options
+from lstm_probe.callbacks.recording.recorder import Recorder
+from lstm_probe.core.blas import on_one_blas_thread
 
 CAPTURES = 1000
 #: (layers, units, timesteps).

@@ -13,10 +13,10 @@ from measuring import Row, Work, at_least, in_turn, ratio, reported
 from recurrences import random_cell
 
 from lstm_probe import LstmCell, Snapshot, analyse
-from lstm_probe.analysis import Analysis
-from lstm_probe.logging import RunLog
-from lstm_probe.render import HeatmapPainter
-from lstm_probe.stopwatch import Stopwatch
+from lstm_probe.analysis.analysis import Analysis
+from lstm_probe.core.stopwatch import Stopwatch
+from lstm_probe.logs import RunLog
+from lstm_probe.pictures import HeatmapPainter
 
 RECORD_BOUND = 1.0
 

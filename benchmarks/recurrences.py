@@ -9,7 +9,7 @@ from measuring import Row, Work, at_least, at_most, in_turn, ratio, reported, ro
 
 from lstm_probe import GruCell, LstmCell, LstmWeights, SimpleRnnCell
 from lstm_probe import weights as layouts
-from lstm_probe.blas import on_one_blas_thread
+from lstm_probe.core.blas import on_one_blas_thread
 
 #: (time, batch, input, units), and how many floors a recomputation in float32 may take.
 SHAPES = {

@@ -24,9 +24,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 import browser
 
 from lstm_probe import Analysis, LstmCell, LstmWeights, Snapshot, analyse
-from lstm_probe.logging import EventFile
-from lstm_probe.logging.stored_values import _blob, captures_value, gates_value
-from lstm_probe.stored import pack, unpack
+from lstm_probe.logs import EventFile
+from lstm_probe.logs.stored.format import pack, unpack
+from lstm_probe.logs.stored.values import _blob, captures_value, gates_value
 
 TIME, UNITS, VARIANTS = 200, 64, 12
 LARGE_TIME, LARGE_UNITS = 1000, 1024
@@ -85,7 +85,7 @@ def main() -> None:
             report("first picture after a click on the tab", first_picture(page, address), 1000)
             measure_slider(page, address, steps)
             measure_large(page, address)
-    static = files("lstm_probe.tensorboard") / "static"
+    static = files("lstm_probe.explorer") / "static"
     size = sum(len(file.read_bytes()) for file in static.iterdir())
     print(f"{'frontend':44} {size / 1000:8.1f} kB      (at most 300 kB)")
 

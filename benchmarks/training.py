@@ -99,7 +99,7 @@ def last_costs(training: Training) -> dict[str, float]:
     """The medians of the stages, from the log itself."""
     from tensorboard.compat.proto.event_pb2 import Event
 
-    from lstm_probe.logging.records import read_records
+    from lstm_probe.logs.events.records import read_records
 
     costs: dict[str, list[float]] = {}
     assert training.probe.report.directory is not None

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lstm_probe.callbacks.keras_callback import ProbeCallback
-    from lstm_probe.callbacks.keras_reader import capture
-    from lstm_probe.callbacks.session_cells import legacy_cells
-    from lstm_probe.callbacks.session_fused import FusedCell
     from lstm_probe.callbacks.session_hook import ProbeHook
+    from lstm_probe.models.keras.reader import capture
+    from lstm_probe.models.session.cells import legacy_cells
+    from lstm_probe.models.session.fused import FusedCell
 
 __all__ = ["FusedCell", "ProbeCallback", "ProbeHook", "capture", "legacy_cells"]
 
 _HOMES = {
-    "FusedCell": "lstm_probe.callbacks.session_fused",
+    "FusedCell": "lstm_probe.models.session.fused",
     "ProbeCallback": "lstm_probe.callbacks.keras_callback",
     "ProbeHook": "lstm_probe.callbacks.session_hook",
-    "capture": "lstm_probe.callbacks.keras_reader",
-    "legacy_cells": "lstm_probe.callbacks.session_cells",
+    "capture": "lstm_probe.models.keras.reader",
+    "legacy_cells": "lstm_probe.models.session.cells",
 }
 
 

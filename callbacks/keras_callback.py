@@ -7,18 +7,18 @@ from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from lstm_probe.alerts import OnAlert
-from lstm_probe.analysis import Analysis
+from lstm_probe.analysis.alerts.board import OnAlert
+from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.callbacks.keras_config import described_schedule, schedule_from
-from lstm_probe.callbacks.keras_flavour import callback_class, deserialised, flavour_of, registered
-from lstm_probe.callbacks.keras_reader import KerasReader, training_step
-from lstm_probe.callbacks.options import Options
-from lstm_probe.callbacks.probe import Probe, as_labels, as_probe
-from lstm_probe.callbacks.recorder import Later, Recorder
+from lstm_probe.callbacks.recording.options import Options
+from lstm_probe.callbacks.recording.recorder import Later, Recorder
 from lstm_probe.callbacks.schedule import Every, StepWatch
-from lstm_probe.logging.run_log import MAX_BYTES
-from lstm_probe.logging.summaries import Detail
-from lstm_probe.report import Report
+from lstm_probe.logs.report import Report
+from lstm_probe.logs.run_log import MAX_BYTES
+from lstm_probe.logs.tags.summaries import Detail
+from lstm_probe.models.keras.flavour import callback_class, deserialised, flavour_of, registered
+from lstm_probe.models.keras.reader import KerasReader, training_step
+from lstm_probe.models.probe import Probe, as_labels, as_probe
 
 __all__ = ["ProbeCallback"]
 

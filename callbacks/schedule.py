@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
-from lstm_probe.errors import LstmProbeError
+from lstm_probe.core.errors import LstmProbeError
 
 __all__ = ["Every", "Linear", "Logarithmic", "Schedule", "StepWatch", "as_schedule"]
 

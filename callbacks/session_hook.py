@@ -9,18 +9,18 @@ from typing import Any
 
 import tensorflow as tf
 
-from lstm_probe.alerts import OnAlert
-from lstm_probe.analysis import Analysis
-from lstm_probe.callbacks.options import Options
-from lstm_probe.callbacks.recorder import Later, Recorder
+from lstm_probe.analysis.alerts.board import OnAlert
+from lstm_probe.analysis.analysis import Analysis
+from lstm_probe.callbacks.recording.options import Options
+from lstm_probe.callbacks.recording.recorder import Later, Recorder
 from lstm_probe.callbacks.schedule import Every, StepWatch
-from lstm_probe.callbacks.session_feeds import checked_feeds
-from lstm_probe.callbacks.session_reader import SessionReader, check_session, graph_of
-from lstm_probe.callbacks.session_runs import Run, as_run
-from lstm_probe.errors import LstmProbeError
-from lstm_probe.logging.run_log import MAX_BYTES
-from lstm_probe.logging.summaries import Detail
-from lstm_probe.report import Report
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.logs.report import Report
+from lstm_probe.logs.run_log import MAX_BYTES
+from lstm_probe.logs.tags.summaries import Detail
+from lstm_probe.models.session.feeds import checked_feeds
+from lstm_probe.models.session.reader import SessionReader, check_session, graph_of
+from lstm_probe.models.session.runs import Run, as_run
 
 __all__ = ["ProbeHook"]
 

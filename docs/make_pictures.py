@@ -20,8 +20,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import lstm_probe
-from lstm_probe.render import HeatmapPainter
-from lstm_probe.render.mosaic import paint_mosaic
+from lstm_probe.pictures import HeatmapPainter
+from lstm_probe.pictures.mosaic import paint_mosaic
 
 PICTURES = DOCS / "pictures"
 #: Which array shows an illness best.

@@ -15,8 +15,17 @@ Example:
 from typing import TYPE_CHECKING, Any
 
 from lstm_probe import weights
-from lstm_probe._version import __version__
-from lstm_probe.analysis import Analysis, analyse
+from lstm_probe.analysis.analysis import Analysis, analyse
+from lstm_probe.analysis.gradient.gradient import (
+    Gradient,
+    gradient_of_loss,
+    gradient_through_time,
+    jacobian_norms,
+)
+from lstm_probe.analysis.health.health import GateHealth, Health, measure_health, memory_horizon
+from lstm_probe.analysis.parity.error import Parity, ParityError
+from lstm_probe.analysis.parity.judge import Verdict
+from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.cells import (
     ConvLstmCell,
     GruCell,
@@ -28,26 +37,24 @@ from lstm_probe.cells import (
     register_cell,
     simple_rnn,
 )
-from lstm_probe.errors import LstmProbeError
-from lstm_probe.gradient import (
-    Gradient,
-    gradient_of_loss,
-    gradient_through_time,
-    jacobian_norms,
-)
-from lstm_probe.health import GateHealth, Health, measure_health, memory_horizon
-from lstm_probe.parity import Parity, ParityError
-from lstm_probe.snapshot import Snapshot
-from lstm_probe.trace import GateTrace
-from lstm_probe.verdict import Verdict
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.trace import GateTrace
 from lstm_probe.weights import LstmWeights
 
 if TYPE_CHECKING:
-    from lstm_probe.alerts import Alert, AlertBoard, AlertRules, Thresholds, find_alerts
-    from lstm_probe.conventions import Convention, find_convention
-    from lstm_probe.dynamics import Dynamics, measure_dynamics, measure_spectra
+    from lstm_probe.analysis.alerts.board import (
+        Alert,
+        AlertBoard,
+        AlertRules,
+        Thresholds,
+        find_alerts,
+    )
+    from lstm_probe.analysis.change.dynamics import Dynamics, measure_dynamics, measure_spectra
+    from lstm_probe.analysis.change.spectra import SpectralNorms
+    from lstm_probe.analysis.conventions.search import Convention, find_convention
     from lstm_probe.models import inspect
-    from lstm_probe.spectra import SpectralNorms
+
+__version__ = "0.1.0"
 
 __all__ = [
     "Alert",
@@ -95,12 +102,15 @@ __all__ = [
 #: What is loaded when it is first asked for: `import lstm_probe` stays fast.
 _HOMES = {
     **dict.fromkeys(
-        ("Alert", "AlertBoard", "AlertRules", "Thresholds", "find_alerts"), "lstm_probe.alerts"
+        ("Alert", "AlertBoard", "AlertRules", "Thresholds", "find_alerts"),
+        "lstm_probe.analysis.alerts.board",
     ),
-    **dict.fromkeys(("Convention", "find_convention"), "lstm_probe.conventions"),
-    **dict.fromkeys(("Dynamics", "measure_dynamics", "measure_spectra"), "lstm_probe.dynamics"),
+    **dict.fromkeys(("Convention", "find_convention"), "lstm_probe.analysis.conventions.search"),
+    **dict.fromkeys(
+        ("Dynamics", "measure_dynamics", "measure_spectra"), "lstm_probe.analysis.change.dynamics"
+    ),
     "inspect": "lstm_probe.models",
-    "SpectralNorms": "lstm_probe.spectra",
+    "SpectralNorms": "lstm_probe.analysis.change.spectra",
 }
 
 

@@ -31,4 +31,4 @@ def mnist_path() -> Path:
 def unhurried(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine no capture is left out, but where the budget itself is tested."""
     if request.module.__name__ != "test_budget":
-        monkeypatch.setattr("lstm_probe.callbacks.budget.GRACE", 600.0)
+        monkeypatch.setattr("lstm_probe.callbacks.recording.budget.GRACE", 600.0)

@@ -13,7 +13,7 @@ MODULES = [m.name for m in pkgutil.walk_packages(lstm_probe.__path__, "lstm_prob
 
 @pytest.mark.parametrize("name", ["lstm_probe", *MODULES])
 def test_examples_in_docstrings_run(name: str) -> None:
-    backend = name.removesuffix("_backend").rpartition(".")[2]
+    backend = name.rpartition(".")[2].removeprefix("on_")
     if backend in ("jax", "torch"):
         pytest.importorskip(backend)
     result = doctest.testmod(importlib.import_module(name))

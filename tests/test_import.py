@@ -36,12 +36,12 @@ def test_every_public_name_is_there() -> None:
 
 
 def test_no_framework_is_loaded_when_callbacks_are_imported() -> None:
-    loaded = loaded_by("import lstm_probe.callbacks, lstm_probe.logging")
+    loaded = loaded_by("import lstm_probe.callbacks, lstm_probe.logs")
     assert not loaded.intersection({"tensorflow", "keras", "tf_keras", "torch", "jax"})
 
 
 def test_tensorboard_imports_nothing_but_its_own_base_to_find_the_tab() -> None:
-    loaded = loaded_by("import lstm_probe.tensorboard.plugin_loader")
+    loaded = loaded_by("import lstm_probe.explorer.plugin_loader")
     assert not loaded.intersection({*HEAVY, "safetensors"} - {"tensorboard"})
 
 

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from lstm_probe.arrays import Array, BoolArray, computing_dtype
-from lstm_probe.errors import LstmProbeError
-from lstm_probe.trace import GateTrace, Interval
+from lstm_probe.core.arrays import Array, BoolArray, computing_dtype
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.trace import GateTrace, Interval
 from lstm_probe.weights.named import CellWeights
 
 __all__ = ["Cell"]

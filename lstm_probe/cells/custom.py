@@ -9,10 +9,10 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from lstm_probe.arrays import Array, BoolArray
 from lstm_probe.cells.base import Cell
-from lstm_probe.errors import LstmProbeError
-from lstm_probe.trace import Interval
+from lstm_probe.core.arrays import Array, BoolArray
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.trace import Interval
 from lstm_probe.weights.named import CellWeights, NamedWeights
 
 __all__ = ["CustomCell", "Recurrence", "register_cell", "registered_cell"]

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from lstm_probe.alerts import Alert
-from lstm_probe.analysis import Analysis
+from lstm_probe.analysis.alerts.board import Alert
+from lstm_probe.analysis.analysis import Analysis
 
 __all__ = ["described"]
 

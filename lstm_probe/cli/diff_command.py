@@ -26,7 +26,7 @@ from lstm_probe.cli.options import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lstm_probe.compare import GateChange, Look
+    from lstm_probe.analysis.change.compare import GateChange, Look
 
 __all__ = ["diff"]
 
@@ -64,7 +64,7 @@ def diff(
     - `lstm-probe diff model.keras model.onnx --random 1,50,3 --check --tolerance 1e-5`
     """
     with one_line_errors(debug):
-        from lstm_probe.compare import compare_looks
+        from lstm_probe.analysis.change.compare import compare_looks
 
         def look(side: str) -> dict[str, Look]:
             path, step = _log_and_step(side)
@@ -75,7 +75,7 @@ def diff(
 
         changes = compare_looks(look(before), look(after))
         if as_json:
-            from lstm_probe.stored import plain
+            from lstm_probe.logs.stored.format import plain
 
             typer.echo(json.dumps(plain([vars(change) for change in changes]), indent=2))
         else:
@@ -99,9 +99,9 @@ def _look_at_log(
 ) -> dict[str, Look]:
     import numpy as np
 
+    from lstm_probe.analysis.change.compare import Look
     from lstm_probe.cli.logs import one_run
-    from lstm_probe.compare import Look
-    from lstm_probe.export import series_of
+    from lstm_probe.logs.export import series_of
 
     looks = {}
     for series in series_of(one_run(path, run), layers=layers):
@@ -121,7 +121,7 @@ def _look_at_model(
     layers: Sequence[str] | None,
     trusted: bool,
 ) -> dict[str, Look]:
-    from lstm_probe.compare import Look
+    from lstm_probe.analysis.change.compare import Look
     from lstm_probe.models import open_model
 
     opened = open_model(path, config=config, layers=layers, trusted=trusted)
@@ -138,7 +138,7 @@ def _print(changes: Sequence[GateChange]) -> None:
     from rich.text import Text
 
     from lstm_probe.cli.tables import console, number, table
-    from lstm_probe.trace import title
+    from lstm_probe.core.trace import title
 
     weighed = not all(math.isnan(change.weights) for change in changes)
     made = table(

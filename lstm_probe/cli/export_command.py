@@ -49,7 +49,7 @@ def export_log(
 
         from lstm_probe.cli.logs import one_run
         from lstm_probe.cli.tables import error_console
-        from lstm_probe.export import ENDINGS, export, series_of
+        from lstm_probe.logs.export import ENDINGS, export, series_of
 
         check_ending(output, ENDINGS)
         series = series_of(one_run(log_dir, run), layers=layer, gates=gate)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import typer
 
-from lstm_probe.errors import LstmProbeError
+from lstm_probe.core.errors import LstmProbeError
 
 __all__ = ["BAD_INPUT", "CHECK_FAILED", "one_line_errors"]
 

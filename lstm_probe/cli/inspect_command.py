@@ -28,8 +28,8 @@ from lstm_probe.cli.options import (
 from lstm_probe.cli.outputs import check_ending, new_runs_or_none, whole_file
 
 if TYPE_CHECKING:
-    from lstm_probe.alerts import Alert
-    from lstm_probe.analysis import Analysis
+    from lstm_probe.analysis.alerts.board import Alert
+    from lstm_probe.analysis.analysis import Analysis
     from lstm_probe.models import Opened
 
 __all__ = ["inspect_model"]
@@ -99,7 +99,7 @@ def inspect_model(
     - `lstm-probe inspect model.keras --probe x.npy --log-dir logs/after`
     """
     with one_line_errors(debug):
-        from lstm_probe.alerts import AlertBoard
+        from lstm_probe.analysis.alerts.board import AlertBoard
         from lstm_probe.models import open_model
 
         check_probe(probe, random)
@@ -133,7 +133,7 @@ def _mismatches(analysis: Analysis) -> bool:
 def _log(
     log_dir: Path, analyses: Mapping[str, Analysis], alerts: Sequence[Alert], step: int
 ) -> Path:
-    from lstm_probe.logging import RunLog
+    from lstm_probe.logs import RunLog
 
     with new_runs_or_none(log_dir), RunLog(log_dir, first_step=step, detail="full") as log:
         log.write(list(analyses.values()), step=step, alerts=alerts)
@@ -161,7 +161,7 @@ def _plot(target: Path, analyses: Mapping[str, Analysis]) -> list[Path]:
 
 def _print_json(found: _Findings) -> None:
     from lstm_probe.cli.described import described
-    from lstm_probe.stored import plain
+    from lstm_probe.logs.stored.format import plain
 
     body = {
         "model": str(found.model),

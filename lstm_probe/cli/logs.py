@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lstm_probe.errors import LstmProbeError
+from lstm_probe.core.errors import LstmProbeError
 
 if TYPE_CHECKING:
-    from lstm_probe.logging.reader import RunReader
+    from lstm_probe.logs.stored.reader import RunReader
 
 __all__ = ["all_runs", "one_run"]
 
@@ -19,7 +19,7 @@ def all_runs(log_dir: Path) -> dict[str, RunReader]:
     Raises:
         LstmProbeError: there is no such directory, or none in it.
     """
-    from lstm_probe.logging.reader import find_runs
+    from lstm_probe.logs.stored.reader import find_runs
 
     runs = find_runs(log_dir)
     if not runs:

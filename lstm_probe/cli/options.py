@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lstm_probe.errors import LstmProbeError
+from lstm_probe.core.errors import LstmProbeError
 
 if TYPE_CHECKING:
     from lstm_probe.models import Opened
@@ -118,7 +118,7 @@ def check_probe(file: Path | None, shape: str | None) -> None:
     Raises:
         LstmProbeError: there are two or none, or the shape is none.
     """
-    from lstm_probe.models.probes import parse_shape
+    from lstm_probe.models.files.probes import parse_shape
 
     if (file is None) == (shape is None):
         raise LstmProbeError(
@@ -137,8 +137,8 @@ def probe_for(opened: Opened, file: Path | None, shape: str | None, seed: int) -
     """
     import numpy as np
 
-    from lstm_probe.callbacks.probe import as_probe
-    from lstm_probe.models.probes import parse_shape, read_probe
+    from lstm_probe.models.files.probes import parse_shape, read_probe
+    from lstm_probe.models.probe import as_probe
 
     if file is not None:
         return as_probe(read_probe(file))

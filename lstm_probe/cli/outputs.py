@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from lstm_probe.errors import LstmProbeError
+from lstm_probe.core.errors import LstmProbeError
 
 __all__ = ["check_ending", "new_runs_or_none", "whole_file"]
 

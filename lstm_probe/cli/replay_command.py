@@ -24,9 +24,9 @@ from lstm_probe.cli.outputs import new_runs_or_none
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from lstm_probe.analysis import Analysis
-    from lstm_probe.logging import RunLog
-    from lstm_probe.report import Report
+    from lstm_probe.analysis.analysis import Analysis
+    from lstm_probe.logs import RunLog
+    from lstm_probe.logs.report import Report
 
 __all__ = ["replay_checkpoints"]
 
@@ -76,9 +76,9 @@ def replay_checkpoints(
         from rich.progress import Progress
 
         from lstm_probe.cli.tables import error_console
-        from lstm_probe.logging import RunLog
+        from lstm_probe.logs import RunLog
         from lstm_probe.models import open_model
-        from lstm_probe.models.steps import find_checkpoints, in_order
+        from lstm_probe.models.files.steps import find_checkpoints, in_order
 
         check_probe(probe, random)
         ordered = in_order(find_checkpoints(checkpoints))
@@ -107,8 +107,8 @@ def _write(
     ordered: Iterable[tuple[int, Path]],
     read: Callable[[int, Path], Sequence[Analysis]],
 ) -> Report:
-    from lstm_probe.alerts import AlertBoard
-    from lstm_probe.report import Report
+    from lstm_probe.analysis.alerts.board import AlertBoard
+    from lstm_probe.logs.report import Report
 
     board, report = AlertBoard(), Report()
     for step, path in ordered:

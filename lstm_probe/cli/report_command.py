@@ -12,7 +12,7 @@ from lstm_probe.cli.options import Debug, Layers, LogDir, RunName
 from lstm_probe.cli.outputs import check_ending, whole_file
 
 if TYPE_CHECKING:
-    from lstm_probe.logging.reader import RunReader
+    from lstm_probe.logs.stored.reader import RunReader
 
 __all__ = ["report_log"]
 
@@ -67,7 +67,7 @@ def _page(output: Path, runs: dict[str, RunReader], title: str, megabytes: float
     from rich.progress import Progress
 
     from lstm_probe.cli.tables import error_console
-    from lstm_probe.reporting import write_page
+    from lstm_probe.explorer.page import write_page
 
     count = sum(len(each.steps(layer)) for each in runs.values() for layer in each.layers)
     with Progress(console=error_console(), transient=True) as progress:
@@ -82,8 +82,8 @@ def _page(output: Path, runs: dict[str, RunReader], title: str, megabytes: float
 
 
 def _sheet(output: Path, run: RunReader, layers: list[str] | None) -> None:
-    from lstm_probe.export import series_of
-    from lstm_probe.reporting import draw_contact_sheet
+    from lstm_probe.explorer.page import draw_contact_sheet
+    from lstm_probe.logs.export import series_of
 
     names = [each.layer for each in series_of(run, layers=layers)]
     kind = output.suffix[1:].lower()

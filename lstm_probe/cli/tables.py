@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lstm_probe.alerts import Alert
-from lstm_probe.analysis import Analysis
-from lstm_probe.trace import title
+from lstm_probe.analysis.alerts.board import Alert
+from lstm_probe.analysis.analysis import Analysis
+from lstm_probe.core.trace import title
 
 __all__ = [
     "VERDICT_STYLES",

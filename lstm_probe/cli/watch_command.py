@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from lstm_probe.logging.reader import RunReader
+    from lstm_probe.logs.stored.reader import RunReader
 
 __all__ = ["watch_log"]
 
@@ -67,8 +67,8 @@ def _watch(log_dir: Path, interval: float) -> None:
     from rich.live import Live
 
     from lstm_probe.cli.tables import console
-    from lstm_probe.errors import LstmProbeError
-    from lstm_probe.logging.reader import find_runs
+    from lstm_probe.core.errors import LstmProbeError
+    from lstm_probe.logs.stored.reader import find_runs
 
     if not log_dir.is_dir():
         raise LstmProbeError(

@@ -8,11 +8,11 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from lstm_probe.analysis import Analysis
-from lstm_probe.errors import LstmProbeError
-from lstm_probe.models.kinds import Kind, kind_of
+from lstm_probe.analysis.analysis import Analysis
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.models.files.kinds import Kind, kind_of
+from lstm_probe.models.files.probes import read_probe
 from lstm_probe.models.opened import Opened, StoredCells, with_options
-from lstm_probe.models.probes import read_probe
 
 __all__ = ["inspect", "open_model"]
 
@@ -61,8 +61,8 @@ def inspect(
     if isinstance(probe, (str, PathLike)):
         probe = read_probe(Path(probe))
     if not isinstance(model, (str, PathLike)):
-        from lstm_probe.callbacks.keras_reader import training_step
-        from lstm_probe.models.keras_files import KerasModel
+        from lstm_probe.models.files.keras_files import KerasModel
+        from lstm_probe.models.keras.reader import training_step
 
         opened: Opened = KerasModel(
             model, "a Keras model", step=training_step(model) or 0, layers=layers
@@ -132,19 +132,19 @@ def _open(
 ) -> Opened:
     # Each kind's reader is imported when it is needed: most need no framework.
     if kind is Kind.KERAS:
-        from lstm_probe.models.keras_files import load_keras
+        from lstm_probe.models.files.keras_files import load_keras
 
         return load_keras(path, layers, trusted=trusted)
     if kind is Kind.HDF5:
-        from lstm_probe.models.keras_files import load_hdf5
+        from lstm_probe.models.files.keras_files import load_hdf5
 
         return load_hdf5(path, config=config, layers=layers, trusted=trusted)
     if kind is Kind.CHECKPOINT:
-        from lstm_probe.models.checkpoints import load_checkpoint
+        from lstm_probe.models.files.checkpoints import load_checkpoint
 
         return load_checkpoint(path, config=config, layers=layers, trusted=trusted)
     if kind is Kind.ONNX:
-        from lstm_probe.models.onnx_file import load_onnx
+        from lstm_probe.models.files.onnx_file import load_onnx
 
         return load_onnx(path, layers)
     return _arrays(path, kind)
@@ -153,13 +153,13 @@ def _open(
 def _saved_model(
     path: Path, layers: Sequence[str] | None, trusted: bool, weights_only: bool
 ) -> Opened:
-    from lstm_probe.models.checkpoints import load_saved_model
+    from lstm_probe.models.files.checkpoints import load_saved_model
 
     return load_saved_model(path, layers=layers, trusted=trusted, weights_only=weights_only)
 
 
 def _keras_weights(path: Path, kind: Kind) -> StoredCells:
-    from lstm_probe.models.keras_weights import load_keras_weights
+    from lstm_probe.models.files.keras_weights import load_keras_weights
 
     return load_keras_weights(path, kind.value)
 
@@ -176,9 +176,9 @@ def _named(path: Path) -> Iterator[None]:
 
 
 def _arrays(path: Path, kind: Kind) -> StoredCells:
-    from lstm_probe.models.limits import read_npz
-    from lstm_probe.models.stored_cells import cells_in
-    from lstm_probe.models.torch_file import read_safetensors, read_state_dict
+    from lstm_probe.core.limits import read_npz
+    from lstm_probe.models.files.stored_cells import cells_in
+    from lstm_probe.models.files.torch_file import read_safetensors, read_state_dict
 
     readers = {Kind.NPZ: read_npz, Kind.TORCH: read_state_dict, Kind.SAFETENSORS: read_safetensors}
     return StoredCells(kind.value, cells_in(readers[kind](path)))
@@ -196,6 +196,6 @@ def _choose(opened: StoredCells, layers: Sequence[str] | None) -> None:
 
 
 def _checked(probe: Any) -> Any:
-    from lstm_probe.callbacks.probe import as_probe
+    from lstm_probe.models.probe import as_probe
 
     return as_probe(probe)

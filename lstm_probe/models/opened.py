@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from lstm_probe.analysis import Analysis
-from lstm_probe.arrays import Array
-from lstm_probe.blas import on_one_blas_thread
-from lstm_probe.errors import LstmProbeError
-from lstm_probe.gradient import gradient_through_time
-from lstm_probe.health import measure_health
-from lstm_probe.models.stored_cells import StoredCell
-from lstm_probe.snapshot import Snapshot
+from lstm_probe.analysis.analysis import Analysis
+from lstm_probe.analysis.gradient.gradient import gradient_through_time
+from lstm_probe.analysis.health.health import measure_health
+from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.core.arrays import Array
+from lstm_probe.core.blas import on_one_blas_thread
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.models.files.stored_cells import StoredCell
 
 __all__ = ["Opened", "StoredCells", "with_options"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lstm_probe.errors import LstmProbeError
+from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.weights.gates import split_gates
 from lstm_probe.weights.kinds import GruWeights, LstmWeights
 from lstm_probe.weights.layouts import check

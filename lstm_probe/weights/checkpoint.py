@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lstm_probe.errors import LstmProbeError
+from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.weights.gates import GateWeights
 from lstm_probe.weights.keras import from_keras
 from lstm_probe.weights.tf1 import from_tf1, from_tf1_gru, from_tf1_rnn

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from lstm_probe.errors import LstmProbeError
+from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.weights.kinds import LstmWeights
 from lstm_probe.weights.tf1 import from_tf1
 

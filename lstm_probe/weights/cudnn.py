@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lstm_probe.arrays import Array
+from lstm_probe.core.arrays import Array
 from lstm_probe.weights.keras import from_keras
 from lstm_probe.weights.kinds import GruWeights, LstmWeights
 from lstm_probe.weights.layouts import check

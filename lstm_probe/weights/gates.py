@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lstm_probe.arrays import Array
-from lstm_probe.errors import LstmProbeError
+from lstm_probe.core.arrays import Array
+from lstm_probe.core.errors import LstmProbeError
 
 if TYPE_CHECKING:
     from typing_extensions import Self  # typing has it from Python 3.11 on

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lstm_probe.arrays import Array
+from lstm_probe.core.arrays import Array
 from lstm_probe.weights.gates import GateWeights
 
 __all__ = [

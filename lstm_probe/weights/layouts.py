@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy.typing as npt
 
-from lstm_probe.errors import LstmProbeError
+from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.weights.kinds import GruWeights, LstmWeights, SimpleRnnWeights
 
 __all__ = ["CELLS", "check"]

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from lstm_probe.arrays import Array
+from lstm_probe.core.arrays import Array
 from lstm_probe.weights.gates import GateWeights
 
 __all__ = ["CellWeights", "NamedWeights"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lstm_probe.arrays import Array
-from lstm_probe.errors import LstmProbeError
+from lstm_probe.core.arrays import Array
+from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.weights.gates import split_gates
 from lstm_probe.weights.keras import AnyWeights
 from lstm_probe.weights.kinds import CoupledLstmWeights, GruWeights, LstmWeights, SimpleRnnWeights
@@ -51,7 +51,7 @@ def from_onnx(
         The weights; the two biases are added, but for a GRU with `linear_before_reset`. With
         `input_forget` they are `CoupledLstmWeights`, in which `i = 1 - f`: those of `f` are the
         negative ones of `i`, which is the same for `Sigmoid` and `HardSigmoid`, whose beta is
-        1/2. What else the node says, `lstm_probe.cells.onnx.cell_from_onnx` reads.
+        1/2. What else the node says, `lstm_probe.models.files.onnx_cells.cell_from_onnx` reads.
 
     Raises:
         LstmProbeError: the shapes are not those of such a node, or it has no such direction or

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lstm_probe.arrays import Array
-from lstm_probe.errors import LstmProbeError
+from lstm_probe.core.arrays import Array
+from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.weights.gates import join_gates, split_gates
 from lstm_probe.weights.kinds import GruWeights, LstmWeights, SimpleRnnWeights
 from lstm_probe.weights.layouts import check

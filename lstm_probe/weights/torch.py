@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from lstm_probe.arrays import Array
-from lstm_probe.errors import LstmProbeError
+from lstm_probe.core.arrays import Array
+from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.weights.gates import GateWeights, join_gates, split_gates
 from lstm_probe.weights.keras import AnyWeights
 from lstm_probe.weights.kinds import GruWeights, LstmWeights, SimpleRnnWeights

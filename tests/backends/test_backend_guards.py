@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="only o
 
 
 @pytest.mark.parametrize(
-    "guard", [guard for guard in guards.GUARDS if guard.file == "callbacks/jax_backend.py"], ids=str
+    "guard", [guard for guard in guards.GUARDS if guard.file == "models/keras/on_jax.py"], ids=str
 )
 def test_the_test_fails_without_the_guard(guard: guards.Guard, tmp_path: Path) -> None:
     failed, said = guards.fails(guard, tmp_path)

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from cli_files import DATA, one_line, run, write_onnx
 
-from lstm_probe.errors import LstmProbeError
-from lstm_probe.models import keras_config
-from lstm_probe.models.limits import read_npz
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.limits import read_npz
+from lstm_probe.models.files import keras_config
 
 h5py = pytest.importorskip("h5py")
 LSTM = {"module": "keras.layers", "class_name": "LSTM", "config": {"units": 5}}

@@ -20,7 +20,8 @@ from hostile_configurations import ENTRANCES, FUNCTIONS, OBJECTS, Entrance, func
 
 import lstm_probe
 from lstm_probe import LstmProbeError
-from lstm_probe.models import hdf5_trial, open_model
+from lstm_probe.models import open_model
+from lstm_probe.models.files import hdf5_trial
 
 
 @pytest.fixture(scope="module")

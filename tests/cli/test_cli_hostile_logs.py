@@ -15,10 +15,10 @@ from samples import snapshot
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from lstm_probe import analyse
-from lstm_probe.logging import EventFile, RunLog
-from lstm_probe.logging.reader import find_runs
-from lstm_probe.logging.stored_values import CAPTURES_TAG
-from lstm_probe.stored import pack
+from lstm_probe.logs import EventFile, RunLog
+from lstm_probe.logs.stored.format import pack
+from lstm_probe.logs.stored.reader import find_runs
+from lstm_probe.logs.stored.values import CAPTURES_TAG
 
 GATE = np.zeros((1, 3, 2), np.float16)
 INDICES = {name: np.arange(n, dtype=np.int32) for name, n in
@@ -156,8 +156,8 @@ def test_nothing_is_left_behind_when_the_disk_is_full(tmp_path, rng, command):
 _AT_EVERY_SIZE = """
 import os, resource, sys
 from pathlib import Path
-from lstm_probe.export import export, series_of
-from lstm_probe.logging.reader import find_runs
+from lstm_probe.logs.export import export, series_of
+from lstm_probe.logs.stored.reader import find_runs
 logs, target = map(Path, sys.argv[1:])
 (run,) = find_runs(logs).values()
 series = series_of(run)

@@ -13,7 +13,7 @@ from cli_files import DATA, probe, run, write_onnx
 from safetensors.numpy import save_file
 
 import lstm_probe
-from lstm_probe.models import onnx_file, torch_file
+from lstm_probe.models.files import onnx_file, torch_file
 
 HEAVY = {"tensorflow", "keras", "tf_keras", "torch", "jax", "matplotlib", "pandas", "xarray"}
 

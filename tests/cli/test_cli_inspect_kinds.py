@@ -15,7 +15,7 @@ from cli_files import SHAPE, one_line, probe, run, write_keras
 from session_graphs import cells, tf1
 
 import lstm_probe
-from lstm_probe.models.bundle import Bundle
+from lstm_probe.weights.bundle import Bundle
 
 #: Kind of file, the option that it needs, and whether there is something to compare with.
 WITH_KERAS = [
@@ -139,7 +139,7 @@ def test_log_and_plots_are_written_when_they_are_asked_for(files, tmp_path):
     options = ["--random", "1,6,3", "--log-dir", tmp_path / "logs", "--plot", tmp_path / "g.svg"]
     result = run("inspect", root / "keras" / "model.keras", *options)
     assert result.exit_code == 0, result.output
-    from lstm_probe.logging.reader import find_runs
+    from lstm_probe.logs.stored.reader import find_runs
 
     (log,) = find_runs(tmp_path / "logs").values()
     assert log.layers == ("memory", "reader")

@@ -18,10 +18,10 @@ from cli_files import one_line, run
 from samples import lstm_weights, snapshot
 
 from lstm_probe import GruCell, analyse
-from lstm_probe.alerts import AlertBoard
-from lstm_probe.logging import RunLog
-from lstm_probe.logging.reader import find_runs
-from lstm_probe.stopwatch import STAGES
+from lstm_probe.analysis.alerts.board import AlertBoard
+from lstm_probe.core.stopwatch import STAGES
+from lstm_probe.logs import RunLog
+from lstm_probe.logs.stored.reader import find_runs
 from lstm_probe.weights import GruWeights
 
 STEPS = (0, 10, 25)
@@ -172,8 +172,8 @@ def test_one_line_says_what_is_wrong_when_an_export_is_not_possible(
 
 @pytest.mark.parametrize("ending", [".npz", ".nc", ".csv", ".parquet"])
 def test_nothing_is_left_behind_when_the_log_is_damaged(log_dir, tmp_path, ending, monkeypatch):
-    from lstm_probe.errors import LstmProbeError
-    from lstm_probe.logging.reader import RunReader
+    from lstm_probe.core.errors import LstmProbeError
+    from lstm_probe.logs.stored.reader import RunReader
 
     good = RunReader.capture
 

@@ -13,8 +13,8 @@ from cli_files import one_line, run
 from samples import training_data
 
 from lstm_probe.callbacks import ProbeCallback
-from lstm_probe.logging.reader import RunReader, find_runs
-from lstm_probe.models.steps import in_order
+from lstm_probe.logs.stored.reader import RunReader, find_runs
+from lstm_probe.models.files.steps import in_order
 
 
 class Saver(keras.callbacks.Callback):

@@ -15,10 +15,10 @@ from PIL import Image
 from samples import lstm_weights, snapshot
 
 from lstm_probe import analyse
-from lstm_probe.logging import RunLog
-from lstm_probe.logging.reader import find_runs
-from lstm_probe.reporting.shrink import PLANS, Plan, shrunk
-from lstm_probe.stored import Stored, unpack
+from lstm_probe.explorer.page.shrink import PLANS, Plan, shrunk
+from lstm_probe.logs import RunLog
+from lstm_probe.logs.stored.format import Stored, unpack
+from lstm_probe.logs.stored.reader import find_runs
 
 STEPS = (0, 10, 25)
 HOSTILE = '</script><img src=x onerror="document.title=1">'

@@ -14,8 +14,8 @@ import numpy as np
 import samples
 
 from lstm_probe import Snapshot
-from lstm_probe.callbacks.options import Options
-from lstm_probe.callbacks.recorder import Later, Recorder
+from lstm_probe.callbacks.recording.options import Options
+from lstm_probe.callbacks.recording.recorder import Later, Recorder
 
 
 def reader(units: int = 5, layer: str = "memory") -> Later:

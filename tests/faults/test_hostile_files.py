@@ -17,10 +17,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lstm_probe import GateTrace, LstmProbeError, analyse
-from lstm_probe.logging import EventFile, last_step
-from lstm_probe.logging.reader import find_runs
-from lstm_probe.logging.records import frame, record_spans
-from lstm_probe.stored import pack, unpack
+from lstm_probe.logs import EventFile, last_step
+from lstm_probe.logs.events.records import frame, record_spans
+from lstm_probe.logs.stored.format import pack, unpack
+from lstm_probe.logs.stored.reader import find_runs
 
 FUZZ = settings(
     max_examples=40,

@@ -20,8 +20,8 @@ import event_reading
 import pytest
 
 from lstm_probe import LstmProbeError
-from lstm_probe.callbacks.worker import Worker
-from lstm_probe.logging.records import read_records
+from lstm_probe.callbacks.recording.worker import Worker
+from lstm_probe.logs.events.records import read_records
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import recording

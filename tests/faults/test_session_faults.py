@@ -19,7 +19,7 @@ from session_graphs import cells, tf1, wrappers
 
 from lstm_probe import LstmProbeError
 from lstm_probe.callbacks import ProbeHook
-from lstm_probe.callbacks.session_reader import SessionReader
+from lstm_probe.models.session.reader import SessionReader
 
 pytestmark = pytest.mark.filterwarnings("ignore:.tf.nn.rnn_cell:UserWarning")
 NAME = "rnn/basic_lstm_cell"

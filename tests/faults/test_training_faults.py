@@ -207,19 +207,19 @@ def test_settings_of_the_process_are_as_before(
         x, y, batch_size=8, verbose=0, callbacks=[probed(x, tmp_path / "well", detail="full")]
     )
     assert settings() == before
-    monkeypatch.setattr("lstm_probe.logging.run_log.captures_value", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("lstm_probe.logs.run_log.captures_value", lambda *_, **__: 1 / 0)
     with pytest.raises(LstmProbeError, match="ZeroDivisionError"):
         model.fit(x, y, batch_size=8, verbose=0, callbacks=[probed(x, tmp_path / "ill")])
     assert settings() == before
 
 
 CALL_SITES = [
-    "lstm_probe.callbacks.recorder.analyse",
-    "lstm_probe.callbacks.keras_sites.Site.snapshot",
-    "lstm_probe.logging.run_log.layer_values",
-    "lstm_probe.logging.event_file.EventFile._append",
-    "lstm_probe.alerts.AlertBoard.update",
-    "lstm_probe.callbacks.keras_reader.StepReader.__call__",
+    "lstm_probe.callbacks.recording.recorder.analyse",
+    "lstm_probe.models.keras.sites.Site.snapshot",
+    "lstm_probe.logs.run_log.layer_values",
+    "lstm_probe.logs.events.event_file.EventFile._append",
+    "lstm_probe.analysis.alerts.board.AlertBoard.update",
+    "lstm_probe.models.keras.reader.StepReader.__call__",
 ]
 
 

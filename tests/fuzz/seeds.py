@@ -21,9 +21,9 @@ import numpy as np
 import samples
 
 from lstm_probe import analyse
-from lstm_probe.logging import RunLog
-from lstm_probe.logging.records import read_records
-from lstm_probe.stored import pack
+from lstm_probe.logs import RunLog
+from lstm_probe.logs.events.records import read_records
+from lstm_probe.logs.stored.format import pack
 
 __all__ = ["seeds_of"]
 

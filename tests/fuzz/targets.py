@@ -16,16 +16,16 @@ from typing import Any
 from unittest.mock import patch
 
 from lstm_probe import GateTrace, LstmProbeError
-from lstm_probe.logging import last_step
-from lstm_probe.logging.checked import checked_capture
-from lstm_probe.logging.reader import find_runs
-from lstm_probe.logging.records import frame
-from lstm_probe.models import keras_files, onnx_file
+from lstm_probe.core.limits import reading
+from lstm_probe.logs import last_step
+from lstm_probe.logs.events.records import frame
+from lstm_probe.logs.stored.checked import checked_capture
+from lstm_probe.logs.stored.format import unpack
+from lstm_probe.logs.stored.reader import find_runs
+from lstm_probe.models.files import keras_files, onnx_file
+from lstm_probe.models.files.keras_config import check_config
+from lstm_probe.models.files.probes import parse_shape, read_probe
 from lstm_probe.models.inspection import open_model
-from lstm_probe.models.keras_config import check_config
-from lstm_probe.models.limits import reading
-from lstm_probe.models.probes import parse_shape, read_probe
-from lstm_probe.stored import unpack
 
 __all__ = ["TARGETS", "run"]
 

@@ -115,7 +115,7 @@ def _flags(rng: np.random.Generator, cell: str, wrapper: str, time: int) -> Iter
     if cell == "lstm" or cell.startswith("conv"):
         some.append("no_forget_bias")
     if cell.startswith("conv"):
-        # channels_first does not run on TensorFlow's CPU kernels: see tests/test_cells_conv_lstm.py
+        # channels_first does not run on TensorFlow's CPU kernels: see test_cells_conv_lstm.py
         some += ["same", "strided", "dilated"]
     for flag in some:
         if rng.random() < (0.5 if flag == "sequences" else 0.25):

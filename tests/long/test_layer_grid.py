@@ -12,13 +12,13 @@ import pytest
 from layer_grid import BOUNDS, Config, build, configs
 
 from lstm_probe import Snapshot, analyse
-from lstm_probe.arrays import Array
+from lstm_probe.analysis.conventions.search import find_convention
+from lstm_probe.analysis.parity.error import difference
+from lstm_probe.analysis.parity.judge import Verdict, excess_of_steps
+from lstm_probe.analysis.parity.rounding import UNIT_ROUNDOFF
 from lstm_probe.callbacks import capture
-from lstm_probe.conventions import find_convention
-from lstm_probe.masks import emitted
-from lstm_probe.parity import difference
-from lstm_probe.rounding import UNIT_ROUNDOFF
-from lstm_probe.verdict import Verdict, excess_of_steps
+from lstm_probe.core.arrays import Array
+from lstm_probe.core.masks import emitted
 
 pytestmark = pytest.mark.long
 

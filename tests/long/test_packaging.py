@@ -19,12 +19,28 @@ pytestmark = pytest.mark.long
 
 NAME = f"lstm_probe-{lstm_probe.__version__}"
 #: What a checkout may hold that is not part of the project.
-_REST = (".git", ".venv*", "build", "dist", "logs", "node_modules", "__pycache__", "*.egg-info")
+_REST = (".git", ".venv*", "build", "dist", "node_modules", "__pycache__", "*.egg-info")
+_LOGS = ("logs", "examples/logs")
 _CACHES = (".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".coverage", "*.py[cod]")
 #: Tests that need NumPy and nothing else.
-NUMPY_ONLY = ("cells_lstm_variants", "goldens", "health", "dynamics", "trace", "weights_torch")
+NUMPY_ONLY = (
+    "cells/test_cells_lstm_variants.py",
+    "test_goldens.py",
+    "analysis/test_health.py",
+    "analysis/test_dynamics.py",
+    "core/test_trace.py",
+    "weights/test_weights_torch.py",
+)
 #: Tests that need what the package itself requires, and the extra `export`.
-CORE = ("event_file", "import", "labelled", "notebook", "render_heatmap", "run_log", "stored")
+CORE = (
+    "logs/test_event_file.py",
+    "test_import.py",
+    "logs/test_labelled.py",
+    "pictures/test_notebook.py",
+    "pictures/test_render_heatmap.py",
+    "logs/test_run_log.py",
+    "logs/test_stored.py",
+)
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +48,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the checkout, because building leaves things behind."""
     target = tmp_path_factory.mktemp("source") / "lstm_probe"
     shutil.copytree(ROOT, target, ignore=shutil.ignore_patterns(*_REST, *_CACHES))
+    for logs in _LOGS:
+        shutil.rmtree(target / logs, ignore_errors=True)
     return target
 
 
@@ -51,7 +69,11 @@ def test_the_wheel_holds_the_package_and_nothing_else(
         for path in (source / "lstm_probe").rglob("*")
         if path.is_file()
     }
-    expected |= {f"lstm_probe/callbacks/{path.name}" for path in (source / "callbacks").iterdir()}
+    expected |= {
+        f"lstm_probe/{path.relative_to(source)}"
+        for path in (source / "callbacks").rglob("*")
+        if path.is_file()
+    }
     expected |= {
         f"{NAME}.dist-info/{name}"
         for name in (
@@ -103,11 +125,11 @@ def test_the_wheel_works_in_a_clean_environment(
     run(*install, "--no-deps", str(wheel), cwd=tmp_path)
     # NumPy 1.26 has no wheels for Python 3.13.
     run(*install, "numpy" if minor == 13 else "numpy==1.26.*", "pytest", cwd=tmp_path)
-    tests = [f"tests/test_{name}.py" for name in NUMPY_ONLY]
+    tests = [f"tests/{name}" for name in NUMPY_ONLY]
     run(clean, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, cwd=elsewhere)
 
     run(*install, f"{wheel}[export]", cwd=tmp_path)
-    tests = [f"tests/test_{name}.py" for name in CORE]
+    tests = [f"tests/{name}" for name in CORE]
     run(clean, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, cwd=elsewhere)
     command = str(tmp_path / "venv" / "bin" / "lstm-probe")
     assert lstm_probe.__version__ in run(command, "--version", cwd=tmp_path)

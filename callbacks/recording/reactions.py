@@ -1,0 +1,50 @@
+"""`Reactions`: what happens when an alert is raised."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from lstm_probe.analysis.alerts.board import Alert, OnAlert
+from lstm_probe.callbacks.recording.guard import Guard
+
+__all__ = ["Reactions"]
+
+_log = logging.getLogger(__name__)
+
+
+class Reactions:
+    """Warns of alerts, asks the training to stop, or calls a function with them.
+
+    Args:
+        on_alert: `"log"`, `"stop"` or the function.
+        guard: the function is the user's: a failure of it is warned of, once.
+
+    Attributes:
+        stop_training: an alert has asked for it.
+
+    Example:
+        >>> from lstm_probe import Alert
+        >>> alert = Alert("dead_units", "lstm", 100, "10 of 16 units never move", 0.6, 0.5, "wait")
+        >>> reactions = Reactions("stop", Guard())
+        >>> reactions.to([alert])
+        >>> reactions.stop_training
+        True
+    """
+
+    def __init__(self, on_alert: OnAlert, guard: Guard) -> None:
+        self._on_alert, self._guard = on_alert, guard
+        self.stop_training = False
+
+    def to(self, alerts: Iterable[Alert]) -> None:
+        """React to each of these."""
+        for alert in alerts:
+            self._to(alert)
+
+    def _to(self, alert: Alert) -> None:
+        if callable(self._on_alert):
+            on_alert = self._on_alert
+            self._guard.run(f"calling on_alert at step {alert.step}", lambda: on_alert(alert))
+            return
+        _log.warning("%s", alert)
+        self.stop_training = self.stop_training or self._on_alert == "stop"

@@ -1,0 +1,1 @@
+"""What a layer should be looked at for, told once."""

@@ -1,0 +1,242 @@
+"""The rules of the alerts: when a number becomes a warning, and what to try then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from math import isnan
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from lstm_probe.analysis.alerts.alert import Alert, Thresholds
+from lstm_probe.analysis.analysis import Analysis
+from lstm_probe.analysis.change.dynamics import Dynamics
+from lstm_probe.core.arrays import Array
+
+__all__ = ["RULES", "Rule"]
+
+
+#: Looks at one layer; the dynamics are None at its first capture.
+Rule: TypeAlias = "Callable[[Analysis, Dynamics | None, Thresholds], Iterator[Alert]]"
+
+_FLOAT32_ROUNDOFF = 2.0**-24
+
+
+def _not_finite(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
+    found = analysis.health.not_finite
+    if found is None:
+        return
+    yield _alert(
+        analysis,
+        "not_finite",
+        f"the first NaN or infinity of the probe, brought in by: {found.source}",
+        1.0,
+        0.0,
+        _NOT_FINITE_ADVICE.get(found.source, "a lower learning rate, or clipnorm=1.0"),
+        gate=found.letter,
+        unit=found.unit,
+        timestep=found.timestep,
+    )
+
+
+_NOT_FINITE_ADVICE = {
+    "input": "look at the data or the layer before this one",
+    "overflow": "smaller inputs, or activations that are bounded",
+    "framework": "a wider dtype: in float64 the values are finite",
+}
+
+
+def _parity_mismatch(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
+    verdict = None if analysis.parity is None else analysis.parity.verdict
+    if verdict is None or verdict.kind != "mismatch":
+        return
+    cause, place = analysis.convention, verdict.place
+    yield _alert(
+        analysis,
+        "parity_mismatch",
+        "the framework does not compute what the pictures show"
+        + ("" if cause is None else f"; {cause}"),
+        verdict.excess,
+        1.0,
+        "do not trust the pictures; describe the cell as the framework computes it",
+        gate=None if place is None else place.gate,
+        unit=None if place is None else place.unit,
+        timestep=None if place is None else place.timestep,
+    )
+
+
+def _saturated_gates(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
+    keeper = {"lstm": "f", "conv_lstm": "f", "gru": "z"}.get(analysis.trace.cell)
+    gates = analysis.health.gates
+    for letter, gate in gates.items():
+        saturated = gate.low if letter == keeper else gate.saturated
+        if letter == "i" and "f" in gates:  # a unit that keeps need not write
+            saturated = gate.high + np.maximum(gate.low - gates["f"].high, 0)
+        value = _mean(saturated)
+        if value > limits.saturated:
+            yield _alert(
+                analysis,
+                "saturated_gates",
+                f"nearly shut at {_mean(gate.low):.0%} of all steps, nearly open at "
+                f"{_mean(gate.high):.0%}",
+                value,
+                limits.saturated,
+                "a lower learning rate, inputs of unit variance, smaller or decayed weights",
+                gate=letter,
+                unit=int(np.argmax(saturated)),
+            )
+
+
+def _dead_units(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
+    dead = analysis.health.dead
+    if dead.mean() > limits.dead:
+        yield _alert(
+            analysis,
+            "dead_units",
+            f"h does not move along the probe in {dead.sum()} of {dead.size} units",
+            float(dead.mean()),
+            limits.dead,
+            "a lower learning rate, tanh instead of relu, or fewer units",
+            unit=int(np.argmax(dead)),
+        )
+
+
+def _memory_gradient(analysis: Analysis) -> Array | None:
+    """`(steps,)`, the norm of the gradient by the state that remembers, over the sequences, at the
+    steps that count in any; None if there is none."""
+    gradient = analysis.gradient
+    if gradient is None:
+        return None
+    norms = gradient.hidden if gradient.cell is None else gradient.cell
+    if analysis.trace.mask is not None:
+        norms = np.where(analysis.trace.mask, norms, 0.0)[:, analysis.trace.mask.any(axis=0)]
+    return norms.max(axis=0) if norms.size and np.isfinite(norms).all() else None
+
+
+def _vanishing(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
+    norms = _memory_gradient(analysis)
+    if norms is None or norms.size < limits.min_steps:
+        return
+    lost = norms < _FLOAT32_ROUNDOFF * norms.max()
+    if lost.mean() > limits.vanished:
+        assert analysis.gradient is not None
+        letter = analysis.gradient.memory
+        yield _alert(
+            analysis,
+            "vanishing_gradient",
+            f"|d {letter}_T / d {letter}_t| is lost in rounding at {lost.sum()} of {lost.size} "
+            f"steps; per step back it shrinks to {analysis.gradient.decay[letter]:.2g}",
+            float(lost.mean()),
+            limits.vanished,
+            "an LSTM or GRU; a forget bias near log(length of the sequences); shorter sequences",
+        )
+
+
+def _exploding(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
+    gradient = analysis.gradient
+    if gradient is None:
+        return
+    for letter, norms in (("h", gradient.hidden), ("c", gradient.cell)):
+        if norms is None or not (norms > limits.exploded).any():
+            continue
+        timestep = int(np.nanargmax(norms)) % norms.shape[1]
+        yield _alert(
+            analysis,
+            "exploding_gradient",
+            f"|d {letter}_T / d {letter}_t| has grown; per step back by "
+            f"{gradient.decay[letter]:.3g}",
+            float(np.nanmax(norms)),
+            limits.exploded,
+            "clipnorm=1.0, an orthogonal recurrent kernel, or a lower learning rate",
+            timestep=timestep,
+        )
+        return
+
+
+def _unchanged(
+    analysis: Analysis, dynamics: Dynamics | None, limits: Thresholds
+) -> Iterator[Alert]:
+    if dynamics is not None and dynamics.unchanged:
+        yield _alert(
+            analysis,
+            "unchanged_weights",
+            f"no weight has changed in {dynamics.steps} training steps",
+            0.0,
+            0.0,
+            "trainable=True; a loss that depends on this layer; a look at its gradient",
+        )
+
+
+def _update_ratio(
+    analysis: Analysis, dynamics: Dynamics | None, limits: Thresholds
+) -> Iterator[Alert]:
+    if dynamics is None:
+        return
+    ratios = {  # a bias begins at zero: its first change is all of it
+        name: ratio
+        for name in dynamics.arrays
+        if "bias" not in name and not isnan(ratio := dynamics.ratio_per_step(name))
+    }
+    name = max(ratios, key=ratios.__getitem__, default=None)
+    if name is not None and ratios[name] > limits.update_ratio:
+        letter = name.rpartition("_")[2] if "/" in name else None
+        yield _alert(
+            analysis,
+            "update_ratio",
+            f"{name} changes by {ratios[name]:.2g} of its norm with each step",
+            ratios[name],
+            limits.update_ratio,
+            "a lower learning rate, or warming it up",
+            gate=letter,
+        )
+
+
+def _short_memory(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
+    health = analysis.health
+    if health.horizon is None or health.probe_length < limits.min_steps:
+        return
+    longest = float(np.max(health.horizon))
+    limit = limits.horizon * health.probe_length
+    if longest < limit:
+        yield _alert(
+            analysis,
+            "short_memory",
+            f"the longest memory fades to 1/e within {longest:.2g} of {health.probe_length} steps",
+            longest,
+            limit,
+            "a larger forget bias (chrono initialisation: log of the lengths that matter)",
+            gate="z" if analysis.trace.cell == "gru" else "f",
+            unit=int(np.argmax(health.horizon)),
+        )
+
+
+#: By name, the most serious first. Where values are not finite, the other rules say nothing.
+RULES: dict[str, Rule] = {
+    "not_finite": _not_finite,
+    "parity_mismatch": _parity_mismatch,
+    "exploding_gradient": _exploding,
+    "vanishing_gradient": _vanishing,
+    "saturated_gates": _saturated_gates,
+    "dead_units": _dead_units,
+    "short_memory": _short_memory,
+    "unchanged_weights": _unchanged,
+    "update_ratio": _update_ratio,
+}
+
+
+def _alert(
+    analysis: Analysis,
+    rule: str,
+    what: str,
+    value: float,
+    threshold: float,
+    advice: str,
+    **place: Any,
+) -> Alert:
+    """An alert about a layer; its gate, unit and timestep as far as there are any."""
+    seen = analysis.snapshot
+    return Alert(rule, seen.layer, seen.step, what, value, threshold, advice, **place)
+
+
+def _mean(values: Array) -> float:
+    return float(values.mean()) if values.size else float("nan")

@@ -1,0 +1,199 @@
+"""`analyse(snapshot) -> Analysis`: recompute, compare, and say what it means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lstm_probe.analysis.gradient.gradient import Gradient, gradient_through_time
+from lstm_probe.analysis.health.health import Health, measure_health
+from lstm_probe.analysis.parity.error import TOLERANCES, Parity, ParityError
+from lstm_probe.analysis.parity.judge import Verdict, excess_of_steps, judge
+from lstm_probe.analysis.parity.rounding import ulp
+from lstm_probe.analysis.parity.teacher_forcing import follow
+from lstm_probe.analysis.recomputed import InOwnDtype, recompute
+from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.core.arrays import Array
+from lstm_probe.core.blas import on_one_blas_thread
+from lstm_probe.core.stopwatch import Stopwatch
+from lstm_probe.core.trace import GateTrace
+
+if TYPE_CHECKING:
+    from lstm_probe.analysis.conventions.weights import Convention
+
+__all__ = ["Analysis", "analyse"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Analysis:
+    """What a snapshot means.
+
+    Attributes:
+        snapshot: what was seen.
+        trace: every gate of every timestep, recomputed in float64, in the order of the input's
+            time; where rounding has grown beyond the tolerance, as in a chaotic network, each step
+            from the framework's own hidden state, so that it shows what the framework does; for
+            a cell whose recurrence is not known, the framework's own `h` alone.
+        parity: how far that is from the framework's own output; None where nothing was
+            recomputed, or where weights were read alone and there is no such output.
+        health: what the gates say of each unit.
+        gradient: how strongly the last state depends on each earlier one; None for cells through
+            which gradients are not known.
+
+    Example:
+        >>> from lstm_probe import LstmCell, Snapshot, weights
+        >>> cell = weights.from_keras(np.zeros((3, 8)), np.zeros((2, 8)))
+        >>> x, h = np.zeros((1, 5, 3)), np.zeros((1, 5, 2))
+        >>> analysis = analyse(Snapshot(0, "memory", LstmCell(), cell, x=x, output=h))
+        >>> isinstance(analysis, Analysis), analysis.trace.layer
+        (True, 'memory')
+    """
+
+    snapshot: Snapshot
+    trace: GateTrace
+    parity: Parity | None
+    health: Health
+    gradient: Gradient | None = None
+
+    @cached_property
+    def convention(self) -> Convention | None:
+        """On a mismatch, the known convention that explains it; worked out when it is asked for,
+        because it takes up to a hundred recomputations."""
+        if self.parity is None or self.parity.verdict is None:
+            return None
+        if self.parity.verdict.kind != "mismatch":
+            return None
+        from lstm_probe.analysis.conventions.search import (
+            find_convention,  # seldom needed, and long
+        )
+
+        return find_convention(self.snapshot)
+
+    @property
+    def without_parity(self) -> str:
+        """Why there is no parity: nothing was recomputed, or there was nothing to compare with."""
+        return "not recomputed" if self.snapshot.cell is None else "not compared"
+
+    def __repr__(self) -> str:
+        if self.parity is None:
+            return f"Analysis({self.trace!r}, {self.without_parity})"
+        error = f"{self.parity.float64.max_abs:.1e}"
+        return f"Analysis({self.trace!r}, parity error {error}: {self.parity.verdict})"
+
+    def _repr_html_(self) -> str:
+        from lstm_probe.pictures.notebook import analysis_html
+
+        return analysis_html(self)
+
+
+@on_one_blas_thread
+def analyse(
+    snapshot: Snapshot, *, watch: Stopwatch | None = None, previous: Analysis | None = None
+) -> Analysis:
+    """Recompute every gate of a snapshot with NumPy, and compare with the framework's output.
+
+    Args:
+        snapshot: what a callback or hook captured.
+        watch: is told how long recomputing and analysing take.
+        previous: the same layer's at an earlier step, if there is one. NumPy's own rounding error
+            then serves again where it suffices; and of a mismatch that goes on, what explained it
+            is tried first, and nothing else is looked for if it still does.
+
+    Returns:
+        The trace, the parity error with its verdict, gate health and the gradient through time.
+
+    Raises:
+        LstmProbeError: the snapshot's input, mask or state does not fit its cell.
+
+    Example:
+        >>> from lstm_probe import LstmCell, Snapshot, weights
+        >>> cell = weights.from_keras(np.zeros((3, 8)), np.zeros((2, 8)))
+        >>> x, h = np.zeros((1, 5, 3)), np.zeros((1, 5, 2))
+        >>> analysis = analyse(Snapshot(0, "lstm", LstmCell(), cell, x=x, output=h))
+        >>> analysis.parity.float64.max_abs, float(analysis.trace.f[0, 0, 0])
+        (0.0, 0.5)
+    """
+    watch = watch or Stopwatch()
+    if snapshot.cell is None:
+        seen = _seen(snapshot)
+        return Analysis(snapshot, seen, None, measure_health(seen, snapshot))
+    truth, shown, exact = recompute(snapshot, snapshot.cell, np.dtype(np.float64))
+    own = InOwnDtype(snapshot, truth.h, exact)
+    watch.lap("recompute")
+    largest = float(np.fmax.reduce(np.abs(truth.h), axis=None, initial=0.0))
+    unit = ulp(largest if np.isfinite(largest) else 1.0, snapshot.dtype)
+    known = _still_known(snapshot, exact, previous)
+    earlier = _earlier_rounding(snapshot, previous)
+    verdict = judge(snapshot, exact, own.rounding, earlier=earlier, known=known)
+    if exact.max_abs > TOLERANCES[snapshot.dtype] and str(verdict) == "match":
+        if _obeys_the_equations(snapshot, shown):
+            # Chaotic: let the pictures show what the framework does.
+            truth = follow(snapshot, truth)
+        else:
+            verdict = Verdict("mismatch", excess=np.inf)
+    parity = Parity(
+        exact,
+        TOLERANCES[snapshot.dtype],
+        ulp=exact.max_abs / unit,
+        verdict=verdict,
+        of_same_dtype=own.error,
+        rounding=own.rounding() if own.made else earlier,
+    )
+    analysis = Analysis(
+        snapshot,
+        truth,
+        parity,
+        health=measure_health(truth, snapshot),
+        gradient=gradient_through_time(
+            snapshot, truth, previous=None if previous is None else previous.gradient
+        ),
+    )
+    if known is not None and previous is not None and verdict.kind == "mismatch":
+        vars(analysis)["convention"] = previous.convention
+    watch.lap("analyse")
+    return analysis
+
+
+def _still_known(
+    snapshot: Snapshot, exact: ParityError, previous: Analysis | None
+) -> Verdict | None:
+    """The mismatch of an earlier step, if the convention that was found to explain it does."""
+    if previous is None or exact.max_abs <= TOLERANCES[snapshot.dtype]:
+        return None
+    convention = vars(previous).get("convention")  # only if it has been looked for
+    if convention is None or previous.parity is None:
+        return None
+    from lstm_probe.analysis.conventions.search import still_explains  # seldom needed, and long
+
+    return previous.parity.verdict if still_explains(convention, snapshot) else None
+
+
+def _earlier_rounding(snapshot: Snapshot, previous: Analysis | None) -> ParityError | None:
+    """NumPy's own rounding error at an earlier step; it is that of the probe."""
+    if previous is None or previous.parity is None:
+        return None
+    seen = previous.snapshot
+    same = seen.x.shape == snapshot.x.shape and seen.dtype == snapshot.dtype
+    return previous.parity.rounding if same else None
+
+
+def _seen(snapshot: Snapshot) -> GateTrace:
+    return GateTrace(
+        {"h": snapshot.output},
+        {"h": None},
+        cell=snapshot.cell_name,
+        mask=snapshot.mask,
+        layer=snapshot.layer,
+        step=snapshot.step,
+    )
+
+
+def _obeys_the_equations(snapshot: Snapshot, shown: Array) -> bool:
+    """Whether NumPy's own sequence does, each step by itself. The verdict goes by equations that
+    are written a second time: a mistake in either is told from chaos."""
+    ours = replace(snapshot, output=shown, final_output=None, dtype="float64")
+    excess = excess_of_steps(ours)
+    return excess is None or bool(excess.max() <= 1)

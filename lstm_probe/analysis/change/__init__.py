@@ -1,0 +1,1 @@
+"""What changed from one capture to the next: weights, gates and spectra."""

@@ -1,0 +1,1 @@
+"""Known conventions that explain why a framework and these equations part."""

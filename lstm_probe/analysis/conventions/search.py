@@ -1,0 +1,238 @@
+"""What frameworks do differently: tried one by one when a layer does not match its description."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from itertools import chain, permutations
+from typing import Any
+
+import numpy as np
+
+from lstm_probe.analysis.conventions.activations import SIGMOIDS, any_activation, likely_activations
+from lstm_probe.analysis.conventions.biases import inferred_biases
+from lstm_probe.analysis.conventions.outputs import (
+    directions,
+    inferred_masks,
+    last_outputs,
+    masks,
+    shifts,
+)
+from lstm_probe.analysis.conventions.states import inferred_states
+from lstm_probe.analysis.conventions.weights import (
+    Candidate,
+    Convention,
+    biases,
+    change,
+    change_weights,
+    forget_biases,
+    gate_orders,
+    mirrored,
+    transposed,
+)
+from lstm_probe.analysis.parity.judge import excess_of_steps, within_rounding
+from lstm_probe.analysis.parity.teacher_forcing import in_reading_order
+from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.cells import GruCell, LstmCell
+from lstm_probe.weights import GateWeights, GruWeights, LstmWeights
+
+__all__ = ["Convention", "find_convention", "still_explains"]
+
+_SEQUENCES_TRIED = 2
+
+
+def find_convention(snapshot: Snapshot) -> Convention | None:
+    """The first known convention under which a snapshot's steps obey the equations.
+
+    Takes up to about 300 recomputations of two sequences: not for every capture.
+
+    Args:
+        snapshot: one that does not match its cell as it is.
+
+    Returns:
+        What explains it; None if nothing known does.
+
+    Example:
+        >>> from lstm_probe import LstmCell, Snapshot, lstm, weights
+        >>> rng = np.random.default_rng(0)
+        >>> w = weights.from_keras(rng.normal(size=(3, 8)), rng.normal(size=(2, 8)))
+        >>> x = rng.normal(size=(1, 5, 3))
+        >>> h = lstm(x, w, cell=LstmCell(forget_bias=1.0)).h
+        >>> print(find_convention(Snapshot(0, "lstm", LstmCell(), w, x=x, output=h)))
+        forget_bias: the framework adds 1.0 to the forget gate
+    """
+    if snapshot.cell is None or not isinstance(snapshot.weights, GateWeights):
+        return None
+    tried = _few_sequences(snapshot)
+    for convention, candidate in _candidates(tried):
+        if within_rounding(candidate) and (tried is snapshot or _holds(convention, snapshot)):
+            return convention
+    return None
+
+
+def still_explains(convention: Convention, snapshot: Snapshot) -> bool:
+    """Whether what explained a layer's mismatch at an earlier step explains it again: one
+    recomputation for most conventions.
+
+    Args:
+        convention: what `find_convention` has found.
+        snapshot: of the same layer, at a later step.
+
+    Example:
+        >>> from lstm_probe import LstmCell, Snapshot, lstm, weights
+        >>> rng = np.random.default_rng(0)
+        >>> w = weights.from_keras(rng.normal(size=(3, 8)), rng.normal(size=(2, 8)))
+        >>> x = rng.normal(size=(1, 5, 3))
+        >>> h = lstm(x, w, cell=LstmCell(forget_bias=1.0)).h
+        >>> seen = Snapshot(0, "lstm", LstmCell(), w, x=x, output=h)
+        >>> still_explains(find_convention(seen), seen)
+        True
+    """
+    # Most are among the first, which come one by one.
+    for other, candidate in chain(_single(snapshot), _candidates(snapshot, convention.name)):
+        if other == convention:
+            return within_rounding(candidate)
+    return False
+
+
+def _holds(convention: Convention, snapshot: Snapshot) -> bool:
+    """Whether what explains a few sequences explains all of them."""
+    return any(
+        within_rounding(candidate) for other, candidate in _candidates(snapshot, convention.name)
+    )
+
+
+def _few_sequences(snapshot: Snapshot) -> Snapshot:
+    """Those that are furthest off: a convention shows where it makes a difference."""
+    if len(snapshot.x) <= _SEQUENCES_TRIED:
+        return snapshot
+    excess = excess_of_steps(snapshot)
+    assert excess is not None
+    excess = np.minimum(excess, 1e300)
+    steps = (excess > 1).any(axis=2).sum(axis=1)
+    chosen = np.lexsort((excess.max(axis=(1, 2)), steps))[-_SEQUENCES_TRIED:]
+    few: dict[str, Any] = {
+        name: value[chosen]
+        for name in ("x", "output", "final_output", "mask")
+        if (value := getattr(snapshot, name)) is not None
+    }
+    if snapshot.initial_state is not None:
+        few["initial_state"] = tuple(state[chosen] for state in snapshot.initial_state)
+    return replace(snapshot, **few)
+
+
+def _candidates(snapshot: Snapshot, name: str | None = None) -> Iterator[Candidate]:
+    """All of them, or those of one name."""
+    for candidate in _every(snapshot, name):
+        if name in (None, candidate[0].name):
+            yield candidate
+
+
+def _every(snapshot: Snapshot, name: str | None) -> Iterator[Candidate]:
+    single = list(_single(snapshot))
+    yield from single
+    # A TF1 layer that is read as Keras's has both: another order, and a bias in none of the arrays.
+    for first, changed in single:
+        if first.name == "gate_order":
+            for second, candidate in (*forget_biases(changed), *likely_activations(changed)):
+                yield _joined(first, second), candidate
+    for first, changed in single:
+        if first.name == "forget_bias":
+            for second, candidate in likely_activations(changed):
+                yield _joined(first, second), candidate
+    yield from any_activation(snapshot)
+    yield from _inferred(in_reading_order(snapshot), name)
+
+
+def _inferred(seen: Snapshot, name: str | None) -> Iterator[Candidate]:
+    """What the framework knows and the snapshot does not. Where it is inferred rightly, the rest
+    of the steps obeys the equations with it."""
+    yield from inferred_masks(seen)
+    for shift, moved in shifts(seen):
+        yield shift, moved
+        if name in (None, "shift"):
+            for _, candidate in inferred_states(moved):
+                yield shift, candidate
+    if name in (None, "initial_state"):
+        yield from inferred_states(seen)
+    if name in (None, "bias"):
+        yield from inferred_biases(seen)
+
+
+def _joined(first: Convention, second: Convention) -> Convention:
+    return Convention(
+        f"{first.name}+{second.name}", f"{first.explanation}, and {second.explanation}"
+    )
+
+
+def _single(snapshot: Snapshot) -> Iterator[Candidate]:
+    for tries in (
+        last_outputs,
+        masks,
+        forget_biases,
+        likely_activations,
+        _resets,
+        gate_orders,
+        biases,
+        _states,
+        _variants,
+        transposed,
+        mirrored,
+        directions,
+    ):
+        yield from tries(snapshot)
+
+
+def _cell(snapshot: Snapshot, name: str, explanation: str, **options: Any) -> Candidate:
+    assert snapshot.cell is not None
+    cell: Any = snapshot.cell
+    return change(snapshot, name, explanation, cell=replace(cell, **options))
+
+
+def _resets(snapshot: Snapshot) -> Iterator[Candidate]:
+    cell, weights = snapshot.cell, snapshot.weights
+    if not isinstance(cell, GruCell) or not isinstance(weights, GruWeights):
+        return
+    after = cell._resets_after(weights)
+    place = "before" if after else "after"
+    does = f"applies the reset gate {place} the recurrent product"
+    yield _cell(snapshot, "reset_after", does, reset_after=not after)
+    if cell.recurrent_activation in SIGMOIDS:  # 1 - s(a) = s(-a)
+        sign = np.array([[-1.0], [1.0], [1.0]])
+        arrays = {
+            field.name: sign * array
+            for field in fields(weights)
+            if (array := getattr(weights, field.name)) is not None
+        }
+        does = "lets the update gate take the new state, where ours keeps the old"
+        yield change_weights(snapshot, "update_gate", does, **arrays)
+
+
+def _states(snapshot: Snapshot) -> Iterator[Candidate]:
+    state = snapshot.initial_state
+    if state is None:
+        return
+    yield change(snapshot, "initial_state", "begins with zeros", initial_state=None)
+    if len(state) == 2 and state[0].shape == state[1].shape:
+        does = "reads the states in the other order, c before h"
+        yield change(snapshot, "initial_state", does, initial_state=state[::-1])
+
+
+def _variants(snapshot: Snapshot) -> Iterator[Candidate]:
+    cell, weights = snapshot.cell, snapshot.weights
+    if not isinstance(cell, LstmCell) or not isinstance(weights, LstmWeights):
+        return
+    if cell.cell_clip is not None:
+        yield _cell(snapshot, "clip", "does not clip the cell state", cell_clip=None)
+    if cell.proj_clip is not None:
+        yield _cell(snapshot, "clip", "does not clip the projection", proj_clip=None)
+    if weights.peepholes is None:
+        return
+    yield change_weights(snapshot, "peephole", "has no peepholes", peepholes=None)
+    for order in permutations(range(len(weights.peephole_gates))):
+        if order != tuple(range(len(order))):
+            letters = " ".join(weights.peephole_gates[order.index(k)] for k in range(len(order)))
+            does = f"keeps the peepholes as {letters}"
+            yield change_weights(
+                snapshot, "peephole", does, peepholes=weights.peepholes[list(order)]
+            )

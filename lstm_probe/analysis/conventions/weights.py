@@ -1,0 +1,183 @@
+"""What frameworks do differently with the same weights: their order, their biases, their layout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from itertools import permutations
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.cells import ConvLstmCell, LstmCell
+from lstm_probe.weights import GateWeights, GruWeights
+
+__all__ = [
+    "Candidate",
+    "Convention",
+    "biases",
+    "change",
+    "change_weights",
+    "forget_biases",
+    "gate_orders",
+    "mirrored",
+    "transposed",
+]
+
+Candidate: TypeAlias = "tuple[Convention, Snapshot]"
+
+#: Where an order of the gates is at home, in canonical letters.
+_HOMES = {
+    "ifgo": "Keras, torch, BlockLSTMV2",
+    "igfo": "TF1's cells, BlockLSTM",
+    "iofg": "ONNX",
+    "zrg": "Keras",
+    "rzg": "TF1, torch",
+    "zgr": "unknown",
+}
+
+
+@dataclass(frozen=True)
+class Convention:
+    """A convention that explains a mismatch.
+
+    Attributes:
+        name: one of `gate_order`, `sigmoid`, `activation`, `forget_bias`, `bias`, `reset_after`,
+            `update_gate`, `mask`, `shift`, `last_output`, `direction`, `initial_state`,
+            `transposed`, `mirrored`, `clip`, `peephole`; two of them joined by `+`.
+        explanation: what the framework does, in words.
+
+    Example:
+        >>> print(Convention("forget_bias", "adds 1.0 to the forget gate"))
+        forget_bias: the framework adds 1.0 to the forget gate
+    """
+
+    name: str
+    explanation: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: the framework {self.explanation}"
+
+
+def change(snapshot: Snapshot, name: str, explanation: str, **changes: Any) -> Candidate:
+    """A snapshot with other fields, and what that stands for."""
+    return Convention(name, explanation), replace(snapshot, **changes)
+
+
+def change_weights(snapshot: Snapshot, name: str, explanation: str, **arrays: Any) -> Candidate:
+    """A snapshot with other weights, and what that stands for."""
+    weights: Any = snapshot.weights
+    return change(snapshot, name, explanation, weights=replace(weights, **arrays))
+
+
+def forget_biases(snapshot: Snapshot) -> Iterator[Candidate]:
+    """Biases that TF1 adds to the forget gate when it runs."""
+    cell, weights = snapshot.cell, snapshot.weights
+    assert isinstance(weights, GateWeights)
+    if not isinstance(cell, LstmCell | ConvLstmCell):
+        return
+    index = weights.gates.index("f")
+    current = getattr(cell, "forget_bias", 0.0)
+    for value in (0.0, 1.0, -1.0):
+        if value == current:
+            continue
+        does = f"adds {value} to the forget gate" if value else "adds nothing to the forget gate"
+        bias = (
+            np.zeros((len(weights.gates), weights.units))
+            if weights.bias is None
+            else (weights.bias.astype(np.float64))
+        )
+        bias[index] += value - current
+        yield change_weights(snapshot, "forget_bias", does, bias=bias)
+
+
+def gate_orders(snapshot: Snapshot) -> Iterator[Candidate]:
+    """All orders of the gates, those of known frameworks first."""
+    weights = snapshot.weights
+    assert isinstance(weights, GateWeights)
+    names = [field.name for field in fields(weights)]
+    count = len(weights.gates)
+    gated = [n for n in names if n in ("kernel", "recurrent_kernel", "bias", "recurrent_bias")]
+    orders = sorted(permutations(range(count)), key=lambda order: _strangeness(weights, order))
+    for order in orders:
+        if order == tuple(range(count)):
+            continue
+        arrays = {
+            name: np.take(array, order, axis=-2)
+            for name in gated
+            if (array := getattr(weights, name)) is not None
+        }
+        yield change_weights(snapshot, "gate_order", _order_in_words(weights, order), **arrays)
+
+
+def _actual(weights: GateWeights, order: tuple[int, ...]) -> str:
+    """Which gate lies in each place of the array, if `order` puts them right."""
+    return "".join(weights.gates[order.index(place)] for place in range(len(order)))
+
+
+def _strangeness(weights: GateWeights, order: tuple[int, ...]) -> bool:
+    return _actual(weights, order) not in _HOMES
+
+
+def _order_in_words(weights: GateWeights, order: tuple[int, ...]) -> str:
+    actual = _actual(weights, order)
+    home = f" (as {_HOMES[actual]})" if actual in _HOMES else ""
+    return f"keeps the gates as {' '.join(actual)}{home} where {' '.join(weights.gates)} was read"
+
+
+def biases(snapshot: Snapshot) -> Iterator[Candidate]:
+    """Biases that are dropped, or added in another place."""
+    weights = snapshot.weights
+    for name in ("bias", "recurrent_bias"):
+        array = getattr(weights, name, None)
+        if array is None:
+            continue
+        yield change_weights(
+            snapshot, "bias", f"does not add the {name}", **{name: np.zeros_like(array)}
+        )
+        assert isinstance(weights, GateWeights)
+        for index, letter in enumerate(weights.gates):
+            rest = array.copy()
+            rest[index] = 0
+            yield change_weights(
+                snapshot, "bias", f"does not add the {name} of gate {letter}", **{name: rest}
+            )
+    if isinstance(weights, GruWeights) and weights.recurrent_bias is not None:
+        merged = weights.recurrent_bias + (0 if weights.bias is None else weights.bias)
+        arrays = {"bias": merged, "recurrent_bias": np.zeros_like(merged)}
+        does = "adds both biases outside of the reset gate"
+        yield change_weights(snapshot, "bias", does, **arrays)
+
+
+def transposed(snapshot: Snapshot) -> Iterator[Candidate]:
+    """The layouts of cuDNN."""
+    weights = snapshot.weights
+    assert isinstance(weights, GateWeights)
+    recurrent = weights.recurrent_kernel
+    if recurrent.ndim != 3 or recurrent.shape[0] != recurrent.shape[2]:
+        return
+    turned = recurrent.swapaxes(0, 2)
+    does = "has the recurrent kernel of each gate transposed (as CuDNNLSTM files)"
+    yield change_weights(snapshot, "transposed", does, recurrent_kernel=turned)
+    inputs = weights.kernel
+    relaid = np.stack(
+        [inputs[:, k].T.reshape(inputs[:, k].shape, order="F") for k in range(inputs.shape[1])],
+        axis=1,
+    )
+    does += ", and the input kernels laid out anew"
+    yield change_weights(snapshot, "transposed", does, recurrent_kernel=turned, kernel=relaid)
+
+
+def mirrored(snapshot: Snapshot) -> Iterator[Candidate]:
+    """Convolutions that read their kernels from the other end."""
+    weights, cell = snapshot.weights, snapshot.cell
+    if not isinstance(cell, ConvLstmCell):
+        return
+    assert isinstance(weights, GateWeights)
+    axes = tuple(range(weights.kernel.ndim - 3))
+    arrays = {
+        name: np.flip(getattr(weights, name), axes) for name in ("kernel", "recurrent_kernel")
+    }
+    does = "mirrors its kernels in space, or pads even ones at the start"
+    yield change_weights(snapshot, "mirrored", does, **arrays)

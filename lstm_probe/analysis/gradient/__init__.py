@@ -1,0 +1,1 @@
+"""How strongly the last state, or the loss, depends on each earlier one."""

@@ -1,0 +1,1 @@
+"""What the gates say of each unit: dead, stuck, copied, or not finite."""

@@ -1,0 +1,108 @@
+"""Where the first NaN or infinity of a layer came from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.core.arrays import Array
+from lstm_probe.core.trace import GateTrace
+
+__all__ = ["NotFinite", "first_not_finite"]
+
+
+@dataclass(frozen=True)
+class NotFinite:
+    """The first value that is not finite, in the order of computation.
+
+    Attributes:
+        timestep: in the order of the input's time.
+        sequence: the index in the batch.
+        letter: the gate or state.
+        unit: the first unit that is not finite there.
+        source: what brought it in: `input`, `initial state`, the name of an array of the weights,
+            `overflow` where all of these are finite, or `framework` where NumPy's values are
+            finite and only the framework's are not.
+
+    Example:
+        >>> print(NotFinite(timestep=3, sequence=0, letter="f", unit=1, source="input"))
+        f of unit 1 at timestep 3 of sequence 0, from: input
+    """
+
+    timestep: int
+    sequence: int
+    letter: str
+    unit: int
+    source: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.letter} of unit {self.unit} at timestep {self.timestep} of sequence "
+            f"{self.sequence}, from: {self.source}"
+        )
+
+
+def first_not_finite(
+    trace: GateTrace, snapshot: Snapshot | None = None, *, finite: Collection[str] = ()
+) -> NotFinite | None:
+    """Look for the first NaN or infinity: by timestep as the layer reads them, then by letter in
+    the order of the equations, then by sequence and unit. Masked steps do not count.
+
+    Args:
+        trace: the layer's gates.
+        snapshot: where the trace is from, if it is known.
+        finite: the letters of arrays that are known to be finite at the steps that count.
+
+    Returns:
+        Where it is and what brought it in; None if everything is finite.
+
+    Example:
+        >>> h = np.zeros((1, 5, 2))
+        >>> h[0, 3:, 1] = np.nan
+        >>> print(first_not_finite(GateTrace({"h": h}, {"h": None})))
+        h of unit 1 at timestep 3 of sequence 0, from: overflow
+    """
+    arrays = dict(trace.arrays)
+    if all(_all_finite(array) for letter, array in arrays.items() if letter not in finite):
+        if snapshot is None or _all_finite(snapshot.output):
+            return None
+        return _locate({"h": snapshot.output}, trace, snapshot, "framework")
+    return _locate(arrays, trace, snapshot, None)
+
+
+def _all_finite(array: Array) -> bool:
+    # A sum is finite only if its terms are, and takes one pass without a second array.
+    return bool(np.isfinite(array.sum())) or bool(np.isfinite(array).all())
+
+
+def _locate(
+    arrays: dict[str, Array], trace: GateTrace, snapshot: Snapshot | None, source: str | None
+) -> NotFinite | None:
+    bad = {letter: ~np.isfinite(array) for letter, array in arrays.items()}
+    if trace.mask is not None:
+        bad = {letter: array & trace.mask[:, :, None] for letter, array in bad.items()}
+    steps = np.logical_or.reduce([array.any(axis=(0, 2)) for array in bad.values()])
+    if not steps.any():
+        return None
+    order = np.flatnonzero(steps)
+    timestep = int(order[-1 if snapshot is not None and snapshot.reverse else 0])
+    letter = next(letter for letter, array in bad.items() if array[:, timestep].any())
+    sequence, unit = (int(k) for k in np.argwhere(bad[letter][:, timestep])[0])
+    source = source or _source(snapshot, timestep, sequence)
+    return NotFinite(timestep, sequence, letter, unit, source)
+
+
+def _source(snapshot: Snapshot | None, timestep: int, sequence: int) -> str:
+    if snapshot is None:
+        return "overflow"
+    for name, array in snapshot.weights.named():
+        if not _all_finite(array):
+            return name
+    if not _all_finite(snapshot.x[sequence, timestep]):
+        return "input"
+    if any(not _all_finite(state[sequence]) for state in snapshot.initial_state or ()):
+        return "initial state"
+    return "overflow"

@@ -1,0 +1,74 @@
+"""NumPy's recomputations of a snapshot: in float64, the truth, and in the layer's own dtype."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from lstm_probe.analysis.parity.error import ParityError
+from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.cells import Cell
+from lstm_probe.core.arrays import Array, computing_dtype
+from lstm_probe.core.blas import on_one_blas_thread
+from lstm_probe.core.masks import emitted
+from lstm_probe.core.trace import GateTrace
+
+__all__ = ["InOwnDtype", "recompute"]
+
+
+def recompute(
+    snapshot: Snapshot, cell: Cell[Any], dtype: np.dtype[Any]
+) -> tuple[GateTrace, Array, ParityError]:
+    """The gates; what the layer would have shown, in the order of the input's time; the error."""
+    x, mask = snapshot.x, snapshot.mask
+    if snapshot.reverse:
+        x, mask = x[:, ::-1], None if mask is None else mask[:, ::-1]
+    trace = cell.run(
+        x, snapshot.weights, initial_state=snapshot.initial_state, mask=mask, dtype=dtype
+    )
+    output = emitted(
+        trace.h,
+        trace.mask,
+        zero_output_for_mask=snapshot.zero_output_for_mask,
+        initial_output_for_mask=snapshot.initial_output_for_mask,
+    )
+    if snapshot.reverse:
+        trace, output = trace.reversed_in_time(), output[:, ::-1]
+    error = ParityError.between(output, snapshot.output, snapshot.final_output, snapshot.last)
+    return replace(trace, layer=snapshot.layer, step=snapshot.step), output, error
+
+
+class InOwnDtype:
+    """NumPy's recomputation in the layer's own dtype, made when it is first asked for."""
+
+    def __init__(self, snapshot: Snapshot, truth: Array, exact: ParityError) -> None:
+        self._snapshot, self._truth, self._exact = snapshot, truth, exact
+
+    def error(self) -> ParityError:
+        """The framework's distance from it."""
+        return self._errors[0]
+
+    def rounding(self) -> ParityError:
+        """The distance of the truth from it."""
+        return self._errors[1]
+
+    @property
+    def made(self) -> bool:
+        """Whether it has been asked for."""
+        return "_errors" in vars(self)
+
+    @cached_property
+    def _errors(self) -> tuple[ParityError, ParityError]:
+        return self._compare()
+
+    @on_one_blas_thread
+    def _compare(self) -> tuple[ParityError, ParityError]:
+        snapshot, truth, dtype = self._snapshot, self._truth, computing_dtype(self._snapshot.dtype)
+        if dtype == np.float64:
+            return self._exact, ParityError.between(truth, truth, None, snapshot.last)
+        assert snapshot.cell is not None
+        trace, _, error = recompute(snapshot, snapshot.cell, dtype)
+        return error, ParityError.between(truth, trace.h, None, snapshot.last)

@@ -1,0 +1,123 @@
+"""Convolutions over one, two or three dimensions of space, as Keras defines them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from lstm_probe.core.arrays import Array
+
+__all__ = ["SameConvolution", "convolve", "output_space"]
+
+
+def convolve(
+    x: Array,
+    kernel: Array,
+    *,
+    padding: str = "same",
+    strides: Sequence[int] = (),
+    dilation: Sequence[int] = (),
+) -> Array:
+    """The convolution (cross-correlation) of a batch with a kernel.
+
+    Args:
+        x: `(batch, *space, channels)`.
+        kernel: `(*size, channels, filters)`.
+        padding: `same` or `valid`.
+        strides: one for each dimension of space; ones by default.
+        dilation: one for each dimension of space; ones by default.
+
+    Returns:
+        `(batch, *output_space, filters)` of the common dtype.
+
+    Source:
+        keras.ops.conv on the TensorFlow backend.
+
+    Example:
+        >>> x, kernel = np.arange(4.0).reshape(1, 4, 1), np.ones((2, 1, 1))
+        >>> convolve(x, kernel).ravel().tolist()
+        [1.0, 3.0, 5.0, 3.0]
+    """
+    size, rank = kernel.shape[:-2], kernel.ndim - 2
+    strides, dilation = tuple(strides) or (1,) * rank, tuple(dilation) or (1,) * rank
+    axes = tuple(range(1, rank + 1))
+    reach = tuple((k - 1) * d + 1 for k, d in zip(size, dilation, strict=True))
+    if padding == "same":
+        pads = [_same(*sizes) for sizes in zip(x.shape[1:-1], reach, strides, strict=True)]
+        x = np.pad(x, [(0, 0), *pads, (0, 0)])
+    windows = sliding_window_view(x, reach, axis=axes)  # (batch, *positions, channels, *reach)
+    taken = tuple(slice(None, None, step) for step in strides)
+    within = tuple(slice(None, None, step) for step in dilation)
+    windows = windows[(slice(None), *taken, slice(None), *within)]
+    space = windows.shape[1 : rank + 1]
+    columns = windows.reshape(x.shape[0] * int(np.prod(space)), -1)
+    flat = np.moveaxis(kernel, -2, 0).reshape(-1, kernel.shape[-1])
+    return (columns @ flat).reshape(x.shape[0], *space, -1)
+
+
+class SameConvolution:
+    """One convolution `same` for the images of one timestep after another: nothing is allocated.
+
+    Args:
+        shape: `(batch, *space, channels)` of the images.
+        kernels: `(gates, *size, channels, filters)`.
+
+    Example:
+        >>> sums = SameConvolution((1, 4, 1), np.ones((1, 2, 1, 1)))
+        >>> sums(np.arange(4.0).reshape(1, 4, 1)).ravel().tolist()
+        [1.0, 3.0, 5.0, 3.0]
+    """
+
+    def __init__(self, shape: Sequence[int], kernels: Array) -> None:
+        batch, *space, channels = shape
+        gates, *size, _, filters = kernels.shape
+        pads = [_same(n, reach, 1) for n, reach in zip(space, size, strict=True)]
+        wide = [n + sum(pad) for n, pad in zip(space, pads, strict=True)]
+        padded = np.zeros((batch, *wide, channels), kernels.dtype)
+        within = [slice(before, before + n) for (before, _), n in zip(pads, space, strict=True)]
+        self._images = padded[(slice(None), *within)]
+        windows = sliding_window_view(padded, size, axis=tuple(range(1, len(size) + 1)))
+        # (batch, *space, *size, channels): what lies side by side in memory stays so.
+        self._windows = np.moveaxis(windows, len(size) + 1, -1)
+        self._columns = np.empty(self._windows.shape, kernels.dtype)
+        self._matrix = self._columns.reshape(batch * math.prod(space), -1)
+        self._kernels = np.ascontiguousarray(kernels).reshape(gates, -1, filters)
+        self._sums = np.empty((gates, len(self._matrix), filters), kernels.dtype)
+
+    def __call__(self, images: Array) -> Array:
+        """`(gates, batch * space, filters)`, which the next call overwrites."""
+        np.copyto(self._images, images)
+        np.copyto(self._columns, self._windows)
+        return np.matmul(self._matrix, self._kernels, out=self._sums)
+
+
+def output_space(
+    space: Sequence[int],
+    size: Sequence[int],
+    *,
+    padding: str,
+    strides: Sequence[int] = (),
+    dilation: Sequence[int] = (),
+) -> tuple[int, ...]:
+    """The extent of a convolution's result; 0 or less where the kernel does not fit.
+
+    Example:
+        >>> output_space((7, 7), (3, 2), padding="valid", strides=(2, 1))
+        (3, 6)
+    """
+    strides, dilation = tuple(strides) or (1,) * len(size), tuple(dilation) or (1,) * len(size)
+    if padding == "same":
+        return tuple(-(-n // step) for n, step in zip(space, strides, strict=True))
+    return tuple(
+        (n - (k - 1) * d - 1) // step + 1
+        for n, k, d, step in zip(space, size, dilation, strides, strict=True)
+    )
+
+
+def _same(n: int, reach: int, stride: int) -> tuple[int, int]:
+    """Padding before and after: what does not divide evenly goes to the end."""
+    total = max((-(-n // stride) - 1) * stride + reach - n, 0)
+    return total // 2, total - total // 2

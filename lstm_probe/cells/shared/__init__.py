@@ -1,0 +1,1 @@
+"""What several cells compute in the same way."""

@@ -1,0 +1,1 @@
+"""What everything else stands on: arrays, errors, activations, masks and the trace."""

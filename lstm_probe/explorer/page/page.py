@@ -1,0 +1,219 @@
+"""One self-contained HTML page with every captured step of a log: the gate explorer, offline."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TextIO
+
+from lstm_probe import __version__
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.explorer.page.shrink import PLANS, Plan, compressed, shrunk
+from lstm_probe.logs.stored.format import pack
+from lstm_probe.logs.stored.reader import RunReader
+
+__all__ = ["PageFacts", "write_page"]
+
+#: Bytes of base64 for each byte, and what the page needs besides its captures.
+_BASE64, _FRAME = 4 / 3, 600_000
+_SAMPLES = 5
+
+
+@dataclass(frozen=True)
+class PageFacts:
+    """What a page holds.
+
+    Attributes:
+        captures: of all layers and steps.
+        plan: how much of each capture was kept.
+        weights: whether the weights are there.
+    """
+
+    captures: int
+    plan: Plan
+    weights: bool
+
+
+def write_page(
+    path: Path,
+    runs: Mapping[str, RunReader],
+    *,
+    title: str = "lstm_probe",
+    megabytes: float = 28.0,
+    progress: Callable[[], object] = lambda: None,
+) -> PageFacts:
+    """Write a page that needs no network and no server: it opens from a disk or a mail.
+
+    Args:
+        path: the file.
+        runs: as `find_runs` returns them.
+        title: the page's title.
+        megabytes: how large the page may become; `shrink` tells what is left out for that.
+        progress: is called after each capture.
+
+    Raises:
+        LstmProbeError: the runs hold no gates, or too many captures for a page of this size.
+    """
+    places = [
+        (run, layer, step)
+        for run in runs
+        for layer in runs[run].layers
+        for step in runs[run].steps(layer)
+    ]
+    if not places:
+        raise LstmProbeError(
+            "There are no gates to report. Received: a log of numbers alone. Expected: a training "
+            "whose callback logs detail='gates' or 'full'."
+        )
+    budget = megabytes * 1e6 - _FRAME
+    plan, room = _choose(runs, places, budget)
+    weights = _weights(runs, room)
+    with path.open("w", encoding="utf-8") as file:
+        file.write(_HEAD.format(title=html.escape(title), policy=_POLICY, style=_style()))
+        numbers = {}
+        for number, (run, layer, step) in enumerate(places):
+            data = compressed(shrunk(runs[run].capture(layer, step), plan))
+            numbers[_key("capture", run, layer, step)] = f"d{number}"
+            _embed(file, f"d{number}", data)
+            progress()
+        for number, (key, data) in enumerate(weights.items()):
+            numbers[key] = f"w{number}"
+            _embed(file, f"w{number}", data)
+        facts = PageFacts(len(places), plan, bool(weights))
+        _write_end(file, runs, numbers, facts, title)
+    return facts
+
+
+def _choose(
+    runs: Mapping[str, RunReader], places: list[tuple[str, str, int]], budget: float
+) -> tuple[Plan, float]:
+    """The first plan that fits, and how much room it leaves."""
+    for plan in PLANS:
+        size = sum(_estimate(runs[run], layer, plan) for run in runs for layer in runs[run].layers)
+        if size <= budget:
+            return plan, budget - size
+    raise LstmProbeError(
+        f"So many captures do not fit into the page. Received: {len(places)} of {len(runs)} runs, "
+        f"{(size + _FRAME) / 1e6:.0f} MB at least. Expected: up to {(budget + _FRAME) / 1e6:.0f} "
+        "MB. Choose a run with --run, or raise --megabytes."
+    )
+
+
+def _estimate(run: RunReader, layer: str, plan: Plan) -> float:
+    """How many bytes the captures of a layer take: from some of them, the largest counts."""
+    steps = run.steps(layer)
+    chosen = {steps[round(k * (len(steps) - 1) / (_SAMPLES - 1))] for k in range(_SAMPLES)}
+    sizes = [len(compressed(shrunk(run.capture(layer, step), plan))) for step in chosen]
+    return len(steps) * (max(sizes) * _BASE64 + 60)
+
+
+def _weights(runs: Mapping[str, RunReader], room: float) -> dict[str, bytes]:
+    """The weights, if there is room for all of them."""
+    found: dict[str, bytes] = {}
+    for name, run in runs.items():
+        for layer in run.weighted:
+            for step in run.steps(layer):
+                try:
+                    stored = run.weights(layer, step)
+                except LstmProbeError:
+                    continue
+                data = compressed(pack(stored.arrays, stored.meta))
+                room -= len(data) * _BASE64 + 60
+                if room < 0:
+                    return {}
+                found[_key("weights", name, layer, step)] = data
+    return found
+
+
+def _key(kind: str, run: str, layer: str, step: int) -> str:
+    return json.dumps([kind, run, layer, step])
+
+
+def _embed(file: TextIO, name: str, data: bytes) -> None:
+    text = base64.b64encode(data).decode()
+    file.write(f'<script type="text/plain" id="{name}">{text}</script>\n')
+
+
+def _write_end(
+    file: TextIO,
+    runs: Mapping[str, RunReader],
+    numbers: Mapping[str, str],
+    facts: PageFacts,
+    title: str,
+) -> None:
+    weights = {tuple(json.loads(key)[1:3]) for key in numbers if key.startswith('["weights"')}
+    index = {
+        "runs": [
+            {
+                "name": name,
+                "layers": list(run.layers),
+                "weights": [layer for layer in run.layers if (name, layer) in weights],
+                "last": max((run.steps(layer)[-1] for layer in run.layers), default=0),
+            }
+            for name, run in runs.items()
+        ],
+        "steps": {
+            json.dumps([name, layer]): run.steps(layer)
+            for name, run in runs.items()
+            for layer in run.layers
+        },
+        "timeline": {name: run.course for name, run in runs.items()},
+        "numbers": numbers,
+        "note": f"{title}: {facts.captures} captures, {facts.plan}. lstm_probe {__version__}.",
+    }
+    # Whatever a log's names hold, no tag can end the script element.
+    text = json.dumps(index).replace("<", "\\u003c")
+    file.write(f'<script type="application/json" id="index">{text}</script>\n')
+    modules = {name: _address(source) for name, source in _modules()}
+    file.write(f'<script type="importmap">{json.dumps({"imports": modules})}</script>\n')
+    # All in the head: the explorer fills the body anew.
+    file.write('<script type="module">import "report/start.js";</script>\n')
+    file.write("</head>\n<body></body>\n</html>\n")
+
+
+def _modules() -> Iterator[tuple[str, str]]:
+    """The explorer's modules, with ours in place of the one that asks the server."""
+    explorer, ours = files("lstm_probe.explorer") / "static", files(__package__)
+    for folder, wanted in ((explorer, ".js"), (ours, ".js")):
+        for entry in folder.iterdir():
+            if entry.name.endswith(wanted) and not (folder is explorer and entry.name == "api.js"):
+                source = entry.read_text(encoding="utf-8")
+                yield f"report/{entry.name}", source.replace('from "./', 'from "report/')
+
+
+def _address(source: str) -> str:
+    return "data:text/javascript;base64," + base64.b64encode(source.encode()).decode()
+
+
+def _style() -> str:
+    style = files("lstm_probe.explorer") / "static" / "style.css"
+    return style.read_text(encoding="utf-8") + _OWN_STYLE
+
+
+#: The page may run its own scripts and show its own pictures, and reach nothing else.
+_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; "
+    "img-src data: blob:"
+)
+_OWN_STYLE = """
+.explorer { height: calc(100vh - 22px); }
+.report-note { height: 22px; padding: 2px 14px; color: var(--muted); font-size: 11px;
+  white-space: nowrap; overflow: hidden; text-overflow: ellipsis;
+  border-top: 1px solid var(--line); }
+/* The training is over. */
+a.item[download], .slider .live { display: none; }
+"""
+_HEAD = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<title>{title}</title>
+<style>{style}</style>
+"""

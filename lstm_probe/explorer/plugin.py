@@ -1,0 +1,107 @@
+"""The plugin: which address answers with what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from tensorboard.plugins import base_plugin
+from werkzeug import Request, Response
+
+from lstm_probe.explorer.download import as_csv, as_npz, file_name
+from lstm_probe.explorer.requests import Query, answer_errors, blob, document, download
+from lstm_probe.explorer.series import History
+from lstm_probe.explorer.source import CaptureSource
+from lstm_probe.explorer.static_files import static_apps
+
+__all__ = ["GateExplorer"]
+
+_App: TypeAlias = "Callable[[Request], Response]"
+
+
+class GateExplorer(base_plugin.TBPlugin):
+    """Serves the stored captures of the logs that TensorBoard has loaded.
+
+    Args:
+        context: what TensorBoard hands to a plugin; only its `data_provider` is used, so that both
+            of TensorBoard's loaders do.
+    """
+
+    plugin_name = "lstm_probe"
+
+    def __init__(self, context: base_plugin.TBContext) -> None:
+        self._source = CaptureSource(context.data_provider)
+        self._history = History(self._source)
+
+    def is_active(self) -> bool:
+        """Whether there is data: TensorBoard sees that itself, from the data's plugin name."""
+        return False
+
+    def frontend_metadata(self) -> base_plugin.FrontendMetadata:
+        """The tab's name and its first module."""
+        return base_plugin.FrontendMetadata(
+            es_module_path="/static/index.js", tab_name="Gates", disable_reload=True
+        )
+
+    def get_plugin_apps(self) -> Mapping[str, Any]:
+        """Every address there is; TensorBoard answers any other with 404."""
+        routes: dict[str, Callable[[Query], Response]] = {
+            "/runs": self._runs,
+            "/layers": self._layers,
+            "/steps": self._steps,
+            "/timeline": self._timeline,
+            "/capture": self._capture,
+            "/weights": self._weights,
+            "/series": self._series,
+            "/history": self._over_training,
+            "/download": self._download,
+        }
+        apps = {path: answer_errors(app) for path, app in routes.items()}
+        return {**static_apps(), **apps}
+
+    def _runs(self, query: Query) -> Response:
+        return document(query, {"runs": self._source.runs(query.scope)})
+
+    def _layers(self, query: Query) -> Response:
+        steps = self._source.layers(query.scope, query.text("run"))
+        layers = [{"name": name, "steps": each} for name, each in steps.items()]
+        return document(query, {"layers": layers})
+
+    def _steps(self, query: Query) -> Response:
+        steps = self._source.steps(query.scope, query.text("run"), query.text("layer"))
+        return document(query, {"steps": steps})
+
+    def _timeline(self, query: Query) -> Response:
+        captures = self._source.timeline(query.scope, query.text("run"))
+        return document(query, {"captures": [_brief(capture) for capture in captures]})
+
+    def _capture(self, query: Query) -> Response:
+        return blob(query, self._source.capture(query.scope, *query.place()))
+
+    def _weights(self, query: Query) -> Response:
+        return blob(query, self._source.weights(query.scope, *query.place()))
+
+    def _series(self, query: Query) -> Response:
+        run, layer = query.text("run"), query.text("layer")
+        cell = (query.integer("sequence"), query.integer("timestep"), query.integer("unit"))
+        return blob(query, self._history.of_cell(query.scope, run, layer, cell))
+
+    def _over_training(self, query: Query) -> Response:
+        run, layer = query.text("run"), query.text("layer")
+        return blob(query, self._history.of_array(query.scope, run, layer, query.text("name")))
+
+    def _download(self, query: Query) -> Response:
+        run, layer, step = query.place()
+        kind = query.one_of("format", ("npz", "csv"))
+        stored = self._source.unpacked(query.scope, run, layer, step)
+        data = as_npz(stored) if kind == "npz" else as_csv(stored)
+        return download(query, data, file_name(run, layer, step, kind))
+
+
+def _brief(capture: Mapping[str, Any]) -> dict[str, Any]:
+    """A capture's summary without what makes it long; `/history` has that."""
+    layers = {
+        layer: {key: item for key, item in each.items() if key != "error_by_timestep"}
+        for layer, each in capture["layers"].items()
+    }
+    return {**capture, "layers": layers}

@@ -1,0 +1,144 @@
+"""How something changed over the training: slices through all captures of a layer."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from lstm_probe.core.arrays import Array
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.explorer.indices import place_of
+from lstm_probe.explorer.requests import MissingError, Scope
+from lstm_probe.explorer.source import CaptureSource
+from lstm_probe.logs.stored.format import Stored, evenly, pack, unpack
+
+__all__ = ["History"]
+
+#: A picture has no more columns; of longer trainings captures are taken evenly.
+_MOST_STEPS = 400
+#: Bytes of captures that stay unpacked, so that the next click costs nothing.
+_CACHE_BYTES = 256 * 2**20
+
+
+class History:
+    """Courses over the training, read from the stored captures.
+
+    Args:
+        source: where the captures are.
+    """
+
+    def __init__(self, source: CaptureSource) -> None:
+        self._source = source
+        self._lock = Lock()
+        self._unpacked: OrderedDict[tuple[Any, ...], tuple[int, Stored]] = OrderedDict()
+        self._bytes = 0
+
+    def of_cell(self, scope: Scope, run: str, layer: str, cell: tuple[int, int, int]) -> bytes:
+        """All gates of one unit at one timestep, over the training.
+
+        Args:
+            scope: whose data.
+            run: the run.
+            layer: the layer.
+            cell: sequence, timestep and unit, as original indices.
+
+        Returns:
+            A safetensors file: `steps` and `gates/<letter>`, one number for each step.
+
+        Raises:
+            MissingError: there is no such run or layer, or the cell was not kept.
+        """
+        steps: list[int] = []
+        gates: dict[str, list[float]] = {}
+        for step, stored in self._captures(scope, run, layer):
+            names = [name for name in stored.arrays if name.startswith("gates/")]
+            places = {name: place_of(stored, name.removeprefix("gates/"), cell) for name in names}
+            if not any(places.values()):
+                continue
+            steps.append(step)
+            for name, place in places.items():
+                # A projected h is narrower than the cell, so a unit may have gates and no h.
+                value = float("nan") if place is None else float(stored.arrays[name][place])
+                gates.setdefault(name, []).append(value)
+        if not steps:
+            raise MissingError(
+                f"Nothing is stored there. Received: sequence, timestep and unit {cell} of layer "
+                f"{layer!r}. Expected: indices that were kept."
+            )
+        arrays = {name: np.array(values, np.float32) for name, values in gates.items()}
+        return pack({"steps": np.array(steps, np.float64), **arrays}, {"layer": layer, "run": run})
+
+    def of_array(self, scope: Scope, run: str, layer: str, name: str) -> bytes:
+        """One array of every capture, such as `horizon`, one row for each step.
+
+        Args:
+            scope: whose data.
+            run: the run.
+            layer: the layer.
+            name: of an array with one axis.
+
+        Returns:
+            A safetensors file: `steps`, and `values` of shape `(steps, length)`.
+
+        Raises:
+            MissingError: there is no such run, layer or array.
+        """
+        rows = dict(self._rows(scope, run, layer, name))
+        width = max((len(row) for row in rows.values()), default=0)
+        # A layer may have been built anew, with another width.
+        kept = {step: row for step, row in rows.items() if len(row) == width}
+        if not kept or not width:
+            raise MissingError(
+                f"No capture has such an array. Received: {name[:80]!r} of layer {layer!r}. "
+                "Expected: one that this kind of cell has."
+            )
+        values = np.array(list(kept.values()), np.float32)
+        return pack({"steps": np.array(list(kept), np.float64), "values": values}, {"name": name})
+
+    def _rows(self, scope: Scope, run: str, layer: str, name: str) -> Iterator[tuple[int, Array]]:
+        if name == "error_by_timestep":
+            timeline = self._source.timeline(scope, run)
+            for index in evenly(len(timeline), _MOST_STEPS) if timeline else ():
+                row = timeline[index]["layers"].get(layer, {}).get(name)
+                if row:
+                    yield timeline[index]["step"], _numbers(row)
+            return
+        for step, stored in self._captures(scope, run, layer):
+            array = stored.arrays.get(name)
+            if array is not None and array.ndim == 1:
+                yield step, array
+
+    def _captures(self, scope: Scope, run: str, layer: str) -> Iterator[tuple[int, Stored]]:
+        steps = self._source.steps(scope, run, layer)
+        for index in evenly(len(steps), _MOST_STEPS):
+            try:
+                yield steps[index], self._capture(scope, run, layer, steps[index])
+            except LstmProbeError:
+                continue  # one that is damaged or gone leaves a gap
+
+    def _capture(self, scope: Scope, run: str, layer: str, step: int) -> Stored:
+        key = (scope.experiment, run, layer, step)
+        with self._lock:
+            if key in self._unpacked:
+                self._unpacked.move_to_end(key)
+                return self._unpacked[key][1]
+        data = self._source.capture(scope, run, layer, step)
+        stored = unpack(data)
+        with self._lock:
+            if key not in self._unpacked:
+                self._unpacked[key] = len(data), stored
+                self._bytes += len(data)
+            while self._bytes > _CACHE_BYTES:
+                self._bytes -= self._unpacked.popitem(last=False)[1][0]
+        return stored
+
+
+def _numbers(row: list[Any]) -> Array:
+    try:
+        return np.array([float(number) for number in row])
+    except (TypeError, ValueError):
+        return np.zeros(0)

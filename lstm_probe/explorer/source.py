@@ -1,0 +1,199 @@
+"""Reading captures through TensorBoard, whichever loader it uses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from threading import Lock
+from typing import Any
+
+from tensorboard import errors
+from tensorboard.data.provider import DataProvider, RunTagFilter
+
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.explorer.requests import MissingError, Scope
+from lstm_probe.logs.stored.format import Stored, unpack
+
+__all__ = ["CaptureSource"]
+
+_PLUGIN = "lstm_probe"
+_CAPTURE, _WEIGHTS = "/capture", "/weights"
+_TIMELINE = "lstm_probe/captures"
+#: Both loaders keep what was asked for when they started; reading drops nothing more.
+_ALL = 10**6
+#: References to blobs are kept for this many series at once.
+_MOST_SERIES = 512
+#: Seen with tensorboard-data-server 0.7.2: its keys are JSON, which it reads without escapes.
+_QUOTES = (
+    "TensorBoard's data server cannot read names with a quote or a backslash. Received: {tag!r} in "
+    "run {run!r}. Expected: other names; or start TensorBoard with --load_fast=false."
+)
+
+
+class CaptureSource:
+    """The captures in the logs that TensorBoard has loaded.
+
+    Args:
+        provider: TensorBoard's data provider.
+    """
+
+    def __init__(self, provider: DataProvider) -> None:
+        self._provider = provider
+        self._lock = Lock()
+        self._keys: dict[tuple[str, str, str], dict[int, str]] = {}
+        self._timelines: dict[tuple[str, str], tuple[Any, list[dict[str, Any]]]] = {}
+
+    def runs(self, scope: Scope) -> list[dict[str, Any]]:
+        """Name, layers, layers with weights and last step of every run; no data is read."""
+        found = self._provider.list_blob_sequences(
+            scope.context, experiment_id=scope.experiment, plugin_name=_PLUGIN
+        )
+        return [
+            {
+                "name": run,
+                "layers": _layers(found[run], _CAPTURE),
+                "weights": _layers(found[run], _WEIGHTS),
+                "last": max(int(series.max_step or 0) for series in found[run].values()),
+            }
+            for run in sorted(found)
+        ]
+
+    def steps(self, scope: Scope, run: str, layer: str) -> list[int]:
+        """The steps at which a layer was captured, in order.
+
+        Raises:
+            MissingError: there is no such run or layer.
+        """
+        return sorted(self._refresh(scope, run, layer + _CAPTURE))
+
+    def layers(self, scope: Scope, run: str) -> dict[str, list[int]]:
+        """The steps of each layer of a run, the layers in the order of the model.
+
+        Raises:
+            MissingError: there is no such run.
+        """
+        found = self._provider.read_blob_sequences(
+            scope.context, downsample=_ALL, **self._where(scope, run, None)
+        ).get(run)
+        if not found:
+            raise MissingError(f"There is no such run, or not any more. Received: {run!r}.")
+        last = self._provider.read_tensors(
+            scope.context, downsample=1, **self._where(scope, run, _TIMELINE)
+        )
+        captures = [_parsed(datum.numpy.item()) for datum in last.get(run, {}).get(_TIMELINE, [])]
+        order = list(captures[-1]["layers"]) if captures and captures[-1] else []
+        names = _layers(found, _CAPTURE)
+        names.sort(key=lambda name: order.index(name) if name in order else len(order))
+        return {name: sorted(datum.step for datum in found[name + _CAPTURE]) for name in names}
+
+    def timeline(self, scope: Scope, run: str) -> list[dict[str, Any]]:
+        """A summary of every capture of a run, by step; empty if the run has none."""
+        where = self._where(scope, run, _TIMELINE)
+        found = self._provider.list_tensors(scope.context, **where).get(run, {}).get(_TIMELINE)
+        if found is None:
+            return []
+        version, key = (found.max_step, found.max_wall_time), (scope.experiment, run)
+        with self._lock:
+            known = self._timelines.get(key)
+        if known is not None and known[0] == version:
+            return known[1]
+        data = self._provider.read_tensors(scope.context, downsample=_ALL, **where)
+        captures = [_parsed(datum.numpy.item()) for datum in data.get(run, {}).get(_TIMELINE, [])]
+        kept = [capture for capture in captures if capture is not None]
+        with self._lock:
+            _make_room(self._timelines)
+            self._timelines[key] = version, kept
+        return kept
+
+    def capture(self, scope: Scope, run: str, layer: str, step: int) -> bytes:
+        """A layer's stored capture.
+
+        Raises:
+            MissingError: there is none at this step, or not any more.
+        """
+        return self._blob(scope, run, layer + _CAPTURE, step)
+
+    def weights(self, scope: Scope, run: str, layer: str, step: int) -> bytes:
+        """A layer's stored weights.
+
+        Raises:
+            MissingError: there are none at this step, or not any more.
+        """
+        return self._blob(scope, run, layer + _WEIGHTS, step)
+
+    def unpacked(self, scope: Scope, run: str, layer: str, step: int) -> Stored:
+        """A layer's stored capture as arrays.
+
+        Raises:
+            MissingError: there is none at this step.
+            LstmProbeError: the bytes are damaged.
+        """
+        return unpack(self.capture(scope, run, layer, step))
+
+    def _where(self, scope: Scope, run: str, tag: str | None) -> dict[str, Any]:
+        return {
+            "experiment_id": scope.experiment,
+            "plugin_name": _PLUGIN,
+            "run_tag_filter": RunTagFilter([run], None if tag is None else [tag]),
+        }
+
+    def _blob(self, scope: Scope, run: str, tag: str, step: int) -> bytes:
+        for keys in (self._known(scope, run, tag), None):
+            # A key goes stale when its step is dropped, or its run is written anew.
+            key = (self._refresh(scope, run, tag) if keys is None else keys).get(step)
+            if key is not None:
+                try:
+                    return self._provider.read_blob(scope.context, blob_key=key)
+                except (errors.NotFoundError, KeyError):
+                    continue
+                except errors.InvalidArgumentError as error:
+                    raise LstmProbeError(_QUOTES.format(run=run, tag=tag)) from error
+        raise MissingError(
+            f"There is no such capture, or not any more. Received: step {step} of {tag!r} in run "
+            f"{run!r}. Expected: one of those that TensorBoard holds; it drops some of very long "
+            "logs (--samples_per_plugin=lstm_probe=N keeps N)."
+        )
+
+    def _known(self, scope: Scope, run: str, tag: str) -> dict[int, str]:
+        with self._lock:
+            return self._keys.get((scope.experiment, run, tag), {})
+
+    def _refresh(self, scope: Scope, run: str, tag: str) -> dict[int, str]:
+        series: Sequence[Any] = (
+            self._provider.read_blob_sequences(
+                scope.context, downsample=_ALL, **self._where(scope, run, tag)
+            )
+            .get(run, {})
+            .get(tag, [])
+        )
+        keys = {datum.step: datum.values[0].blob_key for datum in series if datum.values}
+        if not keys:
+            raise MissingError(
+                f"There is no such series, or not any more. Received: {tag!r} in run {run!r}. "
+                "Expected: a run and layer that TensorBoard holds."
+            )
+        with self._lock:
+            _make_room(self._keys)
+            self._keys[scope.experiment, run, tag] = keys
+        return keys
+
+
+def _layers(tags: Any, suffix: str) -> list[str]:
+    return sorted(tag.removesuffix(suffix) for tag in tags if tag.endswith(suffix))
+
+
+def _parsed(text: Any) -> dict[str, Any] | None:
+    """A capture's summary; None for what is no such thing."""
+    try:
+        capture = json.loads(text)
+        well_formed = isinstance(capture["step"], int) and all(
+            isinstance(layer, dict) for layer in capture["layers"].values()
+        )
+        return capture if well_formed else None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def _make_room(table: dict[Any, Any]) -> None:
+    while len(table) >= _MOST_SERIES:
+        table.pop(next(iter(table)))

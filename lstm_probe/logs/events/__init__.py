@@ -1,0 +1,1 @@
+"""TensorBoard event files: their records, and how they grow."""

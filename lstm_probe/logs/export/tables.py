@@ -1,0 +1,74 @@
+"""Tables: a row for each step, layer, sequence, timestep and unit, a column for each gate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lstm_probe.core.optional import optional_import
+from lstm_probe.logs.export.captures import Capture, Series
+
+__all__ = ["write_csv", "write_parquet"]
+
+_AXES = ("sequence", "time", "unit")
+
+
+def write_csv(path: Path, series: Sequence[Series], progress: Callable[[], object]) -> None:
+    """Comma-separated values, with a first row of names."""
+    pandas = optional_import("pandas", extra="export", purpose="A .csv file")
+    with path.open("w", newline="") as file:
+        for number, columns in enumerate(_tables(series, progress)):
+            frame = pandas.DataFrame(columns)
+            frame.to_csv(file, index=False, header=number == 0, float_format="%.5g")
+
+
+def write_parquet(path: Path, series: Sequence[Series], progress: Callable[[], object]) -> None:
+    """A row group for each layer and step."""
+    arrow = optional_import("pyarrow", extra="export", purpose="A .parquet file")
+    parquet = optional_import("pyarrow.parquet", extra="export", purpose="A .parquet file")
+    writer = None
+    try:
+        for columns in _tables(series, progress):
+            layer = columns.pop("layer")
+            # The layer is the same in all rows: kept once.
+            indices = arrow.array(np.zeros(len(layer), np.int32))
+            name = arrow.DictionaryArray.from_arrays(indices, arrow.array([layer[0]]))
+            table = arrow.table({"layer": name, **columns})
+            writer = writer or parquet.ParquetWriter(path, table.schema, compression="zstd")
+            writer.write_table(table)
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _tables(series: Sequence[Series], progress: Callable[[], object]) -> Iterator[dict[str, Any]]:
+    letters = list(dict.fromkeys(letter for each in series for letter in each.first.gates))
+    masked = any(each.first.mask is not None for each in series)
+    for each in series:
+        for capture in each:
+            yield _columns(each.layer, capture, letters, masked)
+            progress()
+
+
+def _columns(layer: str, capture: Capture, letters: Sequence[str], masked: bool) -> dict[str, Any]:
+    shape = tuple(len(capture.labels[axis]) for axis in _AXES)
+    rows = int(np.prod(shape))
+    columns: dict[str, Any] = {
+        "layer": np.full(rows, layer, object),
+        "step": np.full(rows, capture.step, np.int64),
+        "epoch": np.full(rows, capture.epoch),
+    }
+    for axis, index in zip(_AXES, np.indices(shape, np.int32), strict=True):
+        columns[axis] = capture.labels[axis][index.ravel()]
+    for letter in letters:
+        values = np.full(shape, np.nan, np.float32)
+        if letter in capture.gates:  # a projection has fewer units than the gates
+            values[..., : capture.gates[letter].shape[-1]] = capture.gates[letter]
+        columns[letter] = values.ravel()
+    if masked:
+        mask = np.ones(shape[:2], bool) if capture.mask is None else capture.mask.astype(bool)
+        columns["mask"] = np.broadcast_to(mask[:, :, None], shape).ravel()
+    return columns

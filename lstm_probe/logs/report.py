@@ -1,0 +1,115 @@
+"""`Report`: what a probe has captured, for the end of a training."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from lstm_probe.analysis.analysis import Analysis
+
+__all__ = ["LayerReport", "Report"]
+
+# Enough for a median, however long the training.
+_COSTS_KEPT = 1000
+# From the best to the worst.
+_VERDICTS = ("", "match", "reduced precision", "mismatch")
+
+
+@dataclass
+class LayerReport:
+    """What was captured of one layer.
+
+    Attributes:
+        cell: the cell's name.
+        units: the number of units.
+        captures: how many captures were logged.
+        max_abs_error: the largest parity error of all captures.
+        last_abs_error: the largest parity error of the latest capture.
+        verdict: the worst of all captures: `match`, `reduced precision` or `mismatch`; empty if
+            nothing was recomputed.
+    """
+
+    cell: str
+    units: int
+    verdict: str = ""
+    captures: int = 0
+    max_abs_error: float = 0.0
+    last_abs_error: float = 0.0
+
+
+@dataclass
+class Report:
+    """What a probe has captured; printed, it is a table.
+
+    Attributes:
+        layers: by name.
+        captured: how many captures were logged.
+        failed: how many were lost to an error, which was warned of.
+        skipped: how many were left out to keep to the budget, or because the thread that works
+            them off in the background had too many waiting.
+        directory: where the log is.
+
+    Example:
+        >>> print(Report())
+        no captures
+    """
+
+    layers: dict[str, LayerReport] = field(default_factory=dict)
+    captured: int = 0
+    failed: int = 0
+    skipped: int = 0
+    directory: Path | None = None
+    _costs: deque[float] = field(default_factory=lambda: deque(maxlen=_COSTS_KEPT), repr=False)
+
+    @property
+    def due(self) -> int:
+        """How many captures there should have been."""
+        return self.captured + self.failed + self.skipped
+
+    @property
+    def capture_ms(self) -> float:
+        """The median cost of a capture, in milliseconds of the training thread."""
+        return median(self._costs) if self._costs else 0.0
+
+    def add(self, analyses: Iterable[Analysis], milliseconds: float) -> None:
+        """Count one capture that was logged."""
+        self.captured += 1
+        self._costs.append(milliseconds)
+        for analysis in analyses:
+            snapshot, parity = analysis.snapshot, analysis.parity
+            layer = self.layers.setdefault(
+                snapshot.layer, LayerReport(snapshot.cell_name, snapshot.output.shape[-1])
+            )
+            layer.captures += 1
+            if parity is not None:
+                layer.last_abs_error = parity.float64.max_abs
+                layer.max_abs_error = max(layer.max_abs_error, layer.last_abs_error)
+                kind = parity.verdict.kind if parity.verdict is not None else "match"
+                layer.verdict = max(layer.verdict, kind, key=_VERDICTS.index)
+
+    def __str__(self) -> str:
+        if not self.layers:
+            return "no captures"
+        header = ("layer", "cell", "units", "captures", "parity error (last, largest)", "verdict")
+        rows = [header, *(_row(name, layer) for name, layer in self.layers.items())]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+        lines = [
+            "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows
+        ]
+        lines.insert(1, "  ".join("-" * width for width in widths))
+        lines.append(
+            f"{self.captured} of {self.due} captures, {self.capture_ms:.1f} ms each (median)"
+        )
+        return "\n".join(line.rstrip() for line in lines)
+
+
+def _row(name: str, layer: LayerReport) -> tuple[str, ...]:
+    if not layer.verdict:
+        why = "only h is shown" if layer.cell == "not recomputed" else "not compared"
+        return name, layer.cell, str(layer.units), str(layer.captures), "", why
+    errors = f"{layer.last_abs_error:.1e}, {layer.max_abs_error:.1e}"
+    verdict = layer.verdict.upper() if layer.verdict == "mismatch" else layer.verdict
+    return name, layer.cell, str(layer.units), str(layer.captures), errors, verdict

@@ -1,0 +1,191 @@
+"""The log of one training run."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
+from os import PathLike
+from pathlib import Path
+from typing import get_args
+
+from lstm_probe.analysis.alerts.board import Alert
+from lstm_probe.analysis.analysis import Analysis
+from lstm_probe.analysis.change.dynamics import Dynamics
+from lstm_probe.analysis.change.spectra import SpectralNorms, spectral_radii
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.stopwatch import Stopwatch
+from lstm_probe.logs.events.event_file import EventFile, last_step
+from lstm_probe.logs.overview import overview
+from lstm_probe.logs.stored.values import captures_value, gates_value, weights_value
+from lstm_probe.logs.tags.diagnosis import alert_values, weight_values
+from lstm_probe.logs.tags.pictures import picture_values
+from lstm_probe.logs.tags.summaries import Detail, cost_values, layer_values
+from lstm_probe.logs.tags.values import scalar, text
+from lstm_probe.pictures import HeatmapPainter
+
+__all__ = ["MAX_BYTES", "RunLog"]
+
+_log = logging.getLogger(__name__)
+
+_RUN_NAME = "lstm_probe"
+#: How large a run grows by default: some 5,000 captures of an LSTM of 128 units on 28 steps.
+MAX_BYTES = 2**30
+
+
+class RunLog:
+    """Writes analyses to a run of their own, `<log_dir>/lstm_probe`.
+
+    A run whose steps went back would hide data in TensorBoard. So a training that begins before
+    the step at which the directory's last one ended gets the next free name, `lstm_probe_2`; one
+    that goes on from there (a resumed training, a second `fit`) continues the run.
+
+    Args:
+        log_dir: where the training's logs are; is made if it is missing.
+        first_step: the step with which the training begins.
+        write_images: whether heatmaps are drawn for TensorBoard's Images tab.
+        detail: `scalars` logs numbers; `gates` also every gate of every timestep, as pictures, as
+            histograms and for the gate explorer; `full` also the
+            weights, and pictures of saturation and of gradients through time.
+        labels: a name for each timestep of the probe, for the gate explorer.
+        max_bytes: how large the run may grow, with what it has from before; from there on only
+            numbers are logged, which is said once. None for no limit.
+
+    Raises:
+        LstmProbeError: the directory cannot be written to, or there is no such detail.
+    """
+
+    def __init__(
+        self,
+        log_dir: str | PathLike[str],
+        *,
+        first_step: int = 0,
+        write_images: bool = True,
+        detail: Detail = "gates",
+        labels: Sequence[str] | None = None,
+        max_bytes: int | None = MAX_BYTES,
+    ) -> None:
+        if detail not in get_args(Detail):
+            raise LstmProbeError(
+                f"How much to log is not known. Received: detail={detail!r}. "
+                "Expected: 'scalars', 'gates' or 'full'."
+            )
+        self._detail: Detail = detail
+        self._labels = labels
+        self._max_bytes = max_bytes
+        self._painter = HeatmapPainter() if write_images else None
+        self._spectra: defaultdict[str, SpectralNorms] = defaultdict(SpectralNorms)
+        self._overview_written = False
+        try:
+            self.directory = _run_directory(Path(log_dir), first_step)
+            self._bytes_before = sum(f.stat().st_size for f in self.directory.glob("*tfevents*"))
+            self._file = EventFile(self.directory)
+        except OSError as error:
+            raise LstmProbeError(
+                f"The log directory cannot be written to. Received: log_dir={str(log_dir)!r} "
+                f"({error.strerror or error}). Expected: a directory, or a path where one can be "
+                "made. Choose another log_dir."
+            ) from error
+
+    def write(
+        self,
+        analyses: Iterable[Analysis],
+        *,
+        step: int,
+        dynamics: Mapping[str, Dynamics] | None = None,
+        alerts: Sequence[Alert] = (),
+        watch: Stopwatch | None = None,
+    ) -> None:
+        """Append all layers of one capture, as one record.
+
+        Args:
+            analyses: of all layers.
+            step: the training step.
+            dynamics: by layer, what changed since the capture before.
+            alerts: those that are new.
+            watch: is told how long drawing and writing take.
+
+        Raises:
+            OSError: it could not be written; nothing of it remains.
+        """
+        self._keep_to_the_limit()
+        analyses = list(analyses)
+        changes = dynamics or {}
+        watch = watch or Stopwatch()
+        values: list[bytes] = []
+        if self._painter is not None and self._detail != "scalars":
+            for analysis in analyses:
+                values += picture_values(analysis, self._painter, detail=self._detail)
+        watch.lap("draw")
+        for analysis in analyses:
+            layer = analysis.snapshot.layer
+            values += layer_values(analysis, changes.get(layer), detail=self._detail)
+            if self._detail != "scalars":
+                raised = [alert for alert in alerts if alert.layer == layer]
+                values.append(gates_value(analysis, labels=self._labels, alerts=raised))
+            if self._detail == "full":
+                values.append(weights_value(analysis))
+                weights = analysis.snapshot.weights
+                norms, radii = self._spectra[layer].update(weights), spectral_radii(weights)
+                values += weight_values(layer, changes.get(layer), norms, radii)
+        values.append(captures_value(analyses, step=step, dynamics=changes, alerts=alerts))
+        values.extend(alert_values(alerts))
+        if not self._overview_written:
+            values.append(text("lstm_probe/summary", overview(analyses)))
+        self._file.write(values, step=step)
+        self._overview_written = True
+        watch.lap("write")
+
+    def write_cost(
+        self, seconds: float, stages: Mapping[str, float], fraction: float, *, step: int
+    ) -> None:
+        """Append what a capture cost.
+
+        Args:
+            seconds: of the training thread, the log record included.
+            stages: seconds by stage, on whichever thread.
+            fraction: what all captures have added to the training's time.
+            step: the training step.
+        """
+        self._file.write(cost_values(seconds, stages, fraction), step=step)
+
+    def write_counts(self, captured: int, failed: int, skipped: int, *, step: int) -> None:
+        """Append how many captures there are, were lost to an error, and were left out."""
+        counts = {"captured": captured, "failed": failed, "skipped": skipped}
+        values = [
+            scalar(f"probe/{name}", value, description="Captures, counted over the training.")
+            for name, value in counts.items()
+        ]
+        self._file.write(values, step=step)
+
+    def _keep_to_the_limit(self) -> None:
+        limit, written = self._max_bytes, self._bytes_before + self._file.size
+        if limit is None or written < limit or self._detail == "scalars":
+            return
+        self._detail = "scalars"
+        _log.warning(
+            "lstm_probe: the log %s has reached its limit of %.3g MB; from now on only numbers "
+            "are logged. Capture less often, or raise max_log_bytes.",
+            self.directory,
+            limit / 1e6,
+        )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> RunLog:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _run_directory(log_dir: Path, first_step: int) -> Path:
+    for number in count(1):
+        directory = log_dir / (_RUN_NAME if number == 1 else f"{_RUN_NAME}_{number}")
+        last = last_step(directory)
+        if last is None or last <= first_step:
+            return directory
+    raise AssertionError("count() has no end")

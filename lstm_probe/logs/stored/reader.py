@@ -1,0 +1,181 @@
+"""Reading logs back: every layer's stored captures, while the training still writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.logs.events.records import read_records
+from lstm_probe.logs.stored.checked import checked_capture, parsed_point
+from lstm_probe.logs.stored.format import Stored, unpack
+from lstm_probe.logs.stored.values import CAPTURES_TAG, PLUGIN
+
+__all__ = ["RunReader", "find_runs"]
+
+_SCALARS = "scalars"
+
+
+class _Place(NamedTuple):
+    """Where a value lies: in which file, at which offset its record, and which of its values."""
+
+    path: Path
+    offset: int
+    number: int
+
+
+class RunReader:
+    """One run: a directory of event files that lstm_probe wrote.
+
+    Only where things lie is held in memory; arrays are read when they are asked for. A torn or
+    damaged record ends the reading of its file, as it does in TensorBoard.
+
+    Args:
+        directory: that of the event files.
+
+    Example:
+        >>> import tempfile
+        >>> RunReader(Path(tempfile.mkdtemp())).layers
+        ()
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._blobs: dict[str, dict[int, _Place]] = {}
+        self._scalars: dict[str, dict[int, float]] = {}
+        self._course: dict[int, dict[str, Any]] = {}
+        self._read_to: dict[Path, int] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read what has been written since."""
+        for path in sorted(self.directory.glob("*tfevents*")):
+            for offset, event, end in _events(path, self._read_to.get(path, 0)):
+                self._read_to[path] = end
+                for index, value in enumerate(event.summary.value):
+                    self._add(value, event.step, _Place(path, offset, index))
+
+    def _add(self, value: Summary.Value, step: int, place: _Place) -> None:
+        plugin = value.metadata.plugin_data.plugin_name
+        if plugin == _SCALARS and value.tensor.float_val:
+            self._scalars.setdefault(value.tag, {})[step] = value.tensor.float_val[0]
+        elif plugin == PLUGIN and value.tag == CAPTURES_TAG:
+            point = parsed_point(b"".join(value.tensor.string_val[:1]))
+            if point is not None:
+                self._course[step] = point
+        elif plugin == PLUGIN:
+            self._blobs.setdefault(value.tag, {})[step] = place
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers of which there are stored captures."""
+        return tuple(tag.removesuffix("/capture") for tag in self._blobs if _is_capture(tag))
+
+    @property
+    def weighted(self) -> tuple[str, ...]:
+        """The layers of which weights are stored as well."""
+        weights = "/weights"
+        return tuple(t.removesuffix(weights) for t in self._blobs if t.endswith(weights))
+
+    @property
+    def scalars(self) -> tuple[str, ...]:
+        """The tags of numbers."""
+        return tuple(self._scalars)
+
+    @property
+    def course(self) -> list[dict[str, Any]]:
+        """A summary of each capture, by step: verdict, error, saturation, alerts and so on."""
+        return [self._course[step] for step in sorted(self._course)]
+
+    def steps(self, layer: str) -> list[int]:
+        """The steps at which a layer's gates were stored.
+
+        Raises:
+            LstmProbeError: there is no such layer.
+        """
+        return sorted(self._places(f"{layer}/capture"))
+
+    def scalar(self, tag: str) -> dict[int, float]:
+        """A number's course, by step; empty if there is no such tag."""
+        return dict(sorted(self._scalars.get(tag, {}).items()))
+
+    def capture(self, layer: str, step: int) -> Stored:
+        """A layer's gates at a step.
+
+        Raises:
+            LstmProbeError: there is no such layer or step, or the bytes are damaged.
+        """
+        return checked_capture(self._stored(f"{layer}/capture", step))
+
+    def weights(self, layer: str, step: int) -> Stored:
+        """A layer's weights at a step, where the log has them.
+
+        Raises:
+            LstmProbeError: there is no such layer or step, or the bytes are damaged.
+        """
+        return self._stored(f"{layer}/weights", step)
+
+    def _places(self, tag: str) -> dict[int, _Place]:
+        if tag not in self._blobs:
+            known = ", ".join(sorted(self._blobs)) or "none at all"
+            raise LstmProbeError(
+                f"The run {str(self.directory)!r} has no such series. Received: {tag!r}. "
+                f"Expected one of: {known}."
+            )
+        return self._blobs[tag]
+
+    def _stored(self, tag: str, step: int) -> Stored:
+        places = self._places(tag)
+        if step not in places:
+            layer, _, what = tag.rpartition("/")
+            near = min(places, key=lambda known: abs(known - step))
+            raise LstmProbeError(
+                f"{self.directory} has no {what} of layer {layer!r} at this step. Received: "
+                f"{step}. Expected one of {len(places)} steps from {min(places)} to "
+                f"{max(places)}; the nearest is {near}."
+            )
+        place = places[step]
+        for _, event, _ in _events(place.path, place.offset):
+            return unpack(b"".join(event.summary.value[place.number].tensor.string_val[:1]))
+        raise LstmProbeError(f"{place.path} has been damaged since it was read first.")
+
+
+def find_runs(log_dir: str | PathLike[str]) -> dict[str, RunReader]:
+    """The runs under a directory that have data of lstm_probe, by their path in it.
+
+    Raises:
+        LstmProbeError: there is no such directory.
+
+    Example:
+        >>> import tempfile
+        >>> find_runs(tempfile.mkdtemp())
+        {}
+    """
+    root = Path(log_dir)
+    if not root.is_dir():
+        raise LstmProbeError(
+            f"There is no such log directory. Received: {str(root)!r}. Expected: the log_dir of "
+            "a training, or a directory above it."
+        )
+    directories = sorted({path.parent for path in root.rglob("*tfevents*")})
+    readers = {str(path.relative_to(root)): RunReader(path) for path in directories}
+    return {name: run for name, run in readers.items() if run.layers or run.course}
+
+
+def _is_capture(tag: str) -> bool:
+    return tag.endswith("/capture")
+
+
+def _events(path: Path, offset: int) -> Iterator[tuple[int, Event, int]]:
+    """The events of a file from an offset on: where each begins, what it is, and where it ends."""
+    for start, data, end in read_records(path, offset):
+        try:
+            yield start, Event.FromString(data), end
+        except DecodeError:
+            return

@@ -1,0 +1,260 @@
+"""What the gate explorer, reports and exports read from a log: arrays, and the course of a run.
+
+Each layer and capture has one blob (`<layer>/capture`, and `<layer>/weights` where asked for), so
+that one step is fetched without its neighbours. The course of the whole run is in small texts of
+their own (`lstm_probe/captures`), read at once.
+
+Source: tensorboard/data/provider.py; the classes of data in tensorboard/summary/_tf/summary.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from tensorboard.compat.proto.summary_pb2 import (
+    DATA_CLASS_BLOB_SEQUENCE,
+    DATA_CLASS_TENSOR,
+    SummaryMetadata,
+)
+
+from lstm_probe.analysis.alerts.board import Alert
+from lstm_probe.analysis.analysis import Analysis
+from lstm_probe.analysis.change.dynamics import Dynamics
+from lstm_probe.core.arrays import Array
+from lstm_probe.core.trace import title
+from lstm_probe.logs.stored.format import FORMAT, as_json, evenly, keep, pack
+from lstm_probe.logs.tags.values import strings_value
+
+__all__ = ["CAPTURES_TAG", "PLUGIN", "captures_value", "gates_value", "weights_value"]
+
+#: The plugin's name in TensorBoard.
+PLUGIN = "lstm_probe"
+#: The tag of the run's course.
+CAPTURES_TAG = "lstm_probe/captures"
+_MAX_WEIGHTS = 128
+_BINS = 64
+_LARGEST_HALF = float(np.finfo(np.float16).max)
+
+
+def gates_value(
+    analysis: Analysis,
+    *,
+    labels: Sequence[str] | None = None,
+    alerts: Sequence[Alert] = (),
+) -> bytes:
+    """Every gate of a layer at one step: format 1 of the stored capture.
+
+    Args:
+        analysis: the layer's analysis.
+        labels: a name for each timestep of the probe; left out where the layer has another
+            number of timesteps.
+        alerts: those that are new in this layer.
+    """
+    arrays, scale = _gates(analysis)
+    arrays.update(_by_timestep(analysis))
+    arrays.update(_by_unit(analysis))
+    meta = {
+        **_meta(analysis),
+        "error_scale": scale,
+        "labels": list(labels) if labels and len(labels) == analysis.trace.timesteps else None,
+        "parity": _parity(analysis),
+        "alerts": [alert.plain() for alert in alerts],
+    }
+    return _blob(f"{analysis.snapshot.layer}/capture", pack(arrays, meta))
+
+
+def weights_value(analysis: Analysis) -> bytes:
+    """The weights of a layer at one step, by gate, as int8 of their largest magnitude."""
+    arrays: dict[str, Any] = {}
+    scales: dict[str, float] = {}
+    for name, array in analysis.snapshot.weights.named():
+        matrix = array.reshape(-1, array.shape[-1])  # a convolution's kernel: all its inputs
+        if array.ndim < 2:
+            arrays[name] = array.astype(np.float32)
+            continue
+        rows, columns = (evenly(size, _MAX_WEIGHTS) for size in matrix.shape)
+        part = matrix[np.ix_(rows, columns)].astype(np.float32)
+        with np.errstate(invalid="ignore"):
+            finite = np.nan_to_num(part, nan=0.0, posinf=0.0, neginf=0.0)
+            scales[name] = float(np.abs(finite).max(initial=0.0)) or 1.0
+            # -128 stands for what is not finite.
+            codes = np.where(np.isfinite(part), np.round(127 * finite / scales[name]), -128)
+        arrays[name] = codes.astype(np.int8)
+        arrays[f"rows/{name}"], arrays[f"columns/{name}"] = rows, columns
+    meta = {**_meta(analysis), "scales": scales}
+    return _blob(f"{analysis.snapshot.layer}/weights", pack(arrays, meta))
+
+
+def captures_value(
+    analyses: Sequence[Analysis],
+    *,
+    step: int,
+    dynamics: Mapping[str, Dynamics] | None = None,
+    alerts: Sequence[Alert] = (),
+) -> bytes:
+    """One point of the run's course: for each layer what its gates came to, and new alerts."""
+    changes = dynamics or {}
+    course = {
+        "format": FORMAT,
+        "step": step,
+        "epoch": next((a.snapshot.epoch for a in analyses), None),
+        "layers": {a.snapshot.layer: _course(a, changes.get(a.snapshot.layer)) for a in analyses},
+        "alerts": [alert.plain() for alert in alerts],
+    }
+    return strings_value(
+        CAPTURES_TAG, plugin_metadata(DATA_CLASS_TENSOR), [as_json(course).encode()]
+    )
+
+
+def _blob(tag: str, data: bytes) -> bytes:
+    return strings_value(tag, plugin_metadata(DATA_CLASS_BLOB_SEQUENCE), [data], scalar=False)
+
+
+@lru_cache(maxsize=8)
+def plugin_metadata(data_class: Any) -> bytes:
+    """What names the gate explorer as the reader of a value, serialised.
+
+    Args:
+        data_class: one of `DataClass`.
+    """
+    plugin_data = SummaryMetadata.PluginData(plugin_name=PLUGIN, content=str(FORMAT).encode())
+    metadata = SummaryMetadata(plugin_data=plugin_data, data_class=data_class)
+    serialised: bytes = metadata.SerializeToString()
+    return serialised
+
+
+def _meta(analysis: Analysis) -> dict[str, Any]:
+    snapshot, trace = analysis.snapshot, analysis.trace
+    return {
+        "step": snapshot.step,
+        "epoch": snapshot.epoch,
+        "layer": snapshot.layer,
+        "cell": snapshot.cell_name,
+        "letters": trace.letters,
+        "titles": {letter: title(letter) for letter in trace.letters},
+        "ranges": {letter: trace.ranges[letter] for letter in trace.letters},
+        "dtype": snapshot.dtype,
+        "reverse": snapshot.reverse,
+        "shape": snapshot.output.shape,
+    }
+
+
+def _gates(analysis: Analysis) -> tuple[dict[str, Any], float]:
+    trace, snapshot, scale = analysis.trace, analysis.snapshot, 1.0
+    first = keep(trace[trace.letters[0]].shape)
+    arrays: dict[str, Any] = {
+        "sequences": first.sequences,
+        "timesteps": first.timesteps,
+        "units": first.units,
+    }
+    for letter in trace.letters:
+        kept = first if trace[letter].shape[-1] == trace.units else keep(trace[letter].shape)
+        arrays[f"gates/{letter}"] = _half(kept.of(trace[letter]))
+    if trace.h.shape[-1] != trace.units:  # a projection
+        arrays["units/h"] = keep(trace.h.shape).units
+    if trace.mask is not None:
+        arrays["mask"] = trace.mask[np.ix_(first.sequences, first.timesteps)].astype(np.uint8)
+    if analysis.parity is not None:
+        kept = keep(trace.h.shape)
+        error, scale = _error(kept.of(snapshot.output), kept.of(trace.h), arrays.get("mask"))
+        arrays["error/h"] = error
+    return arrays, scale
+
+
+def _error(theirs: Array, ours: Array, mask: Any) -> tuple[Array, float]:
+    """`framework - NumPy` as a part of its largest magnitude, and that magnitude; 0 where a step
+    does not count or both are the same NaN or infinity."""
+    with np.errstate(invalid="ignore"):
+        error = np.subtract(theirs, ours, dtype=np.float64)
+    if mask is not None:
+        error[mask == 0] = 0.0
+    largest = _largest(error)
+    if not math.isfinite(largest):
+        error[(theirs == ours) | (np.isnan(theirs) & np.isnan(ours))] = 0.0
+        largest = _largest(error[np.isfinite(error)])
+    scale = largest or 1.0
+    error /= scale
+    return _half(error), scale
+
+
+def _largest(values: Array) -> float:
+    """The largest magnitude; not finite where one of the values is not."""
+    return float(max(values.max(initial=0.0), -values.min(initial=0.0)))
+
+
+def _half(array: Array) -> Array:
+    """In float16; a number too large for it becomes its largest, infinity stays."""
+    if array.dtype == np.float16:
+        return array
+    with np.errstate(invalid="ignore"):
+        if not _largest(array) <= _LARGEST_HALF:  # true as well if there is a NaN
+            inside = np.clip(array, -_LARGEST_HALF, _LARGEST_HALF)
+            array = np.where(np.isinf(array), array, inside)
+        return array.astype(np.float16)
+
+
+def _by_timestep(analysis: Analysis) -> Iterator[tuple[str, Any]]:
+    if analysis.parity is not None:
+        yield "error_by_timestep", analysis.parity.float64.per_timestep.astype(np.float32)
+    gradient = analysis.gradient
+    if gradient is not None:
+        with np.errstate(over="ignore", invalid="ignore"):
+            yield "gradient/h", gradient.hidden.mean(axis=0).astype(np.float32)
+            if gradient.cell is not None:
+                yield "gradient/c", gradient.cell.mean(axis=0).astype(np.float32)
+
+
+def _by_unit(analysis: Analysis) -> Iterator[tuple[str, Any]]:
+    health = analysis.health
+    if health.horizon is not None:
+        with np.errstate(over="ignore"):
+            yield "horizon", health.horizon.astype(np.float32)
+    for letter, gate in health.gates.items():
+        yield f"mean/{letter}", gate.mean.astype(np.float32)
+        yield f"saturated_low/{letter}", gate.low.astype(np.float32)
+        yield f"saturated_high/{letter}", gate.high.astype(np.float32)
+
+
+def _parity(analysis: Analysis) -> dict[str, Any] | None:
+    parity = analysis.parity
+    if parity is None:
+        return None
+    verdict, same = parity.verdict, parity.known_in_same_dtype
+    return {
+        "max_abs": parity.float64.max_abs,
+        "max_abs_same_dtype": None if same is None else same.max_abs,
+        "rms": parity.float64.rms,
+        "ulp": parity.ulp,
+        "tolerance": parity.tolerance,
+        "verdict": None if verdict is None else {"kind": verdict.kind, "text": str(verdict)},
+    }
+
+
+def _course(analysis: Analysis, dynamics: Dynamics | None) -> dict[str, Any]:
+    health, gradient = analysis.health, analysis.gradient
+    course: dict[str, Any] = {
+        "saturated": {k: float(gate.saturated.mean()) for k, gate in health.gates.items()},
+        "longest_horizon": None if health.horizon is None else float(health.horizon.max()),
+        "dead_units": float(health.dead.mean()),
+        "gradient_reach": None if gradient is None else gradient.reach[gradient.memory],
+        "update_ratio": None if dynamics is None else dynamics.update_ratio,
+    }
+    parity = analysis.parity
+    if parity is not None:
+        verdict = parity.verdict
+        course["verdict"] = None if verdict is None else verdict.kind
+        course["max_abs"] = parity.float64.max_abs
+        course["tolerance"] = parity.tolerance
+        course["error_by_timestep"] = _binned(parity.float64.per_timestep)
+    return course
+
+
+def _binned(values: Array) -> list[float]:
+    """At most 64 numbers, each the largest of its stretch, to three digits."""
+    if len(values) > _BINS:
+        values = np.maximum.reduceat(values, np.arange(_BINS) * len(values) // _BINS)
+    return [float(f"{value:.3g}") for value in values.tolist()]

@@ -1,0 +1,1 @@
+"""What stands under which tag of a log."""

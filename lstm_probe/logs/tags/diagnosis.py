@@ -1,0 +1,176 @@
+"""What TensorBoard shows of health, gradients, dynamics and alerts.
+
+With the three of parity these are 14 scalar tags for an LSTM, so that four layers and the cost of
+a capture stay below 60.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from lstm_probe.analysis.alerts.board import Alert
+from lstm_probe.analysis.analysis import Analysis
+from lstm_probe.analysis.change.dynamics import Dynamics
+from lstm_probe.core.arrays import Array
+from lstm_probe.core.trace import title
+from lstm_probe.logs.tags.values import histogram, scalar, text
+
+__all__ = ["alert_values", "diagnosis_values", "weight_values"]
+
+_VERDICTS = ("match", "reduced precision", "mismatch")
+
+
+def diagnosis_values(
+    analysis: Analysis, dynamics: Dynamics | None, *, histograms: bool = True
+) -> Iterator[bytes]:
+    """What the numbers of one layer say at one step.
+
+    Args:
+        analysis: the layer's analysis.
+        dynamics: what changed since the capture before; None if there is none.
+        histograms: whether the distribution of memory horizons is logged.
+    """
+    yield from _verdict(analysis)
+    yield from _health(analysis, histograms=histograms)
+    yield from _gradient(analysis)
+    if dynamics is not None:
+        yield from _dynamics(analysis.snapshot.layer, dynamics)
+
+
+def weight_values(
+    layer: str,
+    dynamics: Dynamics | None,
+    norms: Mapping[str, float],
+    radii: Mapping[str, float],
+) -> Iterator[bytes]:
+    """How large each gate's weights are, and how fast they change.
+
+    Args:
+        layer: the layer's name.
+        dynamics: what changed since the capture before; None if there is none.
+        norms: spectral norms by the arrays' names in logs.
+        radii: spectral radii likewise.
+    """
+    for name, norm in norms.items():
+        yield from _finite(
+            f"{layer}/spectral_norm/{name}",
+            norm,
+            "The largest singular value: by how much at most a step stretches what it multiplies.",
+        )
+    for name, radius in radii.items():
+        yield from _finite(
+            f"{layer}/spectral_radius/{name}",
+            radius,
+            "The largest absolute eigenvalue: by how much many steps in a row stretch, each.",
+        )
+    if dynamics is None:
+        return
+    for name, change in dynamics.arrays.items():
+        yield from _finite(f"{layer}/weight_norm/{name}", change.norm, "Euclidean norm |W|.")
+        yield from _finite(
+            f"{layer}/update_ratio/{name}",
+            dynamics.ratio_per_step(name),
+            "|dW| / |W| since the capture before, per training step.",
+        )
+
+
+def alert_values(alerts: Sequence[Alert]) -> Iterator[bytes]:
+    """The alerts that are new, as one text; nothing if there are none."""
+    if alerts:
+        lines = "\n".join(f"- {alert}" for alert in alerts)
+        yield text("lstm_probe/alerts", f"### Alerts\n\n{lines}\n")
+
+
+def _verdict(analysis: Analysis) -> Iterator[bytes]:
+    parity, layer = analysis.parity, analysis.snapshot.layer
+    if parity is None or parity.verdict is None:
+        return
+    yield scalar(
+        f"{layer}/parity/ulp_error",
+        parity.ulp,
+        description="The largest absolute error in units in the last place, in "
+        f"{analysis.snapshot.dtype}, of the largest hidden state.",
+    )
+    yield scalar(
+        f"{layer}/parity/verdict",
+        _VERDICTS.index(parity.verdict.kind),
+        description="0: the framework computes what the pictures show, up to rounding; 1: up to "
+        "rounding in a narrower type than the layer's; 2: it computes something else.",
+    )
+
+
+def _health(analysis: Analysis, *, histograms: bool) -> Iterator[bytes]:
+    health, layer, letters = analysis.health, analysis.snapshot.layer, analysis.trace.letters
+    for letter, gate in health.gates.items():
+        yield from _finite(
+            f"{layer}/health/saturated_{letters.index(letter) + 1}_{letter}",
+            float(gate.saturated.mean()),
+            f"Part of all units and steps at which the {title(letter)} is below 0.1 or above 0.9.",
+        )
+    if health.horizon is not None:
+        # A gate that never lets go has no horizon; a number that large stands for it.
+        horizon = np.minimum(health.horizon, 1e6)
+        yield from _finite(
+            f"{layer}/health/longest_horizon",
+            float(horizon.max()),
+            "After how many steps the longest memory has faded to 1/e, at most 1e6. The probe has "
+            f"{health.probe_length} steps.",
+        )
+        if histograms:
+            yield from _horizons(layer, horizon)
+    yield from _finite(
+        f"{layer}/health/dead_units",
+        float(health.dead.mean()),
+        "Part of the units whose h moves by less than 0.001 over the whole probe.",
+    )
+
+
+def _horizons(layer: str, horizon: Array) -> Iterator[bytes]:
+    value = histogram(
+        f"{layer}/health/horizons",
+        np.log10(np.maximum(horizon, 1e-3)),
+        description="Decimal logarithm of the memory horizon of each unit, in steps.",
+    )
+    if value is not None:
+        yield value
+
+
+def _gradient(analysis: Analysis) -> Iterator[bytes]:
+    gradient, layer = analysis.gradient, analysis.snapshot.layer
+    if gradient is None:
+        return
+    memory = gradient.memory
+    yield from _finite(
+        f"{layer}/gradient/decay",
+        gradient.decay[memory],
+        f"The factor by which |d {memory}_T / d {memory}_t| changes with each step back: below 1 "
+        "it vanishes, above 1 it explodes.",
+    )
+    yield from _finite(
+        f"{layer}/gradient/reach",
+        gradient.reach[memory],
+        f"How many steps back |d {memory}_T / d {memory}_t| stays above 1 % of its largest value. "
+        f"The probe has {analysis.health.probe_length} steps.",
+    )
+
+
+def _dynamics(layer: str, dynamics: Dynamics) -> Iterator[bytes]:
+    yield from _finite(
+        f"{layer}/dynamics/update_ratio",
+        dynamics.update_ratio,
+        "The largest |dW| / |W| of any gate's kernel since the capture before, per training "
+        "step; about 1e-3 is usual.",
+    )
+    yield from _finite(
+        f"{layer}/dynamics/drift",
+        dynamics.drift,
+        "Root mean square of the change of h on the probe since the capture before.",
+    )
+
+
+def _finite(tag: str, value: float, description: str) -> Iterator[bytes]:
+    """A point, if there is one: what is not finite has a gap, and an alert of its own."""
+    if np.isfinite(value):
+        yield scalar(tag, value, description=description)

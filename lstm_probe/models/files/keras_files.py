@@ -1,0 +1,287 @@
+"""Models out of the files of Keras 3 and Keras 2, without running what is in them."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lstm_probe.analysis.analysis import Analysis, analyse
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.limits import check_zip, damaged, reading
+from lstm_probe.models.files.hdf5 import check_hdf5, step_in
+from lstm_probe.models.files.hdf5_trial import try_hdf5
+from lstm_probe.models.files.keras_config import check_config
+from lstm_probe.models.files.quiet import quietly
+from lstm_probe.models.opened import Opened
+
+__all__ = [
+    "KerasModel",
+    "load_hdf5",
+    "load_keras",
+    "load_with_config",
+    "loading",
+    "restore",
+    "step_of",
+]
+
+#: Where a .keras file keeps the arrays.
+_WEIGHTS = "model.weights.h5"
+
+
+class KerasModel(Opened):
+    """A live Keras model, of either Keras: its own layers compute the probe.
+
+    Args:
+        model: built.
+        kind: what it is, in words.
+        step: the training step that it had come to.
+        layers: which layers; all recurrent ones by default.
+    """
+
+    def __init__(
+        self, model: Any, kind: str, *, step: int = 0, layers: Sequence[str] | None = None
+    ) -> None:
+        self.model, self.kind, self.step, self._layers = model, kind, step, layers
+        self.notes: list[str] = []
+
+    def analyses(self, probe: Any) -> dict[str, Analysis]:
+        from lstm_probe.models.keras.reader import KerasReader
+        from lstm_probe.models.probe import as_probe
+
+        reader = KerasReader(self.model, as_probe(probe), self._layers)
+        found = [analyse(each) for each in reader.read(self.model, step=self.step)]
+        return {each.snapshot.layer: each for each in found}
+
+    def random_probe(self, shape: Sequence[int], rng: np.random.Generator) -> Any:
+        inputs = getattr(self.model, "inputs", None) or []
+        dtype = str(getattr(inputs[0].dtype, "name", inputs[0].dtype)) if inputs else "float32"
+        if np.dtype(dtype if dtype != "bfloat16" else "float32").kind not in "iu":
+            return rng.normal(size=tuple(shape)).astype(np.float32)
+        words = [
+            layer.input_dim
+            for layer in self.model._flatten_layers()
+            if type(layer).__name__ == "Embedding"
+        ]
+        return rng.integers(0, min(words, default=2), tuple(shape)).astype(dtype)
+
+
+def load_keras(
+    path: Path, layers: Sequence[str] | None = None, *, trusted: bool = False
+) -> KerasModel:
+    """Open a `.keras` file, of Keras 3 or Keras 2.
+
+    Args:
+        path: the file.
+        layers: which layers; all recurrent ones by default.
+        trusted: load whatever the file names, and run the code in it.
+
+    Raises:
+        LstmProbeError: it is damaged, names what is not known, or its Keras is not installed.
+    """
+    what = "a .keras file"
+    check_zip(path, what)
+    if path.suffix != ".keras":  # Keras would take it for a file of another kind, not looked at
+        raise damaged(path, what, "a name that does not end with .keras")
+    try_hdf5(path, _WEIGHTS)
+    with reading(path, what), zipfile.ZipFile(path) as archive:
+        config = json.loads(archive.read("config.json"))
+        metadata = json.loads(archive.read("metadata.json"))
+        with archive.open(_WEIGHTS) as raw, _h5(raw) as file:
+            size, step = check_hdf5(path, file), step_in(file)
+    if not trusted:
+        check_config(path, config, size=size)
+    package = _package(path, str(metadata.get("keras_version", "")))
+    with loading(path, package):
+        model = import_module(f"{package}.models").load_model(
+            str(path), compile=False, safe_mode=not trusted
+        )
+    return KerasModel(model, f"{what} ({package})", step=step, layers=layers)
+
+
+def load_hdf5(
+    path: Path,
+    *,
+    config: Path | None = None,
+    layers: Sequence[str] | None = None,
+    trusted: bool = False,
+) -> KerasModel:
+    """Open an `.h5` file of Keras 3 or Keras 2: a whole model, or weights with a configuration.
+
+    Args:
+        path: the file.
+        config: for weights alone, the configuration of their model.
+        layers: which layers; all recurrent ones by default.
+        trusted: load whatever the file names, and run the code in it.
+
+    Raises:
+        LstmProbeError: as `load_keras`; or it holds weights alone and there is no configuration.
+    """
+    what = "a Keras .h5 file"
+    if path.suffix == ".keras":  # Keras would look for an archive in it, which is not looked at
+        raise damaged(path, what, "an HDF5 file whose name ends with .keras")
+    try_hdf5(path)
+    with reading(path, what), _h5(str(path)) as file:
+        size, step = check_hdf5(path, file), step_in(file)
+        stored, version = file.attrs.get("model_config"), file.attrs.get("keras_version", "")
+    if config is not None:
+        return load_with_config(path, config, size=size, step=step, layers=layers, trusted=trusted)
+    if stored is None:
+        raise LstmProbeError(
+            f"{path} holds weights and no model. Received: a file without a configuration. "
+            "Expected: model.save(...), or the configuration too: --config with what "
+            "model.to_json() gives, or with the .keras file of the same model. Or --weights-only, "
+            "which compares with nothing."
+        )
+    with reading(path, what):
+        described = json.loads(stored)
+    if not trusted:
+        check_config(path, described, size=size)
+    package = _package(path, version.decode() if isinstance(version, bytes) else str(version))
+    with loading(path, package):
+        options = {"safe_mode": not trusted} if package == "keras" else {}
+        model = import_module(f"{package}.models").load_model(str(path), compile=False, **options)
+    return KerasModel(model, f"{what} ({package})", step=step, layers=layers)
+
+
+def step_of(path: Path, file: Any) -> int:
+    """The training step in an HDF5 file, or in a stream of one; 0 if it has none.
+
+    Raises:
+        LstmProbeError: it is damaged.
+    """
+    try_hdf5(path, "" if isinstance(file, str) else _WEIGHTS)
+    with reading(path, "a Keras file"), _h5(file) as opened:
+        return step_in(opened)
+
+
+def load_with_config(
+    path: Path,
+    config: Path,
+    *,
+    size: int,
+    step: int,
+    layers: Sequence[str] | None = None,
+    trusted: bool = False,
+) -> KerasModel:
+    """Build a model from its configuration and give it the weights of a file or checkpoint.
+
+    Args:
+        path: a `.weights.h5` file, or a checkpoint without `.index`.
+        config: what `model.to_json()` gave, or a `.keras` file.
+        size: how many bytes of weights there are.
+        step: the training step of the weights.
+        layers: which layers; all recurrent ones by default.
+        trusted: load whatever the configuration names, and run the code in it.
+
+    Raises:
+        LstmProbeError: the configuration is damaged, names what is not known, or does not fit the
+            weights.
+    """
+    text, version = _configuration(config)
+    with reading(config, "a model's configuration"):
+        described = json.loads(text)
+    if not trusted:
+        check_config(config, described, size=size, weights=path)
+    package = _package(config, version)
+    described.pop("compile_config", None)  # the optimizer is of no use here
+    with loading(path, package), _running_code(package, trusted):
+        model = import_module(f"{package}.models").model_from_json(json.dumps(described))
+        if path.suffix == ".h5":
+            model.load_weights(str(path))
+        else:
+            restore(model, path)
+    return KerasModel(model, f"weights with a configuration ({package})", step=step, layers=layers)
+
+
+@contextmanager
+def _running_code(package: str, trusted: bool) -> Iterator[None]:
+    """Lets `model_from_json` run the code in a trusted configuration; Keras 2 always does."""
+    if not trusted or package != "keras":
+        yield
+        return
+    from keras.src.saving.serialization_lib import SafeModeScope
+
+    with SafeModeScope(False):
+        yield
+
+
+def restore(model: Any, prefix: Path) -> None:
+    """Give a model the weights of a checkpoint: of `model.save_weights` or
+    `tf.train.Checkpoint(model=model)`."""
+    import tensorflow as tf
+
+    from lstm_probe.weights.bundle import Bundle
+
+    nested = any(key.startswith("model/") for key in Bundle(prefix).keys_in_file)
+    checkpoint = tf.train.Checkpoint(model=model) if nested else tf.train.Checkpoint(model)
+    # `read` and not `restore`, which would want a save_counter as well.
+    checkpoint.read(str(prefix)).expect_partial().assert_existing_objects_matched()
+
+
+def _configuration(path: Path) -> tuple[str, str]:
+    """The configuration as JSON, and the version of the Keras that wrote it."""
+    what = "a model's configuration"
+    with reading(path, what):
+        if zipfile.is_zipfile(path):
+            check_zip(path, what)
+            with zipfile.ZipFile(path) as archive:
+                version = json.loads(archive.read("metadata.json")).get("keras_version", "")
+                return archive.read("config.json").decode(), version
+        text = path.read_text()
+        # Keras 3's model.to_json() does not say which Keras wrote it; Keras 2's does.
+        return text, str(json.loads(text).get("keras_version", "3"))
+
+
+def _package(path: Path, version: str) -> str:
+    if not version[:1].isdigit():
+        raise damaged(path, "a Keras file", "no version of Keras in it")
+    package = "tf_keras" if version[0] in "12" else "keras"
+    if find_spec(package) is None:
+        raise LstmProbeError(
+            f"{path} was written by Keras {version}, and reading it needs {package}. Expected: "
+            f'pip install "lstm_probe[{"session" if package == "tf_keras" else "keras"}]".'
+        )
+    return package
+
+
+def _h5(file: Any) -> Any:
+    if find_spec("h5py") is None:
+        raise LstmProbeError(
+            "Reading an .h5 file needs h5py, which Keras brings along. Expected: pip install h5py."
+        )
+    import h5py
+
+    return h5py.File(file, "r")
+
+
+@contextmanager
+def loading(path: Path, package: str) -> Iterator[None]:
+    """Says that Keras refuses a file, when it raises anything."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        with quietly():
+            import_module(f"{package}.models")
+            yield
+    except LstmProbeError:
+        raise
+    except ModuleNotFoundError as error:  # Keras without its backend
+        raise LstmProbeError(
+            f"{path} is not loaded by {package}. Received: {error}. Expected: the framework that "
+            'Keras runs on: pip install "lstm_probe[keras]", or KERAS_BACKEND=jax or torch.'
+        ) from error
+    except Exception as error:  # Keras raises whatever the file makes it raise
+        shown = " ".join(str(error).split())[:300]
+        raise LstmProbeError(
+            f"{path} is not loaded by {package}. Received: {type(error).__name__}: {shown}. "
+            "Expected: a model of Keras's own layers, whole, and the weights of this model. If it "
+            "has classes of your own, load it in Python and call lstm_probe.inspect(model, probe)."
+        ) from error

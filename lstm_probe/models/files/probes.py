@@ -1,0 +1,98 @@
+"""Probes out of files, or out of a random number generator."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lstm_probe.core.arrays import Array
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.limits import damaged, read_npy, read_npz
+
+__all__ = ["parse_shape", "read_probe"]
+
+
+def read_probe(path: Path) -> Any:
+    """A probe out of an .npy, .npz or .csv file.
+
+    Args:
+        path: an .npz with one array is that array, one with several a dict of them: for the
+            inputs of a model or, where only weights are read, for layers by name. A table of
+            numbers is one sequence, a row for each timestep; a first row of words is skipped.
+
+    Raises:
+        LstmProbeError: there is no such file, or it is damaged.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "probe.csv"
+        >>> _ = path.write_text("x,y\\n1,2\\n3,4\\n5,6\\n")
+        >>> read_probe(path).shape
+        (1, 3, 2)
+    """
+    if not path.is_file():
+        raise LstmProbeError(
+            f"There is no probe. Received: {path}. Expected: an .npy, .npz or .csv file; or "
+            "--random 1,50,3 for random numbers."
+        )
+    if path.suffix == ".npy":
+        return read_npy(path)
+    if path.suffix == ".npz":
+        arrays = read_npz(path)
+        return next(iter(arrays.values())) if len(arrays) == 1 else arrays
+    if path.suffix in (".csv", ".tsv", ".txt"):
+        return _table(path)
+    raise LstmProbeError(
+        f"{path} is no probe. Received: a name that ends with {path.suffix!r}. Expected: .npy, "
+        ".npz or .csv."
+    )
+
+
+def _table(path: Path) -> Array:
+    delimiter = "\t" if path.suffix == ".tsv" else ","
+    try:
+        with path.open() as file:
+            lines = file.readlines()
+        header = bool(lines) and not _numbers(lines[0], delimiter)
+        rows = np.loadtxt(lines[header:], delimiter=delimiter, ndmin=2, dtype=np.float32)
+    except ValueError as error:
+        raise damaged(path, "a table of numbers", error) from error
+    if not rows.size:
+        raise LstmProbeError(
+            f"{path} is empty. Expected: a table with a row for each timestep and a column for "
+            "each feature."
+        )
+    return rows[None]
+
+
+def _numbers(line: str, delimiter: str) -> bool:
+    try:
+        [float(cell) for cell in line.split(delimiter)]
+    except ValueError:
+        return False
+    return True
+
+
+def parse_shape(text: str) -> tuple[int, ...]:
+    """The shape that `1,50,3` or `1x50x3` stands for.
+
+    Raises:
+        LstmProbeError: it stands for none, or for one that would fill the memory.
+
+    Example:
+        >>> parse_shape("1,50,3"), parse_shape("2x7")
+        ((1, 50, 3), (2, 7))
+    """
+    shaped = re.fullmatch(r"\(?\d+([,x] ?\d+)*,?\)?", text.strip())
+    shape = tuple(int(size) for size in re.findall(r"\d+", text)) if shaped else (0,)
+    if not 0 < math.prod(shape) <= 2**26:
+        raise LstmProbeError(
+            f"This is no shape of a probe. Received: {text!r}. Expected: whole numbers of at "
+            "least 1 such as 1,50,3 (batch, time, features), or 1,50 for word numbers, at most "
+            f"{2**26:,} values."
+        )
+    return shape

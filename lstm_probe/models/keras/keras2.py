@@ -1,0 +1,178 @@
+"""tf_keras, which is Keras 2: a compiled pass through a model that leaves no trace in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tf_keras import layers
+
+from lstm_probe.core.activations import ActivationLike
+from lstm_probe.core.arrays import Array
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.models.keras.flavour import Forward, Layer, Model, Run, Tensor
+from lstm_probe.models.keras.keras2_purity import restoring
+from lstm_probe.models.keras.on_tensorflow import reader_of
+from lstm_probe.models.keras.workers import is_chief
+from lstm_probe.models.tensorflow.activations import activation_name
+
+__all__ = ["TfKeras"]
+
+
+class TfKeras:
+    """Reads models of tf_keras: see `Flavour`."""
+
+    package = "tf_keras"
+    layers = layers
+
+    def check(self) -> None:
+        if not tf.executing_eagerly():
+            raise LstmProbeError(
+                "tf_keras does not run eagerly here. Received: a model in a graph of TF1, after "
+                "tf.compat.v1.disable_eager_execution() or inside `with graph.as_default()`. "
+                "Expected: TensorFlow 2's way of running; or lstm_probe.callbacks.ProbeHook, which "
+                "is made for graphs and sessions."
+            )
+
+    def is_chief(self, model: Model) -> bool:
+        return is_chief(self, model)
+
+    def flatten(self, structure: Any) -> list[Any]:
+        return list(tf.nest.flatten(structure))
+
+    def join(self, tensors: Sequence[Tensor]) -> Tensor:
+        return tf.concat(tensors, axis=-1)
+
+    def split(self, tensor: Tensor, widths: Sequence[int]) -> list[Tensor]:
+        return list(tf.split(tensor, list(widths), axis=-1))
+
+    def flip(self, tensor: Tensor) -> Tensor:
+        return tf.reverse(tensor, [1])
+
+    def reader(self, variable: Any) -> Callable[[], Tensor]:
+        return reader_of(variable)
+
+    def activation(self, function: Any) -> ActivationLike:
+        name = activation_name(function)
+        if name is not None:
+            return name
+
+        def activation(x: Array) -> Array:
+            return np.asarray(function(tf.constant(x)), dtype=x.dtype)
+
+        return activation
+
+    def path(self, model: Model, layer: Layer) -> str:
+        # tf_keras keeps no paths: the way from the model down to the layer is looked for.
+        return _paths(model).get(id(layer), str(layer.name))
+
+    def call(self, target: Any) -> Callable[..., Any]:
+        # Through AutoGraph, if it is the user's; a cell need not be a layer.
+        return target._autographed_call() if isinstance(target, layers.Layer) else target.call
+
+    def arguments(self, layer: Layer, x: Any, given: dict[str, Any]) -> tuple[Tensor, Any]:
+        if layer.time_major:
+            raise LstmProbeError(
+                f"Layer {layer.name!r} has time before batch. Received: time_major=True. "
+                "Expected: time_major=False, so that the probe is (batch, time, features)."
+            )
+        if isinstance(x, tf.RaggedTensor):
+            raise LstmProbeError(
+                f"Layer {layer.name!r} reads a ragged tensor. Received: {x.shape}. Expected: "
+                "sequences padded to one length, with a mask: x.to_tensor() and Masking."
+            )
+        starts_at_zero = not layer.stateful and given.get("initial_state") is None
+        starts_at_zero &= not isinstance(x, list) and not _starts_elsewhere(layer.cell)
+        # The layer's own way of telling its input, states and constants apart.
+        x, state, constants = layer._process_inputs(
+            x, given.get("initial_state"), given.get("constants")
+        )
+        if constants is not None:
+            given["constants"] = constants
+        return x, None if starts_at_zero else tf.nest.map_structure(tf.identity, list(state))
+
+    def computes_in(self, layer: Layer) -> str:
+        return str(layer.compute_dtype)
+
+    def masking(self, layer: Layer) -> dict[str, bool]:
+        return {"zero_output_for_mask": bool(layer.zero_output_for_mask)}
+
+    def hearing_stack(self, layer: Layer) -> dict[str, bool]:
+        return {}
+
+    def inference(self, model: Model) -> dict[str, Any]:
+        return {"training": False} if model._call_spec.expects_training_arg else {}
+
+    def build(self, model: Model, probe: Any) -> None:
+        if all(layer.built for layer in model._flatten_layers()):
+            return
+        # The variables themselves are made outside of the graph that this traces.
+        _traced(lambda tensors: model(tensors, **self.inference(model)), probe, None)
+
+    def trace(self, model: Model, forward: Forward, probe: Any) -> Run:
+        variables, leaves = list(model.variables), tf.nest.flatten(probe)
+        tensors = [tf.constant(leaf) for leaf in leaves]
+        # Where the batch is known, TimeDistributed runs a loop, inside which nobody can listen;
+        # where it is not, stateful layers do not run.
+        is_stateful = any(getattr(each, "stateful", False) for each in model._flatten_layers())
+        run = restoring(_traced(forward, probe, len(leaves[0]) if is_stateful else None))
+
+        readers = [reader_of(variable) for variable in variables]
+
+        def on_present_values(needed: Container[int]) -> tuple[Callable[[], Any], Sequence[Tensor]]:
+            heard = run(*tensors)  # reads the variables themselves: now or never
+            return lambda: heard, [read() for read in readers]
+
+        return on_present_values
+
+
+def _traced(forward: Forward, probe: Any, batch: int | None) -> Any:
+    """A concrete function of the probe's leaves."""
+    signature = [
+        tf.TensorSpec((batch, *leaf.shape[1:]), tf.as_dtype(leaf.dtype))
+        for leaf in tf.nest.flatten(probe)
+    ]
+
+    # The user's layers go through AutoGraph as in `fit`; code of ours does not.
+    as_outside = tf.__internal__.autograph.control_status_ctx()
+
+    def on_leaves(*leaves: Tensor) -> Any:
+        graph = tf.compat.v1.get_default_graph()
+        with as_outside:
+            heard = forward(tf.nest.pack_sequence_as(probe, leaves))
+        _check_reach(heard, graph)
+        return heard
+
+    return tf.function(on_leaves, autograph=False).get_concrete_function(*signature)
+
+
+def _check_reach(heard: Any, graph: Any) -> None:
+    for tensor in tf.nest.flatten(heard):
+        if tf.is_tensor(tensor) and getattr(tensor, "graph", graph) is not graph:
+            raise LstmProbeError(
+                "A recurrent layer runs inside a graph of its own, where it cannot be listened to. "
+                f"Received: {tensor.name} in {tensor.graph.name!r}. Expected: layers that the "
+                "model calls directly, not inside tf.cond, tf.while_loop, or a method that is "
+                "decorated with tf.function; remove the decorator, fit compiles anyway."
+            )
+
+
+def _paths(model: Model) -> dict[int, str]:
+    """The way from the model down to each of its layers, by the layer's id."""
+    paths: dict[int, str] = {}
+
+    def visit(layer: Layer, prefix: str) -> None:
+        for inner in layer._flatten_layers(recursive=False, include_self=False):
+            if id(inner) not in paths:
+                paths[id(inner)] = f"{prefix}{inner.name}"
+                visit(inner, f"{prefix}{inner.name}/")
+
+    visit(model, "")
+    return paths
+
+
+def _starts_elsewhere(cell: Any) -> bool:
+    """Whether a cell has a say in its initial state; tf_keras's own start from zeros."""
+    return hasattr(cell, "get_initial_state") and not type(cell).__module__.startswith("tf_keras.")

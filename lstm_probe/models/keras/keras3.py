@@ -1,0 +1,226 @@
+"""Keras 3, on TensorFlow, JAX or PyTorch: what is not as in Keras 2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import lru_cache
+from importlib import import_module
+from itertools import product
+from math import prod
+from typing import Any, Final, Protocol, cast
+
+import keras
+import numpy as np
+from keras.layers import Bidirectional
+
+from lstm_probe.core.activations import ACTIVATIONS, ActivationLike
+from lstm_probe.core.arrays import Array
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.models.keras.flavour import Flavour, Forward, Layer, Model, Run, Tensor
+
+__all__ = ["Backend", "Keras3"]
+
+_BACKENDS = ("tensorflow", "jax", "torch")
+#: Up to so many elements of a variable that is not looked at are held on to, so as not to read it.
+_SMALL: Final = 2**18
+
+
+class Backend(Protocol):
+    """What each of the frameworks that Keras 3 computes with does its own way.
+
+    Attributes:
+        TRACES: a compiled function runs without the layers, on any thread.
+    """
+
+    TRACES: bool
+
+    def is_chief(self, flavour: Flavour, model: Model) -> bool:
+        """See `Flavour`."""
+
+    def compiled(
+        self, function: Callable[[Sequence[Tensor]], Any], values: Sequence[Tensor]
+    ) -> Callable[[Sequence[Tensor]], Any]:
+        """A function of a list of tensors, traced here and never for each run.
+
+        Args:
+            function: pure, or under a scope that makes it so.
+            values: tensors of the shapes and dtypes that it will be run on.
+        """
+
+    def used(self, run: Any, values: Sequence[Tensor]) -> list[bool]:
+        """Which of the values what `compiled` gave depends on, as far as that is known."""
+
+    def reader(self, variable: Any) -> Callable[[], Tensor]:
+        """What reads a variable's value as it then is, as a tensor that no later training step
+        changes."""
+
+    def to_arrays(self, structure: Any) -> Any:
+        """Tensors in nested lists as what NumPy takes for arrays; None stays None."""
+
+    def in_float64(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """An activation function that computes in float64 where its argument is."""
+
+
+class Keras3:
+    """Reads models of Keras 3: see `Flavour`."""
+
+    package = "keras"
+    layers = keras.layers
+
+    def check(self) -> None:
+        if keras.backend.backend() not in _BACKENDS:
+            raise LstmProbeError(
+                f"This Keras backend cannot be probed. Received: {keras.backend.backend()}. "
+                f"Expected: {', '.join(_BACKENDS)}. Set KERAS_BACKEND to one of them."
+            )
+
+    def is_chief(self, model: Model) -> bool:
+        return _backend().is_chief(self, model)
+
+    def flatten(self, structure: Any) -> list[Any]:
+        return list(keras.tree.flatten(structure))
+
+    def join(self, tensors: Sequence[Tensor]) -> Tensor:
+        return keras.ops.concatenate(tensors, axis=-1)
+
+    def split(self, tensor: Tensor, widths: Sequence[int]) -> list[Tensor]:
+        return list(keras.ops.split(tensor, np.cumsum(widths)[:-1].tolist(), axis=-1))
+
+    def flip(self, tensor: Tensor) -> Tensor:
+        return keras.ops.flip(tensor, axis=1)
+
+    def reader(self, variable: Any) -> Callable[[], Tensor]:
+        return _backend().reader(variable)
+
+    def activation(self, function: Any) -> ActivationLike:
+        name = keras.activations.serialize(function)
+        if isinstance(name, str) and name in ACTIVATIONS:
+            return name
+
+        def on_array(x: Array) -> Array:
+            # Some backends read float64 as the default float unless they are told.
+            tensor = keras.ops.convert_to_tensor(x, dtype=x.dtype.name)
+            return np.asarray(keras.ops.convert_to_numpy(function(tensor)), dtype=x.dtype)
+
+        activation: ActivationLike = _backend().in_float64(on_array)
+
+        return activation
+
+    def path(self, model: Model, layer: Layer) -> str:
+        return str(layer.path or layer.name).removeprefix(f"{model.name}/")
+
+    def call(self, target: Any) -> Callable[..., Any]:
+        return target.call
+
+    def arguments(self, layer: Layer, x: Any, given: dict[str, Any]) -> tuple[Tensor, Any]:
+        state = given.get("initial_state")
+        if state is None and layer.stateful:
+            state = layer.states
+        if state is None and _starts_elsewhere(layer.cell):
+            state = layer.get_initial_state(keras.ops.shape(x)[0])
+        if state is None:
+            return x, None
+        states = list(state) if isinstance(state, (list, tuple)) else [state]
+        return x, keras.tree.map_structure(_read, states)
+
+    def computes_in(self, layer: Layer) -> str:
+        # Keras multiplies float64 in float32, but on TensorFlow: result_type in
+        # keras/src/backend/common/dtypes.py.
+        dtype = str(layer.compute_dtype)
+        on_tensorflow = keras.backend.backend() == "tensorflow"
+        return dtype if on_tensorflow or dtype != "float64" else "float32"
+
+    def masking(self, layer: Layer) -> dict[str, bool]:
+        zero = bool(layer.zero_output_for_mask)
+        if keras.backend.backend() != "jax":
+            return {"zero_output_for_mask": zero}
+        # keras/src/backend/jax/rnn.py: where it unrolls, it forgets the option.
+        unrolled = bool(layer.unroll)
+        return {
+            "zero_output_for_mask": zero and not unrolled,
+            "initial_output_for_mask": not unrolled,
+        }
+
+    def hearing_stack(self, layer: Layer) -> dict[str, bool]:
+        # At masked steps JAX repeats the state of the last cell, which is not as wide as all
+        # outputs are: keras/src/backend/jax/rnn.py.
+        takes_state = keras.backend.backend() == "jax" and not layer.unroll
+        return {"zero_output_for_mask": True} if takes_state else {}
+
+    def inference(self, model: Model) -> dict[str, Any]:
+        return {"training": False} if model._call_has_training_arg else {}
+
+    def build(self, model: Model, probe: Any) -> None:
+        if all(layer.built for layer in model._flatten_layers()):
+            return
+        model(
+            keras.tree.map_structure(
+                lambda leaf: keras.KerasTensor((None, *leaf.shape[1:]), leaf.dtype.name), probe
+            )
+        )
+
+    def trace(self, model: Model, forward: Forward, probe: Any) -> Run:
+        variables = list(model.variables)
+        # A snapshot of the variables is what it runs on and cannot assign to: neither dropout's
+        # seeds nor the states of stateful layers move.
+        tensors = keras.tree.map_structure(keras.ops.convert_to_tensor, probe)
+
+        def stateless(values: Sequence[Tensor]) -> Any:
+            state = list(zip(variables, values, strict=True))
+            with keras.StatelessScope(state_mapping=state), _apart(model):
+                return forward(tensors)
+
+        backend = _backend()
+        readers = [backend.reader(variable) for variable in variables]
+        first = [read() for read in readers]
+        run = backend.compiled(stateless, first)
+        # What the pass does not depend on need not be read; its first value stands in for it.
+        idle = [
+            not used and prod(value.shape) <= _SMALL
+            for used, value in zip(backend.used(run, first), first, strict=True)
+        ]
+        first = [value if unread else None for unread, value in zip(idle, first, strict=True)]
+
+        def on_present_values(needed: Container[int]) -> tuple[Callable[[], Any], Sequence[Tensor]]:
+            values = [
+                read() if value is None or id(variable) in needed else value
+                for variable, read, value in zip(variables, readers, first, strict=True)
+            ]
+            if backend.TRACES:
+                return lambda: backend.to_arrays(run(values)), values
+            heard = backend.to_arrays(run(values))  # the layers are overlaid meanwhile: not later
+            return lambda: heard, backend.to_arrays(values)
+
+        return on_present_values
+
+
+def _read(variable: Any) -> Tensor:
+    return _backend().reader(variable)()
+
+
+def _starts_elsewhere(cell: Any) -> bool:
+    """Whether a cell has a say in its initial state; Keras's own start from zeros."""
+    return hasattr(cell, "get_initial_state") and not type(cell).__module__.startswith("keras.")
+
+
+@contextmanager
+def _apart(model: Model) -> Iterator[None]:
+    """While the context lasts, both layers of a Bidirectional wrapper are called, one by one.
+
+    On a GPU Keras may run them as one (keras/src/layers/rnn/bidirectional.py), and nobody could
+    listen.
+    """
+    wrappers = [each for each in model._flatten_layers() if isinstance(each, Bidirectional)]
+    names = ("_can_attempt_fused_lstm", "_can_attempt_fused_gru")
+    with ExitStack() as restore:
+        for wrapper, name in product(wrappers, names):
+            # Past Keras's attribute tracking.
+            object.__setattr__(wrapper, name, lambda *_: False)
+            restore.callback(object.__delattr__, wrapper, name)
+        yield
+
+
+@lru_cache(maxsize=1)  # one for all the life of a process
+def _backend() -> Backend:
+    return cast(Backend, import_module(f"lstm_probe.models.keras.on_{keras.backend.backend()}"))

@@ -1,0 +1,65 @@
+"""JAX under Keras 3."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.models.keras.flavour import Flavour, Model, Tensor
+
+__all__ = ["TRACES", "compiled", "in_float64", "is_chief", "reader", "to_arrays", "used"]
+
+TRACES = True
+
+
+def is_chief(flavour: Flavour, model: Model) -> bool:
+    """Whether this process logs; where there are several, no process can compute alone.
+
+    Raises:
+        LstmProbeError: there are several.
+    """
+    if jax.process_count() > 1:
+        raise LstmProbeError(
+            f"Several JAX processes cannot be probed. Received: {jax.process_count()} processes. "
+            "Expected: one process, with as many devices as it sees; or probe a checkpoint."
+        )
+    return True
+
+
+def compiled(
+    function: Callable[[Sequence[Tensor]], Any], values: Sequence[Tensor]
+) -> Callable[[Sequence[Tensor]], Any]:
+    """Trace and compile a function of a list of tensors, for shapes and dtypes as in `values`."""
+    run: Callable[[Sequence[Tensor]], Any] = jax.jit(function)
+    run(values)  # fills the cache: compiled apart from it, other shardings would be refused
+    return run
+
+
+def used(run: Any, values: Sequence[Tensor]) -> list[bool]:
+    """Which of the values a compiled function depends on: that is not known."""
+    return [True] * len(values)
+
+
+def reader(variable: Any) -> Callable[[], Tensor]:
+    """What reads a variable's value as it then is, in memory of its own: the next training step
+    takes the memory of the variables for its results (`donate_argnums` in
+    keras/src/backend/jax/trainer.py)."""
+    return lambda: jax.numpy.copy(getattr(variable, "value", variable))
+
+
+def to_arrays(structure: Any) -> Any:
+    """Tensors as what NumPy takes for arrays: they are that already."""
+    return structure
+
+
+def in_float64(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A function that computes in float64 where its argument is: JAX must be told to."""
+
+    def precise(x: Any) -> Any:
+        with jax.enable_x64(True):
+            return function(x)
+
+    return precise

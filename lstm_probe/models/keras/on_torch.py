@@ -1,0 +1,71 @@
+"""PyTorch under Keras 3."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import torch
+
+from lstm_probe.models.keras.flavour import Flavour, Model, Tensor
+
+__all__ = ["TRACES", "compiled", "in_float64", "is_chief", "reader", "to_arrays", "used"]
+
+TRACES = False
+
+
+def is_chief(flavour: Flavour, model: Model) -> bool:
+    """Whether this process logs: the first, where several train together."""
+    parallel = torch.distributed
+    alone = not parallel.is_available() or not parallel.is_initialized()
+    return alone or parallel.get_rank() == 0
+
+
+def compiled(
+    function: Callable[[Sequence[Tensor]], Any], values: Sequence[Tensor]
+) -> Callable[[Sequence[Tensor]], Any]:
+    """A function of a list of tensors that keeps no gradients and draws no random number.
+
+    PyTorch computes as it goes, so nothing is compiled; the function is run once.
+    """
+
+    def run(values: Sequence[Tensor]) -> Any:
+        with torch.no_grad(), torch.random.fork_rng(devices=_devices(values)):
+            return function(values)
+
+    run(values)
+    return run
+
+
+def used(run: Any, values: Sequence[Tensor]) -> list[bool]:
+    """Which of the values a function depends on: that is not known."""
+    return [True] * len(values)
+
+
+def reader(variable: Any) -> Callable[[], Tensor]:
+    """What reads a variable's value as it then is, in memory of its own: optimizers write into the
+    variables."""
+    return lambda: getattr(variable, "value", variable).detach().clone()
+
+
+def to_arrays(structure: Any) -> Any:
+    """Tensors as arrays, off the accelerator."""
+    return keras.tree.map_structure(
+        lambda leaf: None if leaf is None else keras.ops.convert_to_numpy(leaf), structure
+    )
+
+
+def in_float64(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A function that computes in the precision of its argument, and keeps no gradients."""
+
+    def precise(x: Any) -> Any:
+        with torch.no_grad():
+            return function(x)
+
+    return precise
+
+
+def _devices(values: Sequence[Tensor]) -> list[torch.device]:
+    """The accelerators that are in use, whose random states are kept as well."""
+    return sorted({value.device for value in values if value.device.type == "cuda"}, key=str)

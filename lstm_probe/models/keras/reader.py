@@ -1,0 +1,211 @@
+"""Reading a Keras model: one forward pass on the probe, through the user's own layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.core.arrays import Array
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.models.keras.flavour import Model, flavour_of
+from lstm_probe.models.keras.layers import find_layers
+from lstm_probe.models.keras.sites import Site, sites_of
+from lstm_probe.models.keras.taps import tapped
+from lstm_probe.models.probe import Probe, as_probe, probe_leaves
+
+__all__ = ["KerasReader", "capture", "training_step"]
+
+
+def capture(
+    model: Model, probe: Probe, *, layers: Sequence[str] | None = None
+) -> dict[str, Snapshot]:
+    """Look into a model once, outside of any training.
+
+    Args:
+        model: a model of Keras 3, or of tf_keras.
+        probe: what the model takes, such as `x_test[:1]`.
+        layers: which layers, by name; all recurrent layers by default.
+
+    Returns:
+        A snapshot of each layer, by its name in logs: `analyse` takes them. Their step is the
+        one that the model's training has come to.
+
+    Raises:
+        LstmProbeError: the model has no such layer, or does not take the probe.
+
+    Example:
+        >>> import keras, numpy as np, lstm_probe
+        >>> model = keras.Sequential([keras.Input((5, 1)), keras.layers.LSTM(3, name="memory")])
+        >>> snapshots = capture(model, np.ones((1, 5, 1)))
+        >>> lstm_probe.analyse(snapshots["memory"]).trace.f.shape
+        (1, 5, 3)
+    """
+    reader = KerasReader(model, as_probe(probe), layers)
+    return {snap.layer: snap for snap in reader.read(model, step=training_step(model) or 0)}
+
+
+def training_step(model: Model) -> int | None:
+    """How many steps the model has been trained; None if it has no optimizer to count them."""
+    return StepReader()(model)
+
+
+class StepReader:
+    """Reads how many steps a model has been trained, again and again."""
+
+    def __init__(self) -> None:
+        self._variable: Any = None
+        self._read: Callable[[], Any] = lambda: None
+
+    def __call__(self, model: Model) -> int | None:
+        """None if the model has no optimizer to count its steps."""
+        optimizer = getattr(model, "optimizer", None)
+        if optimizer is None:
+            return None
+        variable = optimizer.iterations
+        if variable is not self._variable:
+            self._variable, self._read = variable, flavour_of(model).reader(variable)
+        return int(np.asarray(self._read()))
+
+
+class KerasReader:
+    """Reads the recurrent layers of one model for one probe.
+
+    The forward pass leaves no trace: neither dropout's seeds nor the states of stateful layers
+    move. It is traced once.
+
+    Args:
+        model: the model; one that has no variables yet is built, as its first batch would.
+        probe: as `as_probe` returns it.
+        layers: names of layers, or None for all.
+
+    Attributes:
+        step: reads how many steps the model has been trained.
+
+    Raises:
+        LstmProbeError: there is no such layer, or the model does not take the probe.
+    """
+
+    def __init__(self, model: Model, probe: Probe, layers: Sequence[str] | None) -> None:
+        self.step = StepReader()
+        self._flavour = flavour_of(model)
+        self._flavour.check()
+        check_fits(model, probe)
+        with _refused(model, probe):
+            self._flavour.build(model, probe)
+        self._layers = find_layers(model, layers)
+        self._variables = list(model.variables)  # held on to, so that no other takes on their ids
+        self._ids = [id(variable) for variable in self._variables]
+        self._sites: list[Site] = []
+        with _refused(model, probe):
+            self._run = self._flavour.trace(
+                model, lambda tensors: self._listen(model, tensors), probe
+            )
+        if not self._sites:
+            raise LstmProbeError(
+                f"Model {model.name!r} does not run its recurrent layers on the probe. Received: "
+                f"{', '.join(self._layers)}, none of them "
+                "called. Expected: layers that the model's call uses."
+            )
+
+        self._needed = {id(v) for site in self._sites for v in site.description.variables}
+
+    def read(self, model: Model, *, step: int) -> list[Snapshot]:
+        """A snapshot of each call of each layer, in the order in which the model runs them.
+
+        Raises:
+            LstmProbeError: the model is no longer the one that the reader was made for.
+        """
+        return self.take(model, step=step)()
+
+    def take(self, model: Model, *, step: int) -> Callable[[], list[Snapshot]]:
+        """Take hold of the weights as they are now; what it returns computes the snapshots, then or
+        later and on any thread.
+
+        Raises:
+            LstmProbeError: the model is no longer the one that the reader was made for.
+        """
+        if [id(v) for v in model.variables] != self._ids:
+            raise LstmProbeError(
+                f"Model {model.name!r} has been rebuilt. Received: other variables than when "
+                "training began. Expected: the same ones."
+            )
+        compute, values = self._run(self._needed)
+
+        def snapshots() -> list[Snapshot]:
+            results = compute()
+            by_variable = dict(zip(self._ids, values, strict=True))
+            return [
+                site.snapshot(
+                    step, results, [by_variable[id(v)] for v in site.description.variables]
+                )
+                for site in self._sites
+            ]
+
+        return snapshots
+
+    def _listen(self, model: Model, probe: Any) -> Any:
+        with tapped(list(self._layers.values())) as calls:
+            model(probe, **self._flavour.inference(model))
+        self._sites = sites_of(model, self._layers, calls)
+        return [(c.x, c.output, c.final_output, c.mask, c.initial_state) for c in calls]
+
+
+@contextmanager
+def _refused(model: Model, probe: Probe) -> Iterator[None]:
+    """Says that the model does not take the probe, when it raises anything."""
+    try:
+        yield
+    except LstmProbeError:
+        raise
+    except Exception as error:
+        shapes = ", ".join(f"{leaf.shape} {leaf.dtype}" for leaf in probe_leaves(probe))
+        raise LstmProbeError(
+            f"Model {model.name!r} does not take the probe. Received: a probe of shape {shapes}; "
+            f"the model says: {error}. Expected: what model.predict takes, such as x_train[:1]."
+        ) from error
+
+
+def check_fits(model: Model, probe: Probe) -> None:
+    """Compare the probe with what the model says of its inputs.
+
+    Raises:
+        LstmProbeError: another number of inputs, another shape, or fractions for whole numbers.
+    """
+    # A subclassed model says nothing of its inputs; running the probe will tell.
+    inputs = flavour_of(model).flatten(getattr(model, "inputs", None) or [])
+    leaves = probe_leaves(probe)
+    if inputs and len(inputs) != len(leaves):
+        raise LstmProbeError(
+            f"The probe does not fit model {model.name!r}. Received: {len(leaves)} arrays. "
+            f"Expected: {len(inputs)}, for the inputs "
+            f"{', '.join(tensor.name for tensor in inputs)}."
+        )
+    for tensor, leaf in zip(inputs, leaves, strict=False):
+        _check_leaf(model, tensor, leaf)
+
+
+def _check_leaf(model: Model, tensor: Any, leaf: Array) -> None:
+    expected = tuple(tensor.shape)
+    if not any(getattr(layer, "stateful", False) for layer in model._flatten_layers()):
+        expected = (None, *expected[1:])  # a model built by its first batch names its size
+    shown = f"({', '.join('any' if size is None else str(size) for size in expected)})"
+    fits = len(leaf.shape) == len(expected) and all(
+        size is None or size == given for size, given in zip(expected, leaf.shape, strict=True)
+    )
+    if not fits:
+        raise LstmProbeError(
+            f"The probe does not fit model {model.name!r}. Received: shape {leaf.shape}. "
+            f"Expected: {shown} for its input {tensor.name!r}, the batch first. "
+            "A slice such as x_train[:1] keeps the batch axis."
+        )
+    dtype = str(getattr(tensor.dtype, "name", tensor.dtype))  # TensorFlow's are no strings
+    whole = dtype != "string" and np.dtype(dtype).kind in "iub"
+    if whole and leaf.dtype.kind == "f" and (leaf != np.round(leaf)).any():
+        raise LstmProbeError(
+            f"The probe does not fit model {model.name!r}. Received: {leaf.dtype} with fractions. "
+            f"Expected: whole numbers ({dtype}) for its input {tensor.name!r}."
+        )

@@ -1,0 +1,222 @@
+"""Listening to what a model's recurrent layers read and return while the model is traced."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from lstm_probe.models.keras.cells import cells_of
+from lstm_probe.models.keras.flavour import Flavour, Layer, Tensor, flavour_of
+
+__all__ = ["Call", "tapped"]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a layer, as one of its cells sees it.
+
+    Attributes:
+        layer: the layer.
+        cell: the cell.
+        suffix: what tells the cells of a stack apart, such as `/cell_2`; empty for a single cell.
+        x: `(batch, time, ...)`, what the cell reads.
+        output: `(batch, time, ...)`, its outputs, in the order in which the layer computes.
+        final_output: `(batch, ...)`, what the layer returned if that was its last step only.
+        mask: `(batch, time)` or None.
+        initial_state: one tensor for each state of the cell, or None for zeros.
+        zeroed: masked steps of `output` are zero, whatever the layer shows there.
+    """
+
+    layer: Layer
+    cell: Any
+    suffix: str
+    x: Tensor
+    output: Tensor
+    final_output: Tensor | None
+    mask: Tensor | None
+    initial_state: list[Tensor] | None
+    zeroed: bool
+
+
+@contextmanager
+def tapped(layers: Sequence[Layer]) -> Iterator[list[Call]]:
+    """While the context lasts, every call of the layers is appended to the list it gives.
+
+    Each layer's `call` is overlaid on the instance and uncovered again. The layer runs as it is;
+    one that returns its last step only, or hides what happens between stacked cells, runs once
+    more to tell.
+    """
+    calls: list[Call] = []
+    with ExitStack() as overlays:
+        for layer in layers:
+            overlays.enter_context(_overlaid(layer, _Tap(layer, calls)))
+        yield calls
+
+
+@contextmanager
+def _overlaid(target: Any, call: Any) -> Iterator[None]:
+    """While the context lasts, the object's `call` is another one."""
+    # Wrappers of Keras 2 look up which arguments it takes.
+    call.__signature__ = inspect.signature(target.call)
+    # AutoGraph takes what bears this for converted already; the user's code in it is.
+    call.autograph_info__ = {}
+    # Past Keras's attribute tracking, which would keep what is put there.
+    object.__setattr__(target, "call", call)
+    try:
+        yield
+    finally:
+        object.__delattr__(target, "call")
+
+
+@contextmanager
+def _having(layer: Layer, **attributes: Any) -> Iterator[None]:
+    """While the context lasts, the layer has these attributes."""
+    before = {name: getattr(layer, name) for name in attributes}
+    for name, value in attributes.items():
+        setattr(layer, name, value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(layer, name, value)
+
+
+class _Tap:
+    """Stands in for a layer's `call`."""
+
+    def __init__(self, layer: Layer, calls: list[Call]) -> None:
+        self._layer = layer
+        self._flavour = flavour_of(layer)
+        self._call = self._flavour.call(layer)
+        self._signature = inspect.signature(layer.call)
+        self._calls = calls
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        layer, cells = self._layer, cells_of(self._layer)
+        (x, *rest), given = self._bound(*args, **kwargs)
+        x, state = self._flavour.arguments(layer, x, given)
+        if state is not None:
+            given["initial_state"] = state
+
+        def call() -> Any:
+            return self._call(x, *rest, **given)
+
+        with _having(layer, stateful=False):  # it was given its states, and shall not move them on
+            if self._ends_in_all_steps(cells):
+                steps = self._all_steps(call)
+                last = steps[:, -1]
+                self._record(x, [steps], last, given.get("mask"), state)
+                return last
+            result = call()
+            output = self._output(result)
+            if len(cells) > 1:
+                outputs = self._between(call, cells)
+            else:
+                outputs = [output if layer.return_sequences else self._all_steps(call)]
+        self._record(x, outputs, output, given.get("mask"), state)
+        return result
+
+    def _ends_in_all_steps(self, cells: Sequence[Any]) -> bool:
+        """Whether what the layer returns is the last of what it returns with `return_sequences`.
+
+        Keras's own layers compute the same either way: they are run once, and not twice.
+        """
+        layer = self._layer
+        stock = type(layer).__module__.startswith("keras.")
+        return stock and len(cells) == 1 and not (layer.return_sequences or layer.return_state)
+
+    def _bound(self, *args: Any, **kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments of a call: the first, and those that have no name; the others by name."""
+        bound = self._signature.bind(*args, **kwargs)
+        named, (first, *parameters) = dict(bound.arguments), self._signature.parameters.values()
+        positional = [named.pop(first.name)]
+        for parameter in parameters:
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                positional += named.pop(parameter.name, ())
+            elif parameter.kind is parameter.VAR_KEYWORD:
+                named |= named.pop(parameter.name, {})
+        return positional, named
+
+    def _record(
+        self, x: Tensor, outputs: Sequence[Tensor], output: Tensor, mask: Any, state: Any
+    ) -> None:
+        layer, cells = self._layer, cells_of(self._layer)
+        mask = mask[0] if isinstance(mask, (list, tuple)) else mask
+        states = _by_cell(state, cells, self._flavour)
+        for index, cell in enumerate(cells):
+            is_last = index == len(cells) - 1
+            self._calls.append(
+                Call(
+                    layer,
+                    cell,
+                    "" if len(cells) == 1 else f"/cell_{index + 1}",
+                    x,
+                    outputs[index],
+                    output if is_last and not layer.return_sequences else None,
+                    mask,
+                    states[index],
+                    bool(self._hearing()),
+                )
+            )
+            # Outputs stand in the order of computation, inputs in that of the input's time.
+            x = self._flavour.flip(outputs[index]) if layer.go_backwards else outputs[index]
+
+    def _output(self, result: Any) -> Tensor:
+        return result[0] if self._layer.return_state else result
+
+    def _all_steps(self, call: Callable[[], Any]) -> Tensor:
+        with _having(self._layer, return_sequences=True):
+            return self._output(call())
+
+    def _hearing(self) -> dict[str, bool]:
+        """What the layer is told while its stack is made to return all outputs."""
+        is_stack = len(cells_of(self._layer)) > 1
+        return self._flavour.hearing_stack(self._layer) if is_stack else {}
+
+    def _between(self, call: Callable[[], Any], cells: Sequence[Any]) -> list[Tensor]:
+        """The outputs of every cell of a stack: the stack is made to return them side by side."""
+        stack = _StackTap(self._layer.cell, cells, self._flavour)
+        with _overlaid(self._layer.cell, stack), _having(self._layer, **self._hearing()):
+            joined = self._all_steps(call)
+        return self._flavour.split(joined, stack.widths)
+
+
+class _StackTap:
+    """Stands in for the `call` of stacked cells and returns the outputs of all of them."""
+
+    def __init__(self, stack: Any, cells: Sequence[Any], flavour: Flavour) -> None:
+        self._call = flavour.call(stack)
+        self._cells = cells
+        self._flavour = flavour
+        self.widths: list[int] = []
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        outputs: list[Tensor] = []
+        with ExitStack() as overlays:
+            for cell in self._cells:
+                overlays.enter_context(
+                    _overlaid(cell, _recording(self._flavour.call(cell), outputs))
+                )
+            _, states = self._call(*args, **kwargs)
+        self.widths = [int(output.shape[-1]) for output in outputs]
+        return self._flavour.join(outputs), states
+
+
+def _recording(call: Callable[..., Any], outputs: list[Tensor]) -> Callable[..., Any]:
+    def recorded(*args: Any, **kwargs: Any) -> Any:
+        result = call(*args, **kwargs)
+        outputs.append(result[0])
+        return result
+
+    return recorded
+
+
+def _by_cell(state: Any, cells: Sequence[Any], flavour: Flavour) -> list[list[Tensor] | None]:
+    """The states of each cell, out of those of the layer."""
+    if state is None:
+        return [None] * len(cells)
+    tensors = iter(flavour.flatten(state))
+    return [[next(tensors) for _ in flavour.flatten(each.state_size)] for each in cells]

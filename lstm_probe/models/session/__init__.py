@@ -1,0 +1,1 @@
+"""Live models in a TensorFlow 1 session."""

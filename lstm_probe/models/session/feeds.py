@@ -1,0 +1,68 @@
+"""The feed_dict of a probe: checked against the graph before the first step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from lstm_probe.core.arrays import Array
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.models.probe import as_probe
+
+__all__ = ["checked_feeds"]
+
+
+def checked_feeds(graph: tf.Graph, feed_dict: Mapping[Any, Any]) -> dict[Any, Array]:
+    """The values as arrays of our own, in the dtypes of the tensors that they feed.
+
+    Args:
+        graph: the user's graph.
+        feed_dict: as `session.run` takes it: tensors, or their names.
+
+    Raises:
+        LstmProbeError: a key is no tensor of the graph, or a value does not fit.
+    """
+    if not isinstance(feed_dict, Mapping) or not feed_dict:
+        raise LstmProbeError(
+            f"The feed_dict holds no probe. Received: {feed_dict!r}. Expected: a dict with the "
+            "probe, such as {x: x_test[:1]}, and whatever else the outputs depend on."
+        )
+    return dict(_checked(graph, key, value) for key, value in feed_dict.items())
+
+
+def _checked(graph: tf.Graph, key: Any, value: Any) -> tuple[Any, Array]:
+    try:
+        tensor = graph.as_graph_element(key, allow_operation=False)
+    except (KeyError, TypeError, ValueError) as error:
+        raise LstmProbeError(
+            f"The feed_dict feeds what the graph does not have. Received: {key!r} ({error}). "
+            "Expected: tensors of the graph of the outputs."
+        ) from error
+    array = as_probe({tensor.name: value})[tensor.name]
+    if not tensor.shape.is_compatible_with(array.shape):
+        raise LstmProbeError(
+            f"The probe does not fit what it is fed to. Received: shape {array.shape} for "
+            f"{tensor.name!r}. Expected: {tensor.shape}. A slice such as x_test[:1] keeps the "
+            "batch axis; a fixed batch size needs as many sequences."
+        )
+    return tensor, _cast(tensor, array)
+
+
+def _cast(tensor: Any, array: Array) -> Array:
+    wanted = tensor.dtype.as_numpy_dtype
+    loses = array.dtype.kind == "f" and np.dtype(wanted).kind in "iub"
+    if loses and (array != np.round(array)).any():
+        raise LstmProbeError(
+            f"The probe does not fit what it is fed to. Received: {array.dtype} with fractions "
+            f"for {tensor.name!r}. Expected: whole numbers ({tensor.dtype.name})."
+        )
+    try:
+        return array.astype(wanted)
+    except (TypeError, ValueError) as error:
+        raise LstmProbeError(
+            f"The probe does not fit what it is fed to. Received: {array.dtype} for "
+            f"{tensor.name!r} ({error}). Expected: {tensor.dtype.name}."
+        ) from error

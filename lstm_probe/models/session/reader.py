@@ -1,0 +1,226 @@
+"""Reading a cell from a session: weights and what TensorFlow computes, in one run of our own."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from lstm_probe.analysis.analysis import analyse
+from lstm_probe.analysis.parity.error import TOLERANCES, Parity, difference
+from lstm_probe.analysis.parity.judge import excess_of_steps
+from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.core.arrays import Array
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.trace import GateTrace
+from lstm_probe.models.session.runs import Check, Run, sites_of
+from lstm_probe.models.session.sites import Site
+from lstm_probe.models.tensorflow.graph import ancestors, undisturbed
+
+__all__ = ["SessionReader", "check_session", "graph_of"]
+
+# How many times the first step, where nothing has grown yet, may be off by what rounding explains
+# before the tensors are said not to belong together; a wrong tensor is off by thousands.
+_MARGIN = 100
+# What a cell's output is above wherever it is not zero for good.
+_ZERO = 1e-3
+
+
+class SessionReader:
+    """Reads one cell of a graph for one probe. All ops it needs are added when it is made.
+
+    Args:
+        cell: a cell, a pair of cells, or a Keras 3 layer.
+        run: how the user ran it.
+        feeds: the probe, as `checked_feeds` returns it.
+
+    Raises:
+        LstmProbeError: the cell cannot be probed, the tensors do not belong together, or the probe
+            does not fit.
+    """
+
+    def __init__(self, cell: Any, run: Run, feeds: Mapping[Any, Array]) -> None:
+        self._feeds = feeds
+        _check_connected(run)
+        self._sites, self._checks = _sites(cell, _without_side_effects(run, list(self._feeds)))
+        self._names = _unique([site.described.name for site in self._sites])
+        self._fetches = [site.fetches() for site in self._sites]
+
+    def check(self, session: Any) -> None:
+        """Compare what must be equal if the user's tensors belong together.
+
+        Raises:
+            LstmProbeError: they do not, or the session cannot compute the probe.
+        """
+        try:
+            self._check(session)
+        except tf.errors.FailedPreconditionError as error:
+            raise LstmProbeError(
+                f"The session cannot compute the probe yet. Received: {_reason(error)}. Expected: "
+                "initialized variables. Run tf.compat.v1.global_variables_initializer() first."
+            ) from error
+        except tf.errors.OpError as error:
+            raise LstmProbeError(
+                f"TensorFlow cannot compute the probe. Received: {type(error).__name__}: "
+                f"{_reason(error)}. Expected: a feed_dict with which session.run(outputs) works."
+            ) from error
+
+    def _check(self, session: Any) -> None:
+        for check in self._checks:
+            pair = [check.twin.tensors, check.outputs.tensors]
+            twin, outputs = session.run(pair, self._feeds)
+            _check_equal(check.twin.arrange(twin), check.outputs.arrange(outputs))
+        for snapshot in self.read(session, step=0)[1]:
+            analysis = analyse(snapshot)
+            _check_first_step(snapshot, analysis.parity)
+            _check_lengths(snapshot, analysis.trace)
+
+    def read(
+        self, session: Any, *, step: int | None = None, global_step: Any = None
+    ) -> tuple[int, list[Snapshot]]:
+        """A snapshot of each cell, all of one `session.run`, and their step.
+
+        Args:
+            session: a session that runs no hooks.
+            step: the training step, if it is known.
+            global_step: the tensor that tells it otherwise, in the same run.
+        """
+        fetched, steps = session.run(
+            [self._fetches, [] if global_step is None else [global_step]], self._feeds
+        )
+        step = int(steps[0]) if steps else int(step or 0)
+        found = zip(self._sites, fetched, self._names, strict=True)
+        return step, [site.snapshot(each, step=step, name=name) for site, each, name in found]
+
+
+def check_session(session: Any, graph: tf.Graph) -> None:
+    """Whether a session can be read.
+
+    Raises:
+        LstmProbeError: it is closed, or runs another graph.
+    """
+    if getattr(session, "graph", None) is not graph:
+        raise LstmProbeError(
+            f"The session runs another graph. Received: {session!r}. Expected: a session of the "
+            "graph that the outputs are in."
+        )
+    if getattr(session, "_closed", False):
+        raise LstmProbeError(
+            "The session is closed. Received: a tf.compat.v1.Session after close(). Expected: an "
+            "open one. Call after_step inside its `with` block."
+        )
+
+
+def _sites(cell: Any, run: Run) -> tuple[list[Site], list[Check]]:
+    keras = sys.modules.get("keras")  # imported already if the cell is a layer of it
+    if keras is None or not isinstance(cell, keras.layers.Layer):
+        return sites_of(cell, run)
+    from lstm_probe.models.session.keras_layers import keras_sites
+
+    return keras_sites(cell, run)
+
+
+def graph_of(run: Run) -> tf.Graph:
+    """The graph that the outputs are in.
+
+    Raises:
+        LstmProbeError: they are not in one.
+    """
+    tensors = tf.nest.flatten(run.outputs)
+    if not tensors or not all(isinstance(t, tf.Tensor) and hasattr(t, "op") for t in tensors):
+        raise LstmProbeError(
+            f"The outputs are not tensors of a graph. Received: {run.outputs!r}. Expected: what "
+            "dynamic_rnn, static_rnn or a layer gave inside a tf.Graph."
+        )
+    graph: tf.Graph = tensors[0].graph
+    return graph
+
+
+def _without_side_effects(run: Run, fed: Sequence[Any]) -> Run:
+    """The same run, read through copies where reading it would disturb the training."""
+    fields = ("inputs", "outputs", "sequence_length", "initial_state")
+    structure = {name: getattr(run, name) for name in fields}
+    flat = tf.nest.flatten(structure)
+    graph = graph_of(run)
+    tensors = [t for t in flat if t is not None]
+    with graph.as_default():
+        tensors = [tf.convert_to_tensor(t) for t in tensors]
+    safe = iter(undisturbed(graph, tensors, fed))
+    restored = [None if t is None else next(safe) for t in flat]
+    return replace(run, **tf.nest.pack_sequence_as(structure, restored))
+
+
+def _check_connected(run: Run) -> None:
+    inputs = [tensor.op.name for tensor in tf.nest.flatten(run.inputs)]
+    reached = ancestors(tf.nest.flatten(run.outputs))
+    if not set(inputs) & reached.keys():
+        raise LstmProbeError(
+            f"The inputs and outputs do not belong together. Received: outputs that do not depend "
+            f"on {inputs[0]!r}. Expected: the tensor, or list of tensors, that the cell was run "
+            "on, and what came out."
+        )
+
+
+def _check_equal(twin: Any, outputs: Any) -> None:
+    dtype = np.dtype(outputs.dtype).name
+    error = difference(twin, outputs).max() if twin.shape == outputs.shape else np.inf
+    if error > _MARGIN * TOLERANCES[dtype]:
+        raise LstmProbeError(
+            f"The outputs are not what the cell gives for the inputs. Received: outputs of shape "
+            f"{outputs.shape} that differ by {error:.3g} from those of the cell, run again on the "
+            "inputs. Expected: no difference. Are time_major, sequence_length and initial_state "
+            "those of the run, and is every keep probability fed 1.0?"
+        )
+
+
+def _check_first_step(snapshot: Snapshot, parity: Parity | None) -> None:
+    """One step cannot let rounding grow: what differs there is not the same computation."""
+    if parity is None or parity.verdict is None or parity.verdict.kind == "match":
+        return
+    first = snapshot.timesteps - 1 if snapshot.reverse else 0
+    error = parity.float64.per_timestep[first]
+    excess = excess_of_steps(snapshot)
+    # Of a cell of the user's own, the tolerance is all there is.
+    times = float(error / parity.tolerance if excess is None else excess[:, 0].max())
+    if times > _MARGIN:
+        raise LstmProbeError(
+            f"The inputs and outputs of {snapshot.layer!r} do not belong together, or the cell "
+            f"computes by other equations. Received: outputs that differ by {error:.3g} from "
+            f"{snapshot.cell} in the first step, {times:.3g} times what rounding explains. "
+            "Expected: no more than rounding explains. Are time_major and initial_state those of "
+            "the run?"
+        )
+
+
+def _check_lengths(snapshot: Snapshot, trace: GateTrace) -> None:
+    """Outputs that are zero where the cell's are not show that the sequences have lengths."""
+    silent = (snapshot.output == 0).all(axis=-1) & (np.abs(trace.h) > _ZERO).any(axis=-1)
+    if snapshot.mask is None and silent.any():
+        raise LstmProbeError(
+            f"The outputs of {snapshot.layer!r} end before the probe does. Received: outputs that "
+            f"are all zero in {int(silent.sum())} steps, and no sequence_length. Expected: the "
+            "sequence_length that the run was given."
+        )
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """Cells that share their variables have a trace each: `rnn/cell`, `rnn/cell/call_2`."""
+    seen: Counter[str] = Counter()
+    result = []
+    for name in names:
+        seen[name] += 1
+        result.append(name if seen[name] == 1 else f"{name}/call_{seen[name]}")
+    return result
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    """What went wrong, without the stack traces that a session puts around it."""
+    lines = [line for line in str(error.message).splitlines() if line.strip()]
+    after_node = [line for node, line in pairwise(lines) if "Node: " in node]
+    return (after_node or lines or ["no message"])[0]

@@ -1,0 +1,223 @@
+"""From what the user names - a cell, its inputs, its outputs - to the sites that are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import tensorflow as tf
+
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.models.session.cells import DescribedCell, describe, leaf_cells
+from lstm_probe.models.session.fused import FusedCell
+from lstm_probe.models.session.sites import Series, Site
+from lstm_probe.models.session.twin import build_twin
+
+__all__ = ["Check", "Run", "as_run", "sites_of"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """How the user ran a cell, in the words of `dynamic_rnn` and its kin.
+
+    Attributes:
+        inputs: a tensor, or a list with one for each step.
+        outputs: what the function gave: likewise, or a pair for `bidirectional_dynamic_rnn`.
+        time_major: tensors are `(time, batch, width)`.
+        sequence_length: `(batch,)`, or None.
+        initial_state: as the function took it, or None; a pair for two directions.
+    """
+
+    inputs: Any
+    outputs: Any
+    time_major: bool = False
+    sequence_length: Any = None
+    initial_state: Any = None
+
+
+@dataclass(frozen=True)
+class Check:
+    """Two tensors that are equal if `inputs` and `outputs` belong together."""
+
+    twin: Series
+    outputs: Series
+
+
+def as_run(
+    inputs: Any, outputs: Any, time_major: bool, sequence_length: Any, initial_state: Any
+) -> Run:
+    """How a cell was run, in one form: a sequence of steps is a list, two directions are a tuple.
+
+    Example:
+        >>> as_run((1, 2), [3, 4], False, None, None).inputs
+        [1, 2]
+    """
+    inputs = list(inputs) if isinstance(inputs, tuple) else inputs
+    if isinstance(outputs, (tuple, list)):
+        whole = all(getattr(t, "shape", None) is not None and len(t.shape) == 3 for t in outputs)
+        outputs = tuple(outputs) if whole and len(outputs) == 2 else list(outputs)
+    return Run(inputs, outputs, bool(time_major), sequence_length, initial_state)
+
+
+def sites_of(cell: Any, run: Run) -> tuple[list[Site], list[Check]]:
+    """The sites of a cell, or of a pair `(cell_fw, cell_bw)`.
+
+    Args:
+        cell: a cell, wrapped or not, or the pair.
+        run: how it was run; its tensors may be read without harm.
+
+    Returns:
+        The sites, and what has to be compared before they are believed.
+
+    Raises:
+        LstmProbeError: the cell cannot be probed, or the outputs have not the form that its
+            function gives.
+    """
+    if not isinstance(cell, (tuple, list)):
+        _check_outputs(run)
+        return _direction(cell, run, width_before=0)
+    if len(cell) != 2:
+        raise LstmProbeError(
+            f"These are not the two directions of a bidirectional run. Received: {len(cell)} "
+            "cells. Expected: (cell_fw, cell_bw). Cells on top of each other go into MultiRNNCell."
+        )
+    sites: list[Site] = []
+    checks: list[Check] = []
+    width = 0
+    for index, each in enumerate(cell):
+        found = _direction(each, _one_of_two(run, index), reverse=index == 1, width_before=width)
+        sites += found[0]
+        checks += found[1]
+        width = int(each.output_size) if _is_joined(run.outputs) else 0
+    return sites, checks
+
+
+def _direction(
+    cell: Any, run: Run, *, width_before: int, reverse: bool = False
+) -> tuple[list[Site], list[Check]]:
+    leaves = leaf_cells(cell)
+    described = [describe(leaf) for leaf in leaves]
+    states = _states(run.initial_state, described)
+    own = Series(run.outputs, run.time_major, width_before)
+    if described and not isinstance(cell, FusedCell):
+        own = replace(own, stop=width_before + int(cell.output_size))
+    dtype = _first(run.outputs).dtype.base_dtype.name
+    base = Site(
+        described[0],
+        Series(run.inputs, run.time_major),
+        own,
+        dtype,
+        initial_state=states[0],
+        sequence_length=run.sequence_length,
+        reverse=reverse,
+    )
+    last_only = not isinstance(run.outputs, list) and run.outputs.shape.rank == 2
+    if leaves == [cell] and not last_only:
+        return [base], []
+    if isinstance(cell, FusedCell):
+        raise LstmProbeError(
+            "The outputs of a fused op are not a sequence. Received: one tensor of shape "
+            f"{run.outputs.shape}. Expected: the outputs of all steps, as a list."
+        )
+    return _through_twin(cell, leaves, states, run, base, last_only)
+
+
+def _through_twin(
+    cell: Any, leaves: list[Any], states: list[list[Any]], run: Run, base: Site, last_only: bool
+) -> tuple[list[Site], list[Check]]:
+    as_list = isinstance(run.inputs, list)
+    twin = build_twin(
+        cell,
+        leaves,
+        tf.stack(run.inputs, axis=1) if as_list else run.inputs,
+        time_major=run.time_major and not as_list,
+        sequence_length=run.sequence_length,
+        initial_state=run.initial_state,
+        reverse=base.reverse,
+    )
+    time_major = run.time_major and not as_list
+    sites = [
+        replace(
+            base,
+            described=describe(tap.cell),
+            x=Series(tap.x, time_major),
+            output=Series(tap.output, time_major),
+            initial_state=state,
+        )
+        for tap, state in zip(twin.taps, states, strict=True)
+    ]
+    if last_only and twin.top_is_bare:
+        sites[-1] = replace(sites[-1], final_output=run.outputs)
+    if last_only:
+        last = twin.top[-1] if time_major else twin.top[:, -1]
+        return sites, [Check(Series([last]), Series([run.outputs]))]
+    if twin.top_is_bare:  # the truth is the user's own tensor wherever there is one
+        sites[-1] = replace(sites[-1], output=base.output)
+    return sites, [Check(Series(twin.top, time_major), base.output)]
+
+
+def _states(initial_state: Any, cells: Sequence[DescribedCell]) -> list[list[Any]]:
+    """For each cell its initial states, `h` first."""
+    if initial_state is None:
+        return [[] for _ in cells]
+    sizes = [size for cell in cells for size in cell.state_sizes]
+    flat = tf.nest.flatten(initial_state)
+    if len(flat) != len(sizes):  # state_is_tuple=False: the states lie side by side
+        flat = tf.split(tf.concat(flat, axis=1), sizes, axis=1)
+    states = []
+    for cell in cells:
+        count = len(cell.state_sizes)
+        states.append(flat[:count][::-1])
+        flat = flat[count:]
+    return states
+
+
+def _one_of_two(run: Run, index: int) -> Run:
+    state = run.initial_state
+    if state is not None:
+        if not isinstance(state, (tuple, list)) or len(state) != 2:
+            raise LstmProbeError(
+                f"The initial state is not that of two directions. Received: {state!r}. "
+                "Expected: (initial_state_fw, initial_state_bw); either may be None."
+            )
+        state = state[index]
+    outputs = run.outputs if _is_joined(run.outputs) else run.outputs[index]
+    _check_outputs(replace(run, outputs=outputs))
+    return replace(run, outputs=outputs, initial_state=state)
+
+
+def _is_joined(outputs: Any) -> bool:
+    """Both directions lie side by side in one tensor, or in one for each step."""
+    return isinstance(outputs, list) or not isinstance(outputs, tuple)
+
+
+def _check_outputs(run: Run) -> None:
+    outputs = run.outputs
+    sequence = outputs if isinstance(outputs, list) else [outputs]
+    ranks = {2} if isinstance(outputs, list) else {2, 3}
+    if not sequence or any(not tf.is_tensor(t) or t.shape.rank not in ranks for t in sequence):
+        raise LstmProbeError(
+            f"The outputs are not those of a recurrent run. Received: {outputs!r}. Expected: the "
+            "first of what dynamic_rnn or static_rnn returns - a tensor (batch, time, units) or a "
+            "list with one tensor (batch, units) for each step - without the states."
+        )
+    if (
+        not isinstance(outputs, list)
+        and outputs.shape.rank == 2
+        and run.sequence_length is not None
+    ):
+        raise LstmProbeError(
+            f"The last output alone cannot be compared. Received: outputs of shape "
+            f"{outputs.shape} together with sequence_length. Expected: the outputs of all steps."
+        )
+    both = isinstance(run.inputs, list) and isinstance(outputs, list)
+    if both and len(run.inputs) != len(outputs):
+        raise LstmProbeError(
+            f"The inputs and outputs do not belong together. Received: {len(run.inputs)} inputs "
+            f"and {len(outputs)} outputs. Expected: one of each for every step."
+        )
+
+
+def _first(outputs: Any) -> Any:
+    return outputs[0] if isinstance(outputs, list) else outputs

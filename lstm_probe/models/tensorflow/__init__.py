@@ -1,0 +1,1 @@
+"""What live models of Keras and of sessions share where TensorFlow computes them."""

@@ -1,0 +1,178 @@
+"""Reading tensors of a training graph without touching the training.
+
+A `session.run` executes every op that a fetched tensor depends on. Random ops (dropout) hold a
+generator inside their kernel, which one more run would move on, so that the training would draw
+other numbers; such ops are copied, with all that depends on them, and the copy is run. Ops that
+write to variables or take from the input pipeline cannot be run on the quiet: they are refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from lstm_probe.core.errors import LstmProbeError
+
+__all__ = ["ancestors", "undisturbed"]
+
+_PREFIX = "lstm_probe"
+_RANDOM = re.compile(
+    "Random(Uniform|UniformInt|StandardNormal|Shuffle|Gamma|Poisson|PoissonV2)|TruncatedNormal"
+    "|ParameterizedTruncatedNormal|Multinomial"
+)
+_WRITES = re.compile(
+    "Assign.*|(Resource)?Scatter(Nd)?(Add|Sub|Mul|Div|Min|Max|Update)|(Resource)?(Sparse)?Apply.*"
+    "|.*Dequeue.*|.*Enqueue.*|.*IteratorGetNext.*|.*Unstage|Stateful(Uniform|StandardNormal"
+    "|TruncatedNormal).*|RngSkip.*|RngReadAndSkip"
+)
+
+
+def undisturbed(graph: tf.Graph, tensors: Sequence[Any], fed: Iterable[Any]) -> list[Any]:
+    """The same tensors, or copies where running them would move on a random number generator.
+
+    Args:
+        graph: the user's graph, not finalized.
+        tensors: what is to be fetched.
+        fed: what the feed_dict feeds.
+
+    Raises:
+        LstmProbeError: a placeholder is not fed; computing the tensors would change a variable or
+            use up training data.
+    """
+    fed_names = {tensor.name for tensor in fed}
+    reached = ancestors(tensors, fed_names)
+    bodies = _function_bodies(graph, reached.values())
+    _check_fed(reached.values())
+    _check_reads_only(reached.values(), bodies)
+    random = {name for name, op in reached.items() if _matches(_RANDOM, op, bodies)}
+    to_copy = _dependents(reached, random, fed_names)
+    if not to_copy:
+        return list(tensors)
+    return _copied(graph, to_copy, tensors, fed_names)
+
+
+def ancestors(tensors: Iterable[Any], fed_names: Iterable[str] = ()) -> dict[str, tf.Operation]:
+    """Every op that runs when the tensors are fetched, by name."""
+    fed = set(fed_names)
+    reached: dict[str, tf.Operation] = {}
+    waiting = [tensor.op for tensor in tensors if tensor.name not in fed]
+    while waiting:
+        op = waiting.pop()
+        if op.name not in reached:
+            reached[op.name] = op
+            waiting += [tensor.op for tensor in op.inputs if tensor.name not in fed]
+            waiting += op.control_inputs
+    return reached
+
+
+def _check_fed(ops: Iterable[tf.Operation]) -> None:
+    missing = sorted(op.name for op in ops if op.type in ("Placeholder", "PlaceholderV2"))
+    if missing:
+        raise LstmProbeError(
+            f"The feed_dict is not complete. Received: no value for {', '.join(missing)}. "
+            "Expected: the probe, and whatever else the outputs depend on, such as a keep "
+            "probability (1.0) or sequence lengths."
+        )
+
+
+def _check_reads_only(ops: Iterable[tf.Operation], bodies: Mapping[str, set[str]]) -> None:
+    writers = sorted(f"{op.name} ({op.type})" for op in ops if _matches(_WRITES, op, bodies))
+    if writers:
+        raise LstmProbeError(
+            "Computing the outputs would change the training: it writes to a variable or uses up "
+            f"training data. Received: outputs that depend on {', '.join(writers[:3])}. Expected: "
+            "inputs that feed_dict feeds (any tensor can be fed, also that of "
+            "iterator.get_next()), and outputs without side effects."
+        )
+
+
+def _matches(pattern: re.Pattern[str], op: tf.Operation, bodies: Mapping[str, set[str]]) -> bool:
+    types = {op.type}.union(*(bodies.get(name, set()) for name in _functions(op.node_def)))
+    return any(pattern.fullmatch(kind) for kind in types)
+
+
+def _functions(node: Any) -> set[str]:
+    """The functions that a node calls, such as the body of a loop."""
+    names = {value.func.name for value in node.attr.values() if value.HasField("func")}
+    return names.union(*({f.name for f in v.list.func} for v in node.attr.values()))
+
+
+def _function_bodies(graph: tf.Graph, ops: Iterable[tf.Operation]) -> dict[str, set[str]]:
+    """For each function of the graph, the types of all ops in it and in what it calls."""
+    if not any(_functions(op.node_def) for op in ops):
+        return {}
+    library = {f.signature.name: f.node_def for f in graph.as_graph_def().library.function}
+
+    def types(name: str, seen: frozenset[str]) -> set[str]:
+        if name in seen or name not in library:
+            return set()
+        nodes, seen = library[name], seen | {name}
+        calls = set[str]().union(*(_functions(node) for node in nodes))
+        return {node.op for node in nodes}.union(*(types(call, seen) for call in calls))
+
+    return {name: types(name, frozenset()) for name in library}
+
+
+def _dependents(
+    reached: Mapping[str, tf.Operation], random: set[str], fed_names: set[str]
+) -> set[str]:
+    """The random ops and what depends on them; a loop of TF1's control flow only as a whole."""
+    readers: dict[str, list[str]] = {name: [] for name in reached}
+    for name, op in reached.items():
+        sources = [t.op for t in op.inputs if t.name not in fed_names] + op.control_inputs
+        for source in sources:
+            readers[source.name].append(name)
+    loops = {name: _outer_loop(op) for name, op in reached.items()}
+    found: set[str] = set()
+    waiting = list(random)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += readers[name]
+            if loops[name]:
+                waiting += [other for other, loop in loops.items() if loop == loops[name]]
+    return found
+
+
+def _outer_loop(op: tf.Operation) -> str:
+    context, outermost = op._get_control_flow_context(), ""
+    while context is not None:
+        if context.IsWhileContext():
+            outermost = context.name
+        context = context.outer_context
+    return outermost
+
+
+def _copied(
+    graph: tf.Graph, names: set[str], tensors: Sequence[Any], fed_names: set[str]
+) -> list[Any]:
+    definition = tf.compat.v1.GraphDef()
+    definition.versions.CopyFrom(graph.as_graph_def().versions)
+    originals: dict[str, Any] = {}
+    for name in names:
+        op = graph.get_operation_by_name(name)
+        node = definition.node.add()
+        node.CopyFrom(op.node_def)
+        node.attr.pop("_class", None)  # where a node stands is not part of what it computes
+        if "frame_name" in node.attr:  # a loop's copy is another loop
+            node.attr["frame_name"].s += f"/{_PREFIX}".encode()
+        for tensor in op.inputs:
+            if tensor.op.name not in names or tensor.name in fed_names:
+                originals[tensor.name] = tensor
+        for source in op.control_inputs:
+            if source.name not in names:
+                originals[f"^{source.name}"] = source
+    wanted = [t for t in tensors if t.op.name in names and t.name not in fed_names]
+    with graph.as_default():
+        copies = tf.graph_util.import_graph_def(
+            definition,
+            input_map=originals,
+            return_elements=[tensor.name for tensor in wanted],
+            name=_PREFIX,
+        )
+    by_name = {tensor.name: copy for tensor, copy in zip(wanted, copies, strict=True)}
+    return [by_name.get(tensor.name, tensor) for tensor in tensors]

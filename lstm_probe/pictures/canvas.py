@@ -1,0 +1,127 @@
+"""`Canvas`: indexed pixels to write on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Final, Literal
+
+import matplotlib
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from lstm_probe.pictures.palette import Indices, grey_indices
+
+__all__ = ["LABEL", "NOTE", "TITLE", "Canvas", "TextStyle"]
+
+
+@dataclass(frozen=True)
+class TextStyle:
+    """How text looks.
+
+    Attributes:
+        size: the height of the letters in pixels, as fonts count it.
+        shade: 0 is black, 255 white.
+    """
+
+    size: int
+    shade: int
+
+    def width(self, text: str) -> float:
+        """The width of a line of text in pixels."""
+        return _width(self.size, text)
+
+    def ink(self, text: str) -> Indices:
+        """A line of text as palette indices, `(height, width)`; the height depends on the size."""
+        return _ink(self, text)
+
+
+# Drawing a line takes half of the time of a picture, and the same lines come again and again.
+@lru_cache(maxsize=1024)
+def _width(size: int, text: str) -> float:
+    return float(_font(size).getlength(text))
+
+
+@lru_cache(maxsize=1024)
+def _ink(style: TextStyle, text: str) -> Indices:
+    width, height = max(1, math.ceil(style.width(text))), math.ceil(1.4 * style.size)
+    image = Image.new("L", (width, height), 255)
+    ImageDraw.Draw(image).text(
+        (0, round(1.05 * style.size)), text, style.shade, _font(style.size), anchor="ls"
+    )
+    ink = grey_indices(np.asarray(image))
+    ink.setflags(write=False)
+    return ink
+
+
+TITLE: Final = TextStyle(18, 25)
+LABEL: Final = TextStyle(15, 40)
+NOTE: Final = TextStyle(13, 90)
+
+
+@lru_cache(maxsize=8)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    path = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+    return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)
+
+
+@dataclass(frozen=True, eq=False)
+class Canvas:
+    """Indexed pixels that are written to in place.
+
+    Attributes:
+        pixels: `(height, width)`, indices into the palette.
+    """
+
+    pixels: Indices
+
+    def text(
+        self,
+        text: str,
+        style: TextStyle,
+        *,
+        x: int,
+        y: int,
+        align: Literal["left", "centre", "right"] = "left",
+        upwards: bool = False,
+    ) -> None:
+        """Write a line of text; what lies beyond the edge of the canvas is cut off.
+
+        Args:
+            text: one line.
+            style: size and shade.
+            x: where the line starts, has its centre, or ends, as `align` says.
+            y: the middle of the line's height.
+            align: see `x`.
+            upwards: turned to be read from bottom to top; `x` and `y` are then its centre.
+        """
+        ink = np.rot90(style.ink(text)) if upwards else style.ink(text)
+        height, width = ink.shape
+        shift = {"left": 0, "centre": width // 2, "right": width}["centre" if upwards else align]
+        self.paste(ink, x=x - shift, y=y - height // 2)
+
+    def counting_text(self, text: str, style: TextStyle, *, x: int, y: int) -> None:
+        """Write a line that ends in a number, which is another one every time: only its digits
+        are drawn one by one, so that what was drawn before serves again."""
+        words = text.rstrip("0123456789")
+        self.parts((words, *text[len(words) :]), style, x=x, y=y)
+
+    def parts(self, parts: Iterable[str], style: TextStyle, *, x: int, y: int) -> int:
+        """Write pieces of a line one after another; returns where the next would start."""
+        for part in filter(None, parts):
+            self.text(part, style, x=x, y=y)
+            x += round(style.width(part))
+        return x
+
+    def paste(self, indices: Indices, *, x: int, y: int) -> None:
+        """Put pixels with their top left corner at `(x, y)`, which may lie outside."""
+        indices = indices[max(0, -y) :, max(0, -x) :]
+        target = self.pixels[max(0, y) :, max(0, x) :][: indices.shape[0], : indices.shape[1]]
+        target[...] = indices[: target.shape[0], : target.shape[1]]
+
+    def box(self, shade: int, *, x: int, y: int, width: int, height: int) -> None:
+        """Fill a rectangle with a grey."""
+        self.pixels[y : y + height, x : x + width] = grey_indices(np.array(shade, np.uint8))

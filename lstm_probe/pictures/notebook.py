@@ -1,0 +1,126 @@
+"""How a trace and an analysis show themselves in a notebook: one table and one picture."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from html import escape
+
+import numpy as np
+
+from lstm_probe.analysis.analysis import Analysis
+from lstm_probe.analysis.health.health import Health
+from lstm_probe.core.arrays import Array
+from lstm_probe.core.trace import GateTrace, title
+
+__all__ = ["analysis_html", "trace_html"]
+
+_STYLE = "border-collapse:collapse;margin:0 0 .6em 0;font-size:90%"
+_KEY = (
+    "Units over timesteps of the first sequence. Gates: red 0 (closed), blue 1 (open); the others: "
+    "red negative, blue positive. Masked steps are hatched, NaN is green."
+)
+_CELL = "text-align:left;padding:.15em .8em .15em 0;vertical-align:top"
+
+
+def trace_html(trace: GateTrace) -> str:
+    """A line of facts, and all gates of the first sequence.
+
+    Example:
+        >>> trace = GateTrace({"h": np.zeros((1, 5, 2))}, {"h": (-1.0, 1.0)}, layer="a<b")
+        >>> html = trace_html(trace)
+        >>> "a&lt;b" in html, "data:image/png;base64," in html
+        (True, True)
+    """
+    return f"<div>{_table([_facts(trace)])}{_picture(trace)}</div>"
+
+
+def analysis_html(analysis: Analysis) -> str:
+    """Parity and gate health as tables, and all gates of the first sequence.
+
+    Example:
+        >>> import lstm_probe
+        >>> weights = lstm_probe.weights.from_keras(np.zeros((3, 8)), np.zeros((2, 8)))
+        >>> x, h = np.zeros((1, 5, 3)), np.zeros((1, 5, 2))
+        >>> seen = lstm_probe.Snapshot(0, "m", lstm_probe.LstmCell(), weights, x=x, output=h)
+        >>> "match" in analysis_html(lstm_probe.analyse(seen))
+        True
+    """
+    trace = analysis.trace
+    facts = _facts(trace) | _parity(analysis) | _units(analysis)
+    return f"<div>{_table([facts])}{_table(_gates(trace, analysis.health))}{_picture(trace)}</div>"
+
+
+def _facts(trace: GateTrace) -> dict[str, str]:
+    batch, timesteps = trace[trace.letters[0]].shape[:2]
+    return {
+        "layer": trace.layer or "\N{EN DASH}",
+        "cell": trace.cell or "\N{EN DASH}",
+        "units": str(trace.units),
+        "sequences × steps": f"{batch} × {timesteps}",
+        **({} if trace.step is None else {"training step": str(trace.step)}),
+    }
+
+
+def _parity(analysis: Analysis) -> dict[str, str]:
+    parity = analysis.parity
+    if parity is None:
+        shown = ": only h is shown" if analysis.snapshot.cell is None else ""
+        return {"parity": analysis.without_parity + shown}
+    verdict = "" if parity.verdict is None else f": {parity.verdict}"
+    return {"parity error": f"{parity.float64.max_abs:.1e}{verdict}"}
+
+
+def _units(analysis: Analysis) -> dict[str, str]:
+    health, gradient = analysis.health, analysis.gradient
+    units = {"dead units": str(int(health.dead.sum())), "copies": str(int(health.copies.sum()))}
+    if health.horizon is not None and health.horizon.size:
+        units["longest memory"] = f"{np.max(health.horizon):.3g} steps"
+    if gradient is not None and gradient.memory in gradient.reach:
+        units["gradient reaches back"] = f"{gradient.reach[gradient.memory]:.3g} steps"
+    if health.not_finite is not None:
+        units["first NaN or infinity"] = str(health.not_finite)
+    return units
+
+
+def _gates(trace: GateTrace, health: Health) -> list[dict[str, str]]:
+    return [
+        {
+            "gate": title(letter),
+            "mean": f"{_mean(gate.mean):.2f}",
+            "below 0.1": f"{_mean(gate.low):.0%}",
+            "above 0.9": f"{_mean(gate.high):.0%}",
+            "stuck units": str(int(gate.stuck.sum())),
+        }
+        for letter, gate in health.gates.items()
+    ]
+
+
+def _mean(values: Array) -> float:
+    return float(values.mean()) if values.size else float("nan")
+
+
+def _table(rows: Sequence[dict[str, str]]) -> str:
+    if not rows:
+        return ""
+    lines = [_row("th", rows[0]), *(_row("td", row.values()) for row in rows)]
+    return f'<table style="{_STYLE}">{"".join(lines)}</table>'
+
+
+def _row(tag: str, words: Iterable[str]) -> str:
+    cells = "".join(f'<{tag} style="{_CELL}">{escape(word)}</{tag}>' for word in words)
+    return f"<tr>{cells}</tr>"
+
+
+def _picture(trace: GateTrace) -> str:
+    from lstm_probe.pictures.mosaic import paint_mosaic  # Pillow is loaded when it is needed
+
+    if 0 in trace[trace.letters[0]].shape:
+        return ""
+    picture = paint_mosaic(trace)
+    what = escape(f"The gates of {trace.layer or 'the layer'}: units over timesteps")
+    return (
+        f'<img alt="{what}" width="{picture.width}" height="{picture.height}" '
+        f'src="data:image/png;base64,{b64encode(picture.data).decode()}">'
+        f'<div style="font-size:80%;opacity:.7">{_KEY}</div>'
+    )

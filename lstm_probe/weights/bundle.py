@@ -1,0 +1,201 @@
+"""Reading a TensorFlow checkpoint without TensorFlow: its index is a LevelDB table.
+
+Source: tensorflow/core/util/tensor_bundle/tensor_bundle.cc, tensorflow/core/lib/io/table.cc;
+tensorflow/core/protobuf/tensor_bundle.proto.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import google_crc32c
+import numpy as np
+
+from lstm_probe.core.arrays import Array
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.limits import damaged, reading
+from lstm_probe.core.wire import fields_of, varint
+
+__all__ = ["Bundle", "checkpoint_prefix"]
+
+_WHAT = "a TensorFlow checkpoint"
+_MAGIC = 0xDB4775248B80FB57
+_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+_STRING = 7
+#: tensorflow/core/framework/types.proto; bfloat16 is widened when it is read.
+_DTYPES = {1: "<f4", 2: "<f8", 3: "<i4", 4: "u1", 6: "i1", 9: "<i8", 10: "?", 14: "<u2", 19: "<f2"}
+_BFLOAT16 = 14
+
+
+class _Entry(NamedTuple):
+    dtype: int
+    shape: tuple[int, ...]
+    shard: int
+    offset: int
+    size: int
+    checksum: int
+
+
+def checkpoint_prefix(path: Path) -> Path:
+    """The path of a checkpoint without `.index`: of a directory, its latest.
+
+    Raises:
+        LstmProbeError: there is none.
+    """
+    if path.is_dir():
+        return _latest(path)
+    prefix = path.with_suffix("") if path.suffix == ".index" else path
+    if not prefix.with_name(prefix.name + ".index").is_file():
+        raise LstmProbeError(
+            f"There is no checkpoint. Received: {path}. Expected: a path as "
+            "tf.train.Checkpoint.save or tf.compat.v1.train.Saver.save returns it, or its "
+            "directory."
+        )
+    return prefix
+
+
+def _latest(directory: Path) -> Path:
+    state = directory / "checkpoint"
+    first = state.read_text(errors="replace").partition("\n")[0] if state.is_file() else ""
+    name = Path(first.partition('"')[2].rpartition('"')[0]).name
+    if name and (directory / f"{name}.index").is_file():
+        return directory / name
+    found = sorted(directory.glob("*.index"), key=lambda each: each.stat().st_mtime)
+    if not found:
+        raise LstmProbeError(
+            f"There is no checkpoint. Received: {directory}. Expected: a directory with a file "
+            "that ends with .index."
+        )
+    return found[-1].with_suffix("")
+
+
+class Bundle(Mapping[str, Array]):
+    """The variables of a checkpoint by name; each is read when it is asked for.
+
+    A name is the variable's own (`rnn/basic_lstm_cell/kernel`, `memory/lstm_cell/kernel`), also
+    where the checkpoint is kept by objects and not by names.
+
+    Args:
+        prefix: the path without `.index`.
+
+    Raises:
+        LstmProbeError: the files are damaged.
+    """
+
+    def __init__(self, prefix: Path) -> None:
+        self._prefix = prefix
+        index = prefix.with_name(prefix.name + ".index")
+        with reading(index, _WHAT):
+            entries = dict(_table(index.read_bytes()))
+            self._shards = fields_of(entries.pop(b"")).get(1, [1])[-1]
+            self._entries = {key.decode(): _entry(value) for key, value in entries.items()}
+            self._names = self._object_names()
+
+    def __getitem__(self, name: str) -> Array:
+        entry = self._entries[self._names[name]]
+        with reading(self._prefix, _WHAT):
+            array = np.frombuffer(self._data(entry), _DTYPES[entry.dtype]).reshape(entry.shape)
+        if entry.dtype == _BFLOAT16:
+            array = (array.astype("<u4") << 16).view("<f4")
+        return array
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @property
+    def keys_in_file(self) -> list[str]:
+        """The names under which the file keeps its variables."""
+        return list(self._entries)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of a variable, without reading it."""
+        return self._entries[self._names[name]].shape
+
+    def _object_names(self) -> dict[str, str]:
+        keys = {key for key, entry in self._entries.items() if entry.dtype in _DTYPES}
+        if _GRAPH not in self._entries:
+            return {key: key for key in sorted(keys)}
+        from tensorboard.compat.proto.trackable_object_graph_pb2 import TrackableObjectGraph
+
+        data = self._data(self._entries[_GRAPH])
+        length, start = varint(data, 0)  # strings: their lengths, a checksum, their bytes
+        try:
+            graph = TrackableObjectGraph.FromString(data[start + 4 : start + 4 + length])
+        except Exception as error:  # protobuf's DecodeError, whose place differs by version
+            raise ValueError("an object graph that cannot be parsed") from error
+        names: dict[str, str] = {}
+        for node in graph.nodes:
+            for attribute in node.attributes:
+                if attribute.checkpoint_key in keys:
+                    name = attribute.full_name or attribute.checkpoint_key
+                    names.setdefault(name, attribute.checkpoint_key)
+        return names
+
+    def _data(self, entry: _Entry) -> bytes:
+        name = f"{self._prefix.name}.data-{entry.shard:05d}-of-{self._shards:05d}"
+        path = self._prefix.with_name(name)
+        if not path.is_file():
+            raise damaged(self._prefix, _WHAT, f"no file {path.name} beside its index")
+        with path.open("rb") as file:
+            file.seek(entry.offset)
+            data = file.read(min(entry.size, path.stat().st_size))
+        if len(data) != entry.size:
+            raise damaged(path, _WHAT, f"{len(data):,} of {entry.size:,} bytes of a variable")
+        if entry.dtype != _STRING and _masked(data) != entry.checksum:
+            raise damaged(path, _WHAT, "a variable whose checksum is wrong")
+        return data
+
+
+def _entry(value: bytes) -> _Entry:
+    fields = fields_of(value)
+    shape = []
+    for size in fields_of(fields.get(2, [b""])[-1]).get(2, []):
+        shape.append(fields_of(size).get(1, [0])[-1])
+    first = {number: values[-1] for number, values in fields.items()}
+    return _Entry(
+        dtype=first.get(1, 0),
+        shape=tuple(shape),
+        shard=first.get(3, 0),
+        offset=first.get(4, 0),
+        size=first.get(5, 0),
+        checksum=first.get(6, 0),
+    )
+
+
+def _table(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The entries of a LevelDB table whose blocks are not compressed."""
+    if len(data) < 48 or int.from_bytes(data[-8:], "little") != _MAGIC:
+        raise ValueError("a file that does not end as an index does")
+    footer, position = data[-48:-8], 0
+    for _ in range(2):  # where the metaindex is, which is empty
+        _, position = varint(footer, position)
+    for _, handle in _block(data, footer[position:]):
+        yield from _block(data, handle)
+
+
+def _block(data: bytes, handle: bytes) -> Iterator[tuple[bytes, bytes]]:
+    offset, position = varint(handle, 0)
+    size, _ = varint(handle, position)
+    block, kind = data[offset : offset + size], data[offset + size]
+    if len(block) != size or kind != 0:
+        raise ValueError("a compressed or truncated block")
+    restarts = int.from_bytes(block[-4:], "little")
+    end, position, key = size - 4 - 4 * restarts, 0, b""
+    while position < end:
+        shared, position = varint(block, position)
+        fresh, position = varint(block, position)
+        length, position = varint(block, position)
+        key = key[:shared] + block[position : position + fresh]
+        position += fresh
+        yield key, block[position : position + length]
+        position += length
+
+
+def _masked(data: bytes) -> int:
+    crc = google_crc32c.value(data)
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
