@@ -20,6 +20,7 @@ from lstm_probe.core.arrays import Array
 from lstm_probe.core.blas import on_one_blas_thread
 from lstm_probe.core.stopwatch import Stopwatch
 from lstm_probe.core.trace import GateTrace
+from lstm_probe.core.views import view
 
 if TYPE_CHECKING:
     from lstm_probe.analysis.conventions.weights import Convention
@@ -84,9 +85,7 @@ class Analysis:
         return f"Analysis({self.trace!r}, parity error {error}: {self.parity.verdict})"
 
     def _repr_html_(self) -> str:
-        from lstm_probe.pictures.notebook import analysis_html
-
-        return analysis_html(self)
+        return str(view("Analysis._repr_html_")(self))
 
 
 @on_one_blas_thread

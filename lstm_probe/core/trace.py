@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from lstm_probe.core.arrays import Array, BoolArray
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.views import view
 
 if TYPE_CHECKING:
     import pandas
@@ -160,15 +161,12 @@ class GateTrace:
             >>> [axes.get_xlabel() for axes in trace.plot("f").axes if axes.get_xlabel()]
             ['timestep']
         """
-        from lstm_probe.pictures.figure import plot_trace  # matplotlib is loaded when it is needed
-
         chosen = self.letters if letters is None else tuple(letters)
-        return plot_trace(self, chosen, sequence=sequence)
+        figure: Figure = view("GateTrace.plot")(self, chosen, sequence=sequence)
+        return figure
 
     def _repr_html_(self) -> str:
-        from lstm_probe.pictures.notebook import trace_html
-
-        return trace_html(self)
+        return str(view("GateTrace._repr_html_")(self))
 
     def to_xarray(self) -> xarray.Dataset:
         """The trace as an xarray Dataset, without copying its arrays.
@@ -190,9 +188,8 @@ class GateTrace:
             >>> trace.to_xarray().f.mean("time").values.tolist()
             [[0.5, 0.5]]
         """
-        from lstm_probe.logs.export.labelled import to_xarray
-
-        return to_xarray(self)
+        dataset: xarray.Dataset = view("GateTrace.to_xarray")(self)
+        return dataset
 
     def to_dataframe(self) -> pandas.DataFrame:
         """The trace as a pandas DataFrame: what seaborn, plotly and `groupby` take.
@@ -214,9 +211,8 @@ class GateTrace:
             >>> trace.to_dataframe().groupby("unit").f.mean().tolist()
             [0.5, 0.5]
         """
-        from lstm_probe.logs.export.labelled import to_dataframe
-
-        return to_dataframe(self)
+        frame: pandas.DataFrame = view("GateTrace.to_dataframe")(self)
+        return frame
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the trace to an `.npz` file, without pickles.
@@ -232,9 +228,9 @@ class GateTrace:
             >>> GateTrace.load(path).cell
             'lstm'
         """
-        from lstm_probe.core.trace_files import save_trace
+        from lstm_probe.core.trace_files import write_fields  # seldom needed
 
-        save_trace(self, path)
+        write_fields(path, vars(self))
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> GateTrace:
@@ -244,6 +240,6 @@ class GateTrace:
             LstmProbeError: the file is not such a trace. No code in a file is ever run.
             FileNotFoundError: there is no such file.
         """
-        from lstm_probe.core.trace_files import load_trace
+        from lstm_probe.core.trace_files import read_fields  # seldom needed
 
-        return load_trace(path)
+        return cls(**read_fields(path))

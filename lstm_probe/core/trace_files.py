@@ -1,8 +1,12 @@
-"""`GateTrace` to and from `.npz` files, without pickles."""
+"""The fields of a trace to and from `.npz` files, without pickles.
+
+`GateTrace.save` and `GateTrace.load` are what others call.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -10,41 +14,41 @@ from typing import Any
 import numpy as np
 
 from lstm_probe.core.errors import LstmProbeError
-from lstm_probe.core.trace import GateTrace
 
-__all__ = ["load_trace", "save_trace"]
+__all__ = ["read_fields", "write_fields"]
 
 _FORMAT = 1
 
 
-def save_trace(trace: GateTrace, path: str | PathLike[str]) -> None:
-    """What `GateTrace.save` does.
+def write_fields(path: str | PathLike[str], fields: Mapping[str, Any]) -> None:
+    """Write the fields of a `GateTrace`.
 
     Args:
-        trace: the trace.
         path: the file; NumPy adds `.npz` where it is missing.
+        fields: `arrays`, `ranges`, `cell`, `mask`, `layer` and `step`.
     """
+    letters = fields["arrays"]
     header = {
         "format": _FORMAT,
-        "ranges": {letter: trace.ranges[letter] for letter in trace.letters},
-        "cell": trace.cell,
-        "layer": trace.layer,
-        "step": trace.step,
+        "ranges": {letter: fields["ranges"][letter] for letter in letters},
+        "cell": fields["cell"],
+        "layer": fields["layer"],
+        "step": fields["step"],
     }
-    arrays: dict[str, Any] = {f"array_{letter}": trace.arrays[letter] for letter in trace.letters}
-    if trace.mask is not None:
-        arrays["mask"] = trace.mask
+    arrays: dict[str, Any] = {f"array_{letter}": letters[letter] for letter in letters}
+    if fields["mask"] is not None:
+        arrays["mask"] = fields["mask"]
     np.savez_compressed(path, header=np.array(json.dumps(header)), **arrays)
 
 
-def load_trace(path: str | PathLike[str]) -> GateTrace:
-    """What `GateTrace.load` does.
+def read_fields(path: str | PathLike[str]) -> dict[str, Any]:
+    """The fields of the `GateTrace` in a file.
 
     Args:
         path: the file.
 
     Raises:
-        LstmProbeError: the file is not such a trace. No code in a file is ever run.
+        LstmProbeError: the file holds no trace. No code in a file is ever run.
         FileNotFoundError: there is no such file.
     """
     try:
@@ -56,14 +60,14 @@ def load_trace(path: str | PathLike[str]) -> GateTrace:
                     f"{header['format']}. Expected: up to {_FORMAT}. Upgrade lstm_probe."
                 )
             ranges = {k: None if v is None else tuple(v) for k, v in header["ranges"].items()}
-            return GateTrace(
-                arrays={letter: file[f"array_{letter}"] for letter in ranges},
-                ranges=ranges,
-                cell=header["cell"],
-                mask=file.get("mask"),
-                layer=header["layer"],
-                step=header["step"],
-            )
+            return {
+                "arrays": {letter: file[f"array_{letter}"] for letter in ranges},
+                "ranges": ranges,
+                "cell": header["cell"],
+                "mask": file.get("mask"),
+                "layer": header["layer"],
+                "step": header["step"],
+            }
     except (FileNotFoundError, LstmProbeError):
         raise
     except Exception as error:
