@@ -24,7 +24,7 @@ from lstm_probe.analysis.gradient.gradient import (
 )
 from lstm_probe.analysis.health.health import GateHealth, Health, measure_health, memory_horizon
 from lstm_probe.analysis.parity.error import Parity, ParityError
-from lstm_probe.analysis.parity.judge import Verdict
+from lstm_probe.analysis.parity.verdict import Verdict
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.cells import (
     ConvLstmCell,

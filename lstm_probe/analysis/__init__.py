@@ -13,7 +13,7 @@ from lstm_probe.analysis.gradient.gradient import (
 )
 from lstm_probe.analysis.health.health import GateHealth, Health, measure_health, memory_horizon
 from lstm_probe.analysis.parity.error import Parity, ParityError
-from lstm_probe.analysis.parity.judge import Place, Verdict
+from lstm_probe.analysis.parity.verdict import Place, Verdict
 from lstm_probe.analysis.snapshot import Snapshot
 
 __all__ = [

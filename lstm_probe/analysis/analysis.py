@@ -11,9 +11,10 @@ import numpy as np
 from lstm_probe.analysis.gradient.gradient import Gradient, gradient_through_time
 from lstm_probe.analysis.health.health import Health, measure_health
 from lstm_probe.analysis.parity.error import TOLERANCES, Parity, ParityError
-from lstm_probe.analysis.parity.judge import Verdict, excess_of_steps, judge
+from lstm_probe.analysis.parity.judge import excess_of_steps, judge
 from lstm_probe.analysis.parity.rounding import ulp
 from lstm_probe.analysis.parity.teacher_forcing import follow
+from lstm_probe.analysis.parity.verdict import Verdict
 from lstm_probe.analysis.recomputed import InOwnDtype, recompute
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lstm_probe.analysis.parity.verdict import Verdict
 from lstm_probe.core.arrays import Array
-
-if TYPE_CHECKING:
-    from lstm_probe.analysis.parity.judge import Verdict
 
 __all__ = ["TOLERANCES", "Parity", "ParityError", "difference"]
 

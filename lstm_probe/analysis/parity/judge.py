@@ -1,10 +1,9 @@
-"""`Verdict`: does the framework compute what the picture shows, and if not, where do they part?"""
+"""`judge`: does the framework compute what the picture shows, and if not, where do they part?"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +14,11 @@ from lstm_probe.analysis.parity.gate_at_fault import gate_at_fault
 from lstm_probe.analysis.parity.reduced_precision import narrower_precision
 from lstm_probe.analysis.parity.rounding import UNIT_ROUNDOFF, step_bound
 from lstm_probe.analysis.parity.teacher_forcing import Forced, force, in_reading_order
+from lstm_probe.analysis.parity.verdict import Place, Verdict
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array, computing_dtype
 
-__all__ = ["Place", "Verdict", "excess_of_steps", "judge", "within_rounding"]
-
-Kind: TypeAlias = Literal["match", "reduced precision", "mismatch"]
+__all__ = ["excess_of_steps", "judge", "within_rounding"]
 
 #: An error this much larger than roundoff and that of NumPy's own recomputation in the layer's
 #: dtype needs a closer look; one that is smaller is rounding, whatever else it may be.
@@ -30,65 +28,6 @@ _AMPLIFIED = 1000.0
 #: Up to so many roundoffs, NumPy's own error at an earlier step is that of a network that does not
 #: amplify: what is as near to the truth as that needs no newer yardstick.
 _QUIET = 16.0
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a mismatch shows.
-
-    Attributes:
-        timestep: the first, in the order in which the layer reads, as an index of the input's
-            time.
-        sequence: the index in the batch.
-        unit: the one whose error is worst at that timestep.
-        gate: the gate in which other weights explain it best; None where that cannot be told.
-
-    Example:
-        >>> print(Place(timestep=3, sequence=0, unit=7, gate="f"))
-        timestep 3, sequence 0, unit 7, most likely gate f
-    """
-
-    timestep: int
-    sequence: int
-    unit: int
-    gate: str | None
-
-    def __str__(self) -> str:
-        gate = "" if self.gate is None else f", most likely gate {self.gate}"
-        return f"timestep {self.timestep}, sequence {self.sequence}, unit {self.unit}{gate}"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the parity error means.
-
-    Attributes:
-        kind: `match`: the framework computes these equations, up to rounding in the layer's
-            dtype; `reduced precision`: up to rounding in a narrower type; `mismatch`: it computes
-            something else.
-        excess: the largest error of one step, as a multiple of what rounding explains.
-        defect: the largest error of one step from the framework's own state; NaN where the whole
-            sequences were so near that single steps were not looked at.
-        bound: the largest error of one step that rounding explains; NaN likewise.
-        precision: the narrower type, for `reduced precision`.
-        place: where they part first, for `mismatch`.
-
-    Example:
-        >>> print(Verdict("match", excess=0.1))
-        match
-    """
-
-    kind: Kind
-    excess: float
-    defect: float = float("nan")
-    bound: float = float("nan")
-    precision: str | None = None
-    place: Place | None = None
-
-    def __str__(self) -> str:
-        if self.precision is not None:
-            return f"{self.kind} ({self.precision})"
-        return self.kind if self.place is None else f"{self.kind} from {self.place}"
 
 
 def judge(
