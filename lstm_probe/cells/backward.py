@@ -13,7 +13,6 @@ from lstm_probe.cells.conv_lstm.backward import walk_conv_lstm
 from lstm_probe.cells.gru.backward import walk_gru
 from lstm_probe.cells.lstm.backward import walk_lstm
 from lstm_probe.cells.lstm.backward_variants import walk_lstm_variant
-from lstm_probe.cells.lstm.variants import is_variant
 from lstm_probe.cells.shared.run import Run, Walk
 from lstm_probe.cells.simple_rnn.backward import walk_simple_rnn
 from lstm_probe.core.arrays import Array
@@ -46,7 +45,7 @@ def walks_in_float32(cell: Cell[Any] | None, weights: CellWeights) -> bool:
         >>> walks_in_float32(GruCell(), None)
         False
     """
-    return isinstance(cell, LstmCell) and not is_variant(cell, weights)  # type: ignore[arg-type]
+    return isinstance(cell, LstmCell) and not cell.is_variant(weights)  # type: ignore[arg-type]
 
 
 def walk_back(run: Run, seeds: Mapping[str, Array]) -> Walk:
@@ -60,7 +59,7 @@ def walk_back(run: Run, seeds: Mapping[str, Array]) -> Walk:
     if isinstance(run.cell, ConvLstmCell):
         return walk_conv_lstm(run, run.cell, seeds)
     if isinstance(run.cell, LstmCell):
-        if is_variant(run.cell, run.weights):  # type: ignore[arg-type]
+        if run.cell.is_variant(run.weights):  # type: ignore[arg-type]
             return walk_lstm_variant(run, run.cell, seeds)
         return walk_lstm(run, run.cell, seeds)
     if isinstance(run.cell, GruCell):

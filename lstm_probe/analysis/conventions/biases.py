@@ -12,7 +12,6 @@ from lstm_probe.analysis.conventions.weights import Candidate, change
 from lstm_probe.analysis.parity.teacher_forcing import force
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.cells import ConvLstmCell, GruCell, LstmCell, SimpleRnnCell
-from lstm_probe.cells.lstm.variants import is_variant
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.derivatives import COUPLED
 from lstm_probe.weights import GateWeights, GruWeights
@@ -64,7 +63,7 @@ def _solvable(seen: Snapshot) -> bool:
     cell, weights = seen.cell, seen.weights
     if not isinstance(cell, LstmCell | GruCell | SimpleRnnCell | ConvLstmCell):
         return False
-    if isinstance(cell, LstmCell) and is_variant(cell, weights):  # type: ignore[arg-type]
+    if isinstance(cell, LstmCell) and cell.is_variant(weights):  # type: ignore[arg-type]
         return False
     if isinstance(cell, ConvLstmCell) and cell.data_format != "channels_last":
         return False

@@ -11,11 +11,10 @@ from lstm_probe.analysis.conventions.weights import Candidate, change
 from lstm_probe.analysis.parity.teacher_forcing import force
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.cells import ConvLstmCell, LstmCell
-from lstm_probe.cells.lstm.variants import is_variant
 from lstm_probe.core.activations import get_activation
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.derivatives import COUPLED
-from lstm_probe.weights import GateWeights, LstmWeights
+from lstm_probe.weights import GateWeights
 
 __all__ = ["inferred_states"]
 
@@ -43,7 +42,7 @@ def inferred_states(seen: Snapshot) -> Iterator[Candidate]:
     mask = started.mask
     assert mask is not None
     if isinstance(cell, LstmCell | ConvLstmCell):
-        if isinstance(weights, LstmWeights) and is_variant(cell, weights):  # type: ignore[arg-type]
+        if isinstance(cell, LstmCell) and cell.is_variant(weights):  # type: ignore[arg-type]
             return
         if cell.activation in COUPLED or mask.sum(axis=1).max() < 2:
             return

@@ -20,7 +20,6 @@ import numpy.typing as npt
 
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.cells import ConvLstmCell, GruCell, LstmCell, SimpleRnnCell
-from lstm_probe.cells.lstm.variants import is_variant
 from lstm_probe.cells.single_steps import Steps, gru_steps, lstm_steps, simple_rnn_steps
 from lstm_probe.core.arrays import Array, BoolArray
 from lstm_probe.core.masks import carried, emitted, last_valid
@@ -105,7 +104,7 @@ def force(
     steps = None
     with np.errstate(all="ignore"):
         if isinstance(cell, LstmCell) and isinstance(weights, LstmWeights):
-            if is_variant(cell, weights):
+            if cell.is_variant(weights):
                 arrays = _step_by_step(cell, weights, x, before, initial[1], mask)
             else:
                 steps = lstm_steps(cell, weights, x, before["h"], initial[1], mask)

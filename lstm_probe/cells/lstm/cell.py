@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_probe.cells.base import Cell
-from lstm_probe.cells.lstm import variants as lstm_variants
 from lstm_probe.cells.lstm.memory import LstmSteps, constants
+from lstm_probe.cells.lstm.variants import recur
 from lstm_probe.cells.shared.in_place import Into, activation_into, doubled
 from lstm_probe.cells.shared.sums import Weighted, stretch, weighted_sums
 from lstm_probe.core.activations import ActivationLike, get_activation, value_range
@@ -56,7 +56,7 @@ class LstmCell(Cell[LstmWeights]):
         LstmProbeError: an activation is not known, or a clip is negative.
 
     Source:
-        keras/src/layers/rnn/lstm.py, `LSTMCell.call`; variants: see `lstm_variants`.
+        keras/src/layers/rnn/lstm.py, `LSTMCell.call`; variants: see `variants.recur`.
 
     Example:
         >>> LstmCell(recurrent_activation="hard_sigmoid").ranges()["f"]
@@ -94,11 +94,22 @@ class LstmCell(Cell[LstmWeights]):
         cell = _symmetric(self.cell_clip)
         return {"i": gate, "f": gate, "g": candidate, "o": gate, "c": cell, "h": hidden}
 
+    def is_variant(self, weights: LstmWeights) -> bool:
+        """Whether the plain equations are not enough for this cell with these weights.
+
+        Example:
+            >>> from lstm_probe.weights import from_keras
+            >>> weights = from_keras(np.zeros((3, 8)), np.zeros((2, 8)))
+            >>> LstmCell().is_variant(weights), LstmCell(cell_clip=1.0).is_variant(weights)
+            (False, True)
+        """
+        return bool(weights.extras) or "i" not in weights.gates or self.cell_clip is not None
+
     def _recur(
         self, x: Array, weights: LstmWeights, state: list[Array], mask: BoolArray | None
     ) -> dict[str, Array]:
-        if lstm_variants.is_variant(self, weights):
-            return lstm_variants.recur(self, x, weights, state, mask)
+        if self.is_variant(weights):
+            return recur(self, x, weights, state, mask)
         time, batch, units = *x.shape[:2], weights.units
         size = batch * units
         activate, weighted = self._prepared(weights, batch, x.dtype)
@@ -141,7 +152,7 @@ class LstmCell(Cell[LstmWeights]):
         return {**arrays, "h": (sums.hidden[1:] * halves[0]).reshape(time, batch, units)}
 
     def _converted(self, weights: LstmWeights, dtype: np.dtype[Any]) -> LstmWeights:
-        if lstm_variants.is_variant(self, weights) or weights.dtype != np.float32:
+        if self.is_variant(weights) or weights.dtype != np.float32:
             return weights.astype(dtype)
         # The kernels become float64 as they are put in order, and pass through memory once.
         return weights.astype(dtype, but=("kernel", "recurrent_kernel"))

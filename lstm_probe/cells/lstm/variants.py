@@ -4,30 +4,40 @@ and layer normalisation. It takes more calls a step than the plain cell."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from lstm_probe.cells.shared.in_place import Doubled, activation_into, doubled
 from lstm_probe.cells.shared.sums import Weighted, weighted_sums
+from lstm_probe.core.activations import ActivationLike
 from lstm_probe.core.arrays import Array, BoolArray
 from lstm_probe.weights.kinds import LstmWeights
 
-if TYPE_CHECKING:
-    from lstm_probe.cells.lstm.cell import LstmCell
-
-__all__ = ["is_variant", "recur"]
+__all__ = ["Options", "recur"]
 
 _HALF = np.array(0.5, np.float32)  # an array is read faster than a number
 
 
-def is_variant(cell: LstmCell, weights: LstmWeights) -> bool:
-    """Whether the plain equations are not enough for this cell."""
-    return bool(weights.extras) or "i" not in weights.gates or cell.cell_clip is not None
+class Options(Protocol):
+    """What the recurrence asks of an `LstmCell`, whose docstring explains each option."""
+
+    @property
+    def activation(self) -> ActivationLike: ...
+    @property
+    def recurrent_activation(self) -> ActivationLike: ...
+    @property
+    def cell_clip(self) -> float | None: ...
+    @property
+    def proj_clip(self) -> float | None: ...
+    @property
+    def norm_epsilon(self) -> float: ...
+
+    def _bias(self, weights: LstmWeights, dtype: np.dtype[Any]) -> Array: ...
 
 
 def recur(
-    cell: LstmCell, x: Array, weights: LstmWeights, state: list[Array], mask: BoolArray | None
+    cell: Options, x: Array, weights: LstmWeights, state: list[Array], mask: BoolArray | None
 ) -> dict[str, Array]:
     """Run the equations that stand in the docstring of `LstmCell`.
 
@@ -146,7 +156,7 @@ class _Prepared(NamedTuple):
     output: _Gates
 
 
-def _prepare(cell: LstmCell, weights: LstmWeights, batch: int) -> _Prepared:
+def _prepare(cell: Options, weights: LstmWeights, batch: int) -> _Prepared:
     sigma = doubled(cell.recurrent_activation, batch, weights.units)
     dtype, normalised = weights.dtype, weights.norm_scale is not None
     count = len(weights.gates)
@@ -188,7 +198,7 @@ def _prepare(cell: LstmCell, weights: LstmWeights, batch: int) -> _Prepared:
     )
 
 
-def _finish_cell_state(c: Array, cell: LstmCell, weights: LstmWeights) -> None:
+def _finish_cell_state(c: Array, cell: Options, weights: LstmWeights) -> None:
     """`(batch, units)`, in place."""
     if weights.state_norm is not None:
         scale, shift = weights.state_norm
@@ -199,7 +209,7 @@ def _finish_cell_state(c: Array, cell: LstmCell, weights: LstmWeights) -> None:
         np.clip(c, -cell.cell_clip, cell.cell_clip, out=c)
 
 
-def _project(shown: Array, cell: LstmCell, weights: LstmWeights, h: Array) -> None:
+def _project(shown: Array, cell: Options, weights: LstmWeights, h: Array) -> None:
     """From `o * phi(c)` `(batch, units)` to the hidden state `(batch, output)`."""
     if weights.projection is None:
         h[...] = shown
