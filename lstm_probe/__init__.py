@@ -37,6 +37,7 @@ from lstm_probe.cells import (
     register_cell,
     simple_rnn,
 )
+from lstm_probe.core import addresses
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.trace import GateTrace
 from lstm_probe.weights import LstmWeights
@@ -114,12 +115,17 @@ _HOMES = {
 }
 
 
+addresses.serve()
+
+
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    if f"lstm_probe.{name}" in addresses.MOVED:
+        return import_module(f"lstm_probe.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
