@@ -130,7 +130,7 @@ def _rule(kind: str, name: str) -> Rule:
 
 def _difference(rule: Rule, old: Any, new: Any) -> str | None:
     if isinstance(old, str) and isinstance(new, str):
-        return None if _same_text(old, new) else f"{_shown(old)} -> {_shown(new)}"
+        return None if _same_text(old, new) else _where_texts_part(old, new)
     if isinstance(old, np.ndarray) and isinstance(new, np.ndarray):
         return _difference_of_arrays(rule, old, new)
     if isinstance(old, float) and isinstance(new, float):
@@ -186,6 +186,14 @@ def _same_text(old: str, new: str) -> bool:
         return False
     pairs = zip(_NUMBER.findall(old), _NUMBER.findall(new), strict=True)
     return all(a == b or max(abs(float(a)), abs(float(b))) < ROUNDING_NOISE for a, b in pairs)
+
+
+def _where_texts_part(old: str, new: str) -> str:
+    """A stretch of both, from shortly before the first difference."""
+    pairs = enumerate(zip(old, new, strict=False))
+    first = next((index for index, (a, b) in pairs if a != b), min(len(old), len(new)))
+    start = max(0, first - 40)
+    return f"at {first}: {_shown(old[start:])} -> {_shown(new[start:])}"
 
 
 def _shown(value: Any) -> str:
