@@ -119,6 +119,7 @@ OBJECTS: dict[str, Callable[[str], dict[str, Any]]] = {
     "ClassMethod": lambda target: _layer(
         "ClassMethod", None, cls_symbol="io.TFRecordWriter", method_name="__init__"
     ),
+    "StringLookup, a relative path": lambda target: _layer("StringLookup", vocabulary="precious"),
     "InstanceMethod": lambda target: _layer("InstanceMethod", None, attr_name="__init__"),
     "InstanceProperty": lambda target: _layer("InstanceProperty", None, attr_name="__dict__"),
     "TensorFlowOpLayer": lambda target: _layer("TensorFlowOpLayer", None, node_def=target),
@@ -187,6 +188,14 @@ OBJECTS: dict[str, Callable[[str], dict[str, Any]]] = {
     },
     "passive": lambda target: _lstm(
         units={**_layer("Lambda", None), "__passive_serialization__": True}
+    ),
+    "a type with two names": lambda target: _lstm(
+        units={"class_name": "TypeSpec", "spec_name": "TensorSpec", "serialized": []}
+        | {"type_spec": "tf.linalg.LinearOperatorZerosSpec"}
+    ),
+    "a layer's name that is an expression without an end": lambda target: _lstm(
+        dtype={"class_name": "DTypePolicyMap", "module": "keras.dtype_policies"}
+        | {"config": {"policy_map": {"(a+)+$": "float32"}}}
     ),
     "in a nested model": lambda target: {
         **_layer("Sequential", "keras"),

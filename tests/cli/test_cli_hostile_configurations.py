@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -156,8 +157,89 @@ def test_an_hdf5_file_behind_an_archive_is_not_loaded(good, tmp_path):
     shutil.copy(good / "tf_keras" / "model.keras", path)
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("padding", Path(hidden).read_bytes())
-    assert "does not end with .keras" in one_line(run("inspect", path, "--random", "1,6,3"))
+    assert "under another name" in one_line(run("inspect", path, "--random", "1,6,3"))
     assert not target.exists()
+
+
+def test_a_module_beside_the_model_is_not_imported(good, tmp_path, monkeypatch):
+    """HDF5 files are tried in a process of their own, which must not import what lies around."""
+    shutil.copy(good / "keras" / "model.keras", tmp_path)
+    for name in ("json", "h5py", "zipfile"):
+        (tmp_path / f"{name}.py").write_text("import os\nos.mkdir('was_imported')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend("")
+    hdf5_trial._try.cache_clear()
+    hdf5_trial.try_hdf5(tmp_path / "model.keras", "model.weights.h5")
+    assert not (tmp_path / "was_imported").exists()
+
+
+def test_a_checkpoint_is_not_read_as_hdf5_by_its_name(good, tmp_path):
+    """Of `w.h5.index` beside `w.h5`, only the checkpoint has been looked at."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(np.arange(60, dtype=np.float32).tobytes())
+    for ending in ("index", "data-00000-of-00001"):
+        shutil.copy(good / "tf_keras" / f"objects.{ending}", tmp_path / f"w.h5.{ending}")
+    shutil.copy(good / "tf_keras" / "model.weights.h5", tmp_path / "w.h5")
+    with h5py.File(tmp_path / "w.h5", "a") as file:
+        kernel = next(name for name in _datasets(file) if file[name].shape == (3, 20))
+        del file[kernel]
+        file.create_dataset(kernel, (3, 20), "f4", external=[(str(secret), 0, 240)])
+    config = good / "tf_keras" / "model.json"
+    (read,) = [
+        each.snapshot.weights.kernel
+        for name, each in lstm_probe.inspect(
+            tmp_path / "w.h5.index", probe(), config=config, layers=["memory"]
+        ).items()
+    ]
+    assert not np.array_equal(read.ravel(), np.arange(60, dtype=np.float32))
+
+
+def _datasets(file: h5py.File) -> list[str]:
+    found: list[str] = []
+    file.visititems(lambda name, item: found.append(name) if hasattr(item, "shape") else None)
+    return found
+
+
+def test_weights_called_hdf5_open_with_their_configuration(good, tmp_path):
+    tf_keras.models.load_model(good / "tf_keras" / "model.keras").save_weights(tmp_path / "w.hdf5")
+    found = lstm_probe.inspect(
+        tmp_path / "w.hdf5", probe(), config=good / "tf_keras" / "model.json"
+    )
+    assert str(found["memory"].parity.verdict) == "match"
+
+
+def test_a_vocabulary_by_address_is_refused(good, tmp_path, monkeypatch):
+    """TensorFlow reads `file://...`; a folder of that name in the model is another file."""
+    (tmp_path / "files").mkdir()
+    (tmp_path / "words").write_text("my\nsecret\n")
+    entrance = ENTRANCES["SavedModel of Keras 2"][0](good / "tf_keras", "tf_keras")
+    address = f"file://{tmp_path / 'words'}"
+    layer = {"class_name": "StringLookup", "config": {"name": "look", "vocabulary": address}}
+    (path,) = entrance.write(tmp_path / "files", {**layer, "name": "look", "inbound_nodes": []})
+    decoy = Path(path) / f"file:{tmp_path / 'words'}"
+    decoy.parent.mkdir(parents=True)
+    decoy.write_text("a\n")
+    monkeypatch.chdir(path)
+    assert "not the model's own" in one_line(run("inspect", ".", "--random", "1,6,3"))
+
+
+@pytest.mark.parametrize("way", ["config", "saved"])
+def test_a_lambda_of_keras_2_is_run_only_when_it_is_trusted(way, tmp_path):
+    x = tf_keras.Input((6, 3))
+    h = tf_keras.layers.LSTM(4, name="memory", return_sequences=True)(x)
+    model = tf_keras.Model(x, tf_keras.layers.Lambda(lambda h: h * 2.0)(h))
+    config = None
+    if way == "saved":
+        path = tmp_path / "saved"
+        model.save(path, save_format="tf")
+    else:
+        path, config = tmp_path / "model.weights.h5", tmp_path / "model.json"
+        model.save_weights(path)
+        config.write_text(model.to_json())
+    with pytest.raises(LstmProbeError, match="a Lambda layer"):
+        lstm_probe.inspect(path, probe(), config=config)
+    found = lstm_probe.inspect(path, probe(), config=config, trusted=True)
+    assert str(found["memory"].parity.verdict) == "match"
 
 
 # What is known still opens -----------------------------------------------------------------------
@@ -178,6 +260,14 @@ def with_operators_of_tensorflow() -> Any:
     y = tf.concat([h * 2.0, tf.reshape(h, (-1, 6, 4)) - 1.0], axis=-1)
     y = tf.tanh(y[:, -1]) + tf.nn.relu(y[:, 0]) / 3.0
     return tf_keras.Model(x, [tf.nn.softmax(y), tf.reduce_mean(h, axis=1), tf.transpose(y)])
+
+
+def with_ragged_words() -> Any:
+    words = tf_keras.Input((None, 3), ragged=True)
+    h = tf_keras.layers.LSTM(4, name="memory", return_sequences=True)(words.to_tensor())
+    model = tf_keras.Model(words, h)
+    model.add_loss(tf.reduce_mean(h))
+    return model
 
 
 def with_nested_models(package: Any) -> Any:
@@ -228,6 +318,12 @@ def test_what_keras_computes_with_opens(build, way, tmp_path):
     analyses = lstm_probe.inspect(path, probe(), config=config)
     assert any(name.startswith("memory") for name in analyses)
     assert all(str(each.parity.verdict) == "match" for each in analyses.values())
+
+
+def test_ragged_words_and_a_loss_of_the_models_own_open(tmp_path):
+    path = tmp_path / "model.keras"
+    with_ragged_words().save(path)
+    assert open_model(path).model is not None
 
 
 @pytest.mark.parametrize("package", [keras, tf_keras], ids=["keras", "tf_keras"])

@@ -65,10 +65,10 @@ _QUANTIZERS = Allowed(frozenset({"default"}), names.QUANTIZERS)
 
 #: Choices among a few words, whose layer refuses every other word, and what is only shown.
 _CHOICES = """
-    bias_axes bounding_box_format border_mode consume_less data_format dim_ordering distribution
-    encoding equation fill_mode interpolation mask_token merge_mode mode name oov_method oov_token
-    output_mode padding pool_mode rng_type scaling score_mode side source_name split standardize
-    use_cudnn window
+    aggregation bias_axes border_mode bounding_box_format consume_less data_format dim_ordering
+    distribution encoding equation fill_mode interpolation mask_token merge_mode metric_name
+    mode name oov_method oov_token output_mode padding pool_mode rng_type scaling score_mode
+    side source_name split standardize use_cudnn window
 """
 _BY_ENDING = {
     "activation": _ACTIVATIONS,

@@ -33,7 +33,8 @@ MODELS = frozenset({"Functional", "Model", "Sequential"})
 #: Layers and cells, those of old files included.
 LAYERS = _words(
     """
-    Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D
+    Activation ActivityRegularization AddLoss AddMetric GroupedQueryAttention
+    AdaptiveAveragePooling1D AdaptiveAveragePooling2D
     AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add
     AdditiveAttention AlphaDropout Attention AugMix AutoContrast Average AveragePooling1D
     AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D AvgPool3D BatchNormalization
@@ -172,8 +173,6 @@ METRICS = _words(
 #: What has been looked at and is refused, with the reason.
 REFUSED = {
     "AbstractRNNCell": "an abstract class: the class that a file means is not known",
-    "AddLoss": "it is left by a model's own losses, and its loss may be any layer's",
-    "AddMetric": "it keeps a metric object that the file chooses",
     "BaseRandomLayer": "an abstract class",
     "BatchNormalizationBase": "an abstract class",
     "ClassMethod": "it calls any method of any class of TensorFlow",
@@ -182,8 +181,6 @@ REFUSED = {
     "FlaxLayer": "it runs code out of the file",
     "Input": "a function, which no file names",
     "InputSpec": "no layer",
-    "InstanceMethod": "it calls any method of what it is given",
-    "InstanceProperty": "it reads any attribute of what it is given",
     "JaxLayer": "it runs code out of the file",
     "Lambda": "it runs code out of the file",
     "Layer": "an abstract class",

@@ -8,7 +8,15 @@ a function, keeps a state, or touches files, processes, native libraries, variab
 
 from __future__ import annotations
 
-__all__ = ["OPERATIONS", "OPERATIONS_REFUSED", "SLICING", "TENSORFLOW_FUNCTIONS", "is_tensorflow"]
+__all__ = [
+    "OPERATIONS",
+    "OPERATIONS_REFUSED",
+    "RAGGED_METHODS",
+    "RAGGED_PROPERTIES",
+    "SLICING",
+    "TENSORFLOW_FUNCTIONS",
+    "is_tensorflow",
+]
 
 
 def _words(text: str) -> frozenset[str]:
@@ -64,6 +72,15 @@ OPERATIONS_REFUSED = _words(
 SLICING = frozenset(
     {"__operators__.getitem", "__operators__.ragged_getitem", "slice", "strided_slice"}
 )
+
+#: Methods and properties of ragged tensors, for which Keras 2 has layers of their own.
+RAGGED_METHODS = _words(
+    """
+    bounding_shape merge_dims nested_row_lengths nested_value_rowids nrows row_lengths row_limits
+    row_starts to_sparse to_tensor value_rowids with_flat_values with_row_splits_dtype with_values
+    """
+)
+RAGGED_PROPERTIES = _words("flat_values nested_row_splits row_splits values")
 
 #: Functions of TensorFlow, by the place where they are.
 TENSORFLOW_FUNCTIONS = {

@@ -45,7 +45,7 @@ def load_checkpoint(
 
         size = prefix.with_name(f"{prefix.name}.data-00000-of-00001").stat().st_size
         return load_with_config(
-            prefix, config, size=size, step=step, layers=layers, trusted=trusted
+            prefix, config, size=size, step=step, is_hdf5=False, layers=layers, trusted=trusted
         )
     return StoredCells("a TensorFlow checkpoint", cells_in(bundle), step=step)
 
@@ -98,7 +98,7 @@ def load_saved_model(
             if not trusted:
                 size = sum(each.stat().st_size for each in prefix.parent.iterdir())
                 check_config(path, config, size=size, folder=path)
-            return _rebuilt(path, prefix, config, _step(bundle, prefix), layers)
+            return _rebuilt(path, prefix, config, _step(bundle, prefix), layers, trusted)
     return StoredCells("a SavedModel", cells_in(bundle), step=_step(bundle, prefix))
 
 
@@ -127,11 +127,16 @@ def _keras_config(path: Path) -> dict[str, Any] | None:
 
 
 def _rebuilt(
-    path: Path, prefix: Path, config: dict[str, Any], step: int, layers: Sequence[str] | None
+    path: Path,
+    prefix: Path,
+    config: dict[str, Any],
+    step: int,
+    layers: Sequence[str] | None,
+    trusted: bool,
 ) -> Opened:
-    from lstm_probe.models.files.keras_files import KerasModel, loading, restore
+    from lstm_probe.models.files.keras_files import KerasModel, loading, restore, running_code
 
-    with loading(path, "tf_keras"):
+    with loading(path, "tf_keras"), running_code("tf_keras", trusted):
         import tf_keras
 
         model = tf_keras.models.model_from_json(json.dumps(config))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from functools import lru_cache
@@ -55,7 +56,9 @@ def try_hdf5(path: Path, member: str = "") -> None:
 @lru_cache(maxsize=1024)  # a checkpoint is opened for its step, and again for its model
 def _try(path: Path, member: str, size: int, _: int) -> None:
     limit = _SECONDS + size / _BYTES
-    command = [sys.executable, "-c", _READ_ALL, json.dumps(sys.path), str(path), member]
+    # Isolated, and with no relative folder to import from: a model's own may hold a `json.py`.
+    folders = json.dumps([folder for folder in sys.path if os.path.isabs(folder)])
+    command = [sys.executable, "-I", "-c", _READ_ALL, folders, str(path), member]
     try:
         status = subprocess.run(
             command,

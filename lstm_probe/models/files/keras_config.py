@@ -10,7 +10,7 @@ each of its arguments has to be what such an argument takes (`allowed_arguments`
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +23,13 @@ from lstm_probe.models.files.allowed_arguments import (
     allowed_for,
 )
 from lstm_probe.models.files.allowed_classes import OPTIMIZERS, REFUSED
-from lstm_probe.models.files.allowed_operators import OPERATIONS, SLICING, is_tensorflow
+from lstm_probe.models.files.allowed_operators import (
+    OPERATIONS,
+    RAGGED_METHODS,
+    RAGGED_PROPERTIES,
+    SLICING,
+    is_tensorflow,
+)
 
 __all__ = ["check_config"]
 
@@ -44,9 +50,17 @@ _TYPE_SPEC_MODULE = re.compile(
     r"tensorflow\.python\.(framework\.(tensor|tensor_spec|sparse_tensor)|"
     r"ops\.ragged\.ragged_tensor)"
 )
-#: Layers of Keras 2 that stand for a function of TensorFlow.
-_OPERATORS = {"TFOpLambda": is_tensorflow, "SlicingOpLambda": SLICING.__contains__}
-_VOCABULARY = "vocabulary"
+#: Layers of Keras 2 that stand for a function of TensorFlow, or for a method or property of a
+#: ragged tensor: the argument that names it, and what it may be.
+_OPERATORS: dict[str, tuple[str, Callable[[str], bool]]] = {
+    "TFOpLambda": ("function", is_tensorflow),
+    "SlicingOpLambda": ("function", SLICING.__contains__),
+    "InstanceMethod": ("attr_name", RAGGED_METHODS.__contains__),
+    "InstanceProperty": ("attr_name", RAGGED_PROPERTIES.__contains__),
+}
+_VOCABULARY, _PATTERNS = "vocabulary", "policy_map"
+#: A layer's path, or what begins with one.
+_PATTERN = re.compile(r"[\w/ -]*(\.\*)?")
 
 
 class _RefusedError(Exception):
@@ -69,6 +83,7 @@ def check_config(
     size: int,
     folder: Path | None = None,
     weights: Path | None = None,
+    compiled: bool = False,
 ) -> None:
     """Refuse a configuration that would run code, open files, or build far more than there is.
 
@@ -78,6 +93,7 @@ def check_config(
         size: how many bytes of weights there are.
         folder: the model's own folder, whose files it may name; None if it is a single file.
         weights: the file of the weights, for the message, if it is another one.
+        compiled: Keras will look at how the model was compiled, too.
 
     Raises:
         LstmProbeError: it names a class or function that is not on the list, gives an argument what
@@ -89,7 +105,8 @@ def check_config(
         ...     size=1000)
     """
     try:
-        waiting = [_Place(_without_training(config), ROOT, "model", "the file")]
+        config = config if compiled else _without_training(config)
+        waiting = [_Place(config, ROOT, "model", "the file")]
         while waiting:
             waiting.extend(_look(waiting.pop(), folder))
     except _RefusedError as refused:
@@ -105,14 +122,18 @@ def check_config(
 def _without_training(config: Any) -> Any:
     """How the model was compiled is left out, as it is when it is loaded."""
     if not isinstance(config, dict):
-        raise _RefusedError(f"its configuration describes no model. Received: {_shown(config)}.")
+        return config
     return {key: value for key, value in config.items() if key != "compile_config"}
 
 
 def _look(place: _Place, folder: Path | None) -> Iterator[_Place]:
     """Check one value, and hand out those inside of it."""
     value = place.value
+    if place.allowed is ROOT and not isinstance(value, dict):
+        raise _RefusedError(f"its configuration describes no model. Received: {_shown(value)}.")
     if isinstance(value, dict):
+        if place.argument == _PATTERNS:
+            _check_patterns(value)
         if "class_name" in value or "spec_name" in value:
             yield from _look_at_object(value, place)
         else:
@@ -137,9 +158,9 @@ def _look_at_object(node: dict[str, Any], place: _Place) -> Iterator[_Place]:
         raise _RefusedError(f"it names a class that is no text. Received: {_shown(name)}.")
     if name in _VALUES:
         data = {key: value for key, value in node.items() if key != "class_name"}
-        yield _Place(data, DATA, place.argument, name)
+        yield _Place(data, DATA, place.argument, place.owner)
     elif name in ("TypeSpec", "__typespec__"):
-        _check_type_spec(node)
+        _check_type_spec(node, name)
         yield _Place(node.get("serialized", node.get("config")), DATA, place.argument, name)
     elif name == "function":
         _check_function(node, place)
@@ -148,15 +169,27 @@ def _look_at_object(node: dict[str, Any], place: _Place) -> Iterator[_Place]:
         yield from _arguments(node, name.rpartition(">")[2], place, is_operation)
 
 
-def _check_type_spec(node: Mapping[str, Any]) -> None:
-    name = node.get("spec_name", str(node.get("type_spec", "")).removeprefix("tf."))
-    registered, module = node.get("registered_name"), node.get("module")
-    known = module is None or (isinstance(module, str) and _TYPE_SPEC_MODULE.fullmatch(module))
-    told = isinstance(name, str) and name in _TYPE_SPECS and registered in (None, name)
-    if not (told and known):
-        raise _RefusedError(
-            f"it names a type that is not known. Received: {_called(module, name)}."
-        )
+def _check_type_spec(node: Mapping[str, Any], kind: str) -> None:
+    if kind == "TypeSpec":  # of Keras 2, by the name under which TensorFlow has registered it
+        name = str(node.get("type_spec", "")).removeprefix("tf.")
+        known = name in _TYPE_SPECS and not {"spec_name", "module", "registered_name"} & set(node)
+    else:
+        name, module = str(node.get("spec_name")), node.get("module")
+        inside = isinstance(module, str) and _TYPE_SPEC_MODULE.fullmatch(module)
+        known = name in _TYPE_SPECS and bool(inside)
+        known = known and node.get("registered_name") in (None, name) and "type_spec" not in node
+    if not known:
+        raise _RefusedError(f"it names a type that is not known. Received: {_shown(name)}.")
+
+
+def _check_patterns(policies: Mapping[str, Any]) -> None:
+    """Keras takes the names of layers in a map of policies for regular expressions, some of which
+    never come to an end."""
+    for pattern in policies:
+        if not _PATTERN.fullmatch(pattern):
+            raise _RefusedError(
+                f"its policies are for layers whose name is none. Received: {_shown(pattern)}."
+            )
 
 
 def _check_function(node: Mapping[str, Any], place: _Place) -> None:
@@ -210,7 +243,7 @@ def _arguments(
             yield _Place(value, DATA, key, name)
     config = node.get("config")
     if name in _OPERATORS:
-        config = _without_function(config, _OPERATORS[name])
+        config = _without_function(config, *_OPERATORS[name])
     if not isinstance(config, dict):
         # Keras 2 before 2.2 wrote the layers of a Sequential model as a list.
         yield _Place(config, allowed_for("layers"), "layers", name)
@@ -222,21 +255,25 @@ def _arguments(
             yield _Place(value, allowed_for(key), key, name)
 
 
-def _without_function(config: Any, allowed: Any) -> dict[str, Any]:
-    function = config.get("function") if isinstance(config, dict) else config
+def _without_function(config: Any, argument: str, allowed: Callable[[str], bool]) -> dict[str, Any]:
+    function = config.get(argument) if isinstance(config, dict) else config
     if not (isinstance(function, str) and allowed(function)):
+        place = "tf." if argument == "function" else ""
         raise _RefusedError(
             "it calls a function of TensorFlow that is not known to only compute. Received: "
-            f"tf.{_shown(function)}."
+            f"{place}{_shown(function)}."
         )
-    return {key: value for key, value in config.items() if key != "function"}
+    return {key: value for key, value in config.items() if key != argument}
 
 
 def _check_file(name: str, owner: str, folder: Path | None) -> None:
     """A vocabulary may be a file of the model's own folder, where SavedModels keep theirs."""
     try:
-        path = Path(name).resolve()
-        inside = folder is not None and path.is_relative_to(folder.resolve()) and path.is_file()
+        path = Path(name)
+        # TensorFlow reads URLs as well: what it opens must be what is looked at.
+        plain = path.is_absolute() and str(path) == name
+        inside = plain and folder is not None and path.resolve().is_relative_to(folder.resolve())
+        inside = inside and path.is_file()
     except (OSError, ValueError):  # too long, or a zero byte
         inside = False
     if not inside:

@@ -30,6 +30,7 @@ __all__ = [
     "load_with_config",
     "loading",
     "restore",
+    "running_code",
     "step_of",
 ]
 
@@ -90,7 +91,10 @@ def load_keras(
     what = "a .keras file"
     check_zip(path, what)
     if path.suffix != ".keras":  # Keras would take it for a file of another kind, not looked at
-        raise damaged(path, what, "a name that does not end with .keras")
+        raise LstmProbeError(
+            f"{path} is not loaded: it holds a model of Keras under another name. Expected: a name "
+            "that ends with .keras. Rename it."
+        )
     try_hdf5(path, _WEIGHTS)
     with reading(path, what), zipfile.ZipFile(path) as archive:
         config = json.loads(archive.read("config.json"))
@@ -127,13 +131,18 @@ def load_hdf5(
     """
     what = "a Keras .h5 file"
     if path.suffix == ".keras":  # Keras would look for an archive in it, which is not looked at
-        raise damaged(path, what, "an HDF5 file whose name ends with .keras")
+        raise LstmProbeError(
+            f"{path} is not loaded: it is an HDF5 file whose name ends with .keras. Expected: a "
+            "name that ends with .h5. Rename it."
+        )
     try_hdf5(path)
     with reading(path, what), _h5(str(path)) as file:
         size, step = check_hdf5(path, file), step_in(file)
         stored, version = file.attrs.get("model_config"), file.attrs.get("keras_version", "")
     if config is not None:
-        return load_with_config(path, config, size=size, step=step, layers=layers, trusted=trusted)
+        return load_with_config(
+            path, config, size=size, step=step, is_hdf5=True, layers=layers, trusted=trusted
+        )
     if stored is None:
         raise LstmProbeError(
             f"{path} holds weights and no model. Received: a file without a configuration. "
@@ -144,7 +153,7 @@ def load_hdf5(
     with reading(path, what):
         described = json.loads(stored)
     if not trusted:
-        check_config(path, described, size=size)
+        check_config(path, described, size=size, compiled=True)
     package = _package(path, version.decode() if isinstance(version, bytes) else str(version))
     with loading(path, package):
         options = {"safe_mode": not trusted} if package == "keras" else {}
@@ -169,6 +178,7 @@ def load_with_config(
     *,
     size: int,
     step: int,
+    is_hdf5: bool,
     layers: Sequence[str] | None = None,
     trusted: bool = False,
 ) -> KerasModel:
@@ -179,6 +189,7 @@ def load_with_config(
         config: what `model.to_json()` gave, or a `.keras` file.
         size: how many bytes of weights there are.
         step: the training step of the weights.
+        is_hdf5: the weights are an HDF5 file, which has been looked at, and no checkpoint.
         layers: which layers; all recurrent ones by default.
         trusted: load whatever the configuration names, and run the code in it.
 
@@ -193,9 +204,9 @@ def load_with_config(
         check_config(config, described, size=size, weights=path)
     package = _package(config, version)
     described.pop("compile_config", None)  # the optimizer is of no use here
-    with loading(path, package), _running_code(package, trusted):
+    with loading(path, package), running_code(package, trusted):
         model = import_module(f"{package}.models").model_from_json(json.dumps(described))
-        if path.suffix == ".h5":
+        if is_hdf5:
             model.load_weights(str(path))
         else:
             restore(model, path)
@@ -203,14 +214,12 @@ def load_with_config(
 
 
 @contextmanager
-def _running_code(package: str, trusted: bool) -> Iterator[None]:
-    """Lets `model_from_json` run the code in a trusted configuration; Keras 2 always does."""
-    if not trusted or package != "keras":
+def running_code(package: str, trusted: bool) -> Iterator[None]:
+    """Lets `model_from_json` run the code in a configuration that is trusted."""
+    if not trusted:
         yield
         return
-    from keras.src.saving.serialization_lib import SafeModeScope
-
-    with SafeModeScope(False):
+    with import_module(f"{package}.src.saving.serialization_lib").SafeModeScope(False):
         yield
 
 
