@@ -31,11 +31,13 @@ from lstm_probe.cells import (
     GruCell,
     LstmCell,
     SimpleRnnCell,
+    bidirectional,
     conv_lstm,
     gru,
     lstm,
     register_cell,
     simple_rnn,
+    stack,
 )
 from lstm_probe.core import addresses
 from lstm_probe.core.errors import LstmProbeError
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from lstm_probe.analysis.change.spectra import SpectralNorms
     from lstm_probe.analysis.conventions.search import Convention, find_convention
     from lstm_probe.models import inspect
+    from lstm_probe.models.files.onnx_cells import cell_from_onnx, mask_from_onnx
 
 __version__ = "0.1.0"
 
@@ -82,6 +85,8 @@ __all__ = [
     "Verdict",
     "__version__",
     "analyse",
+    "bidirectional",
+    "cell_from_onnx",
     "conv_lstm",
     "find_alerts",
     "find_convention",
@@ -91,12 +96,14 @@ __all__ = [
     "inspect",
     "jacobian_norms",
     "lstm",
+    "mask_from_onnx",
     "measure_dynamics",
     "measure_health",
     "measure_spectra",
     "memory_horizon",
     "register_cell",
     "simple_rnn",
+    "stack",
     "weights",
 ]
 
@@ -110,6 +117,7 @@ _HOMES = {
     **dict.fromkeys(
         ("Dynamics", "measure_dynamics", "measure_spectra"), "lstm_probe.analysis.change.dynamics"
     ),
+    **dict.fromkeys(("cell_from_onnx", "mask_from_onnx"), "lstm_probe.models.files.onnx_cells"),
     "inspect": "lstm_probe.models",
     "SpectralNorms": "lstm_probe.analysis.change.spectra",
 }

@@ -12,13 +12,13 @@ from lstm_probe.analysis.gradient.gradient import Gradient, gradient_through_tim
 from lstm_probe.analysis.health.health import Health, measure_health
 from lstm_probe.analysis.parity.error import TOLERANCES, Parity, ParityError
 from lstm_probe.analysis.parity.judge import excess_of_steps, judge
-from lstm_probe.analysis.parity.rounding import ulp
 from lstm_probe.analysis.parity.teacher_forcing import follow
 from lstm_probe.analysis.parity.verdict import Verdict
 from lstm_probe.analysis.recomputed import InOwnDtype, recompute
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.blas import on_one_blas_thread
+from lstm_probe.core.precision import ulp
 from lstm_probe.core.stopwatch import Stopwatch
 from lstm_probe.core.trace import GateTrace
 from lstm_probe.core.views import view

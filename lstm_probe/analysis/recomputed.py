@@ -13,7 +13,6 @@ from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.cells import Cell
 from lstm_probe.core.arrays import Array, computing_dtype
 from lstm_probe.core.blas import on_one_blas_thread
-from lstm_probe.core.masks import emitted
 from lstm_probe.core.trace import GateTrace
 
 __all__ = ["InOwnDtype", "recompute"]
@@ -23,20 +22,18 @@ def recompute(
     snapshot: Snapshot, cell: Cell[Any], dtype: np.dtype[Any]
 ) -> tuple[GateTrace, Array, ParityError]:
     """The gates; what the layer would have shown, in the order of the input's time; the error."""
-    x, mask = snapshot.x, snapshot.mask
-    if snapshot.reverse:
-        x, mask = x[:, ::-1], None if mask is None else mask[:, ::-1]
     trace = cell.run(
-        x, snapshot.weights, initial_state=snapshot.initial_state, mask=mask, dtype=dtype
+        snapshot.x,
+        snapshot.weights,
+        initial_state=snapshot.initial_state,
+        mask=snapshot.mask,
+        dtype=dtype,
+        reverse=snapshot.reverse,
     )
-    output = emitted(
-        trace.h,
-        trace.mask,
+    output = trace.shown(
         zero_output_for_mask=snapshot.zero_output_for_mask,
         initial_output_for_mask=snapshot.initial_output_for_mask,
     )
-    if snapshot.reverse:
-        trace, output = trace.reversed_in_time(), output[:, ::-1]
     error = ParityError.between(output, snapshot.output, snapshot.final_output, snapshot.last)
     return replace(trace, layer=snapshot.layer, step=snapshot.step), output, error
 

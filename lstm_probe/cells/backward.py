@@ -1,68 +1,67 @@
-"""Backpropagation through time in NumPy: the recurrences of `lstm_probe.cells`, the other way.
-
-Source: Werbos 1990, "Backpropagation through time: what it does and how to do it".
-"""
+"""What a cell is given to take gradients back through its steps, and what it gives back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, TypeAlias
 
-from lstm_probe.cells import Cell, ConvLstmCell, GruCell, LstmCell, SimpleRnnCell
-from lstm_probe.cells.conv_lstm.backward import walk_conv_lstm
-from lstm_probe.cells.gru.backward import walk_gru
-from lstm_probe.cells.lstm.backward import walk_lstm
-from lstm_probe.cells.lstm.backward_variants import walk_lstm_variant
-from lstm_probe.cells.shared.run import Run, Walk
-from lstm_probe.cells.simple_rnn.backward import walk_simple_rnn
-from lstm_probe.core.arrays import Array
-from lstm_probe.core.derivatives import COUPLED
-from lstm_probe.weights import CellWeights
+import numpy as np
 
-__all__ = ["Run", "Walk", "can_walk", "walk_back", "walks_in_float32"]
+from lstm_probe.core.arrays import Array, BoolArray
+
+__all__ = ["Back", "Run", "StepBack"]
 
 
-def can_walk(cell: Cell[Any] | None) -> bool:
-    """Whether gradients through this cell are known: not those through a cell of the user's own,
-    whose equations are known but not their derivatives, nor through activations such as `softmax`,
-    of which each value depends on all units.
+class StepBack(NamedTuple):
+    """Gradients of `K` targets, taken back through one step.
 
-    Example:
-        >>> can_walk(GruCell()), can_walk(GruCell("softmax"))
-        (True, False)
+    Attributes:
+        inputs: by what `Cell.inputs` gave, `(K, batch, ..., gates, units)`.
+        before: by the states before, by letter, `(K, batch, ..., units)`.
+        states: by the states after, with what one of them owes another: an LSTM's hidden state is
+            made of its cell state.
     """
-    if not isinstance(cell, LstmCell | ConvLstmCell | GruCell | SimpleRnnCell):
-        return False
-    names = (cell.activation, getattr(cell, "recurrent_activation", "sigmoid"))
-    return not any(isinstance(name, str) and name in COUPLED for name in names)
+
+    inputs: Array
+    before: dict[str, Array]
+    states: Mapping[str, Array]
 
 
-def walks_in_float32(cell: Cell[Any] | None, weights: CellWeights) -> bool:
-    """Whether gradients through this cell may be taken in float32, which halves what the products
-    of each step have to read.
+#: Takes the number of a step, and the gradients by the states after it as far as later steps and
+#: the targets themselves depend on them, by letter, `(K, batch, ..., units)`.
+Back: TypeAlias = Callable[[int, Mapping[str, Array]], StepBack]
 
-    Example:
-        >>> walks_in_float32(GruCell(), None)
-        False
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A sequence that was computed, time-major and in reading order.
+
+    Attributes:
+        weights: of the dtype of the gradients.
+        x: `(time, batch, input)`.
+        arrays: by letter, `(time, batch, size)`, in float64.
+        initial: by letter of the states, `(batch, size)`.
+        mask: `(time, batch)`, or None.
     """
-    return isinstance(cell, LstmCell) and not cell.is_variant(weights)  # type: ignore[arg-type]
 
+    weights: Any
+    x: Array
+    arrays: Mapping[str, Array]
+    initial: Mapping[str, Array]
+    mask: BoolArray | None
 
-def walk_back(run: Run, seeds: Mapping[str, Array]) -> Walk:
-    """Take gradients back through a sequence.
+    def before(self, letter: str) -> Array:
+        """`(time, batch, size)`, the state that each step started from."""
+        return np.concatenate([self.initial[letter][None], self.arrays[letter][:-1]])
 
-    Args:
-        run: of a cell for which `can_walk` is true; in float64, or one that `walks_in_float32`.
-        seeds: by letter of the states, `(time, K, batch, units)`, or `(1, K, batch, units)` for
-            the last step alone: the targets' gradients by what they read directly.
-    """
-    if isinstance(run.cell, ConvLstmCell):
-        return walk_conv_lstm(run, run.cell, seeds)
-    if isinstance(run.cell, LstmCell):
-        if run.cell.is_variant(run.weights):  # type: ignore[arg-type]
-            return walk_lstm_variant(run, run.cell, seeds)
-        return walk_lstm(run, run.cell, seeds)
-    if isinstance(run.cell, GruCell):
-        return walk_gru(run, run.cell, seeds["h"])
-    assert isinstance(run.cell, SimpleRnnCell)
-    return walk_simple_rnn(run, run.cell, seeds["h"])
+    def stretch(self, start: int, stop: int) -> Run:
+        """These steps alone."""
+        before = {k: self.arrays[k][start - 1] for k in self.initial} if start else self.initial
+        return replace(
+            self,
+            x=self.x[start:stop],
+            arrays={letter: array[start:stop] for letter, array in self.arrays.items()},
+            initial=before,
+            mask=None if self.mask is None else self.mask[start:stop],
+        )

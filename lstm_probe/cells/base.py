@@ -1,152 +1,169 @@
-"""What every cell has in common: it is described by its options and recomputes a sequence."""
+"""What a cell knows of itself beyond its equations.
+
+A cell owns its mathematics. It says what one step computes (`step`), takes gradients back through
+it (`back`), and bounds what rounding does to it (`rounding`). Whoever recomputes a layer, judges a
+parity error or measures how far learning reaches asks the cell, and knows no cell by its name.
+"""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from lstm_probe.core.arrays import Array, BoolArray, computing_dtype
-from lstm_probe.core.errors import LstmProbeError
-from lstm_probe.core.trace import GateTrace, Interval
+from lstm_probe.cells.backward import Back, Run
+from lstm_probe.cells.recurrence import Recurrence, Values, WeightsT
+from lstm_probe.core.arrays import Array, BoolArray
 from lstm_probe.weights.named import CellWeights
 
-__all__ = ["Cell"]
+__all__ = ["Cell", "Reading", "UnknownBiases", "Values"]
 
-WeightsT = TypeVar("WeightsT", bound=CellWeights)
+#: Biases that may be unknown: for each, its gate, and in which arrays of the weights it is added
+#: and with which sign.
+UnknownBiases = list[tuple[int, Mapping[str, float]]]
 
 
-class Cell(ABC, Generic[WeightsT]):
-    """A recurrent cell: a frozen record of its options, and the recurrence itself.
+class Reading(NamedTuple):
+    """Another way to read a cell: what a framework might compute with the same name and arrays.
 
-    A subclass names itself and its states, says in which interval each array of its trace lies,
-    and writes its equations in `_recur`.
+    Attributes:
+        name: of the convention, such as `reset_after`.
+        explanation: what the framework does, in words.
+        cell: the options.
+        weights: the weights.
     """
 
-    #: The cell's name in logs and files.
-    name: ClassVar[str]
-    #: The letters of the states, in the order of `initial_state`.
-    states: ClassVar[tuple[str, ...]]
-    #: The weights that the cell computes with.
-    weights_type: ClassVar[type[CellWeights]]
+    name: str
+    explanation: str
+    cell: Cell[Any]
+    weights: CellWeights
 
-    @abstractmethod
-    def ranges(self, weights: WeightsT | None = None) -> dict[str, Interval]:
-        """The arrays of the trace in the order in which they are shown, each with the closed
-        interval of its values, or None where they are not bounded.
 
-        Args:
-            weights: what the cell computes with, if that is known: a projection has no bounds.
-        """
+class Cell(Recurrence[WeightsT]):
+    """A recurrent cell, with what others ask of it.
 
-    def input_size(self, weights: WeightsT) -> int:
-        """The number of values that the cell reads at each step."""
-        return weights.input_size
+    With `back` a cell gets gradients, with `rounding` a verdict on its parity error.
+    """
 
-    def output_size(self, weights: WeightsT) -> int:
-        """The number of values of the hidden state `h`."""
-        return weights.output_size
+    #: The letter of the gate that keeps the old state; None for a cell without such a gate.
+    keeper: ClassVar[str | None] = None
 
-    def state_size(self, letter: str, weights: WeightsT) -> int:
-        """The number of values of one of the cell's states."""
-        return self.output_size(weights) if letter == "h" else weights.units
-
-    @abstractmethod
-    def _recur(
-        self, x: Array, weights: WeightsT, state: list[Array], mask: BoolArray | None
-    ) -> dict[str, Array]:
-        """Run the equations; everything is time-major, `(time, batch, ...)`, and of one dtype."""
-
-    def run(
+    def steps(
         self,
-        x: npt.ArrayLike,
-        weights: CellWeights,
-        *,
-        initial_state: Sequence[npt.ArrayLike] | None = None,
-        mask: npt.ArrayLike | None = None,
-        dtype: npt.DTypeLike | None = None,
-    ) -> GateTrace:
-        """Recompute every gate of every timestep.
+        x: Array,
+        h: Array,
+        initial: Values,
+        weights: WeightsT,
+        mask: BoolArray | None = None,
+    ) -> tuple[dict[str, Array], dict[str, Array]] | None:
+        """Every step from the hidden state that somebody else had reached (teacher forcing).
+
+        States that cannot be seen from outside, such as an LSTM's cell state, are carried along.
 
         Args:
-            x: `(batch, time, input)`.
-            weights: the cell's canonical weights.
-            initial_state: one array for each of the cell's states, `(batch, units)`, or
-                `(batch, output)` for an `h` that is projected; None for zeros.
-            mask: `(batch, time)`, False where a step is skipped: the state is carried over it.
-            dtype: float32 or float64; by default that of the weights, at least float32.
+            x: `(time, batch, input)`.
+            h: `(time, batch, output)`, the hidden state before each step.
+            initial: the states before the first step, by letter, `(batch, size)`.
+            weights: of the dtype of `x`.
+            mask: `(time, batch)`, False where a step is skipped; None if all count.
 
         Returns:
-            The trace; each array is `(batch, time, units)` of `dtype`. NaN and infinity flow
-            through as they do in a framework.
-
-        Raises:
-            LstmProbeError: the shapes do not fit, there is nothing to compute, or the weights
-                are those of another cell.
+            By letter, `(time, batch, size)`: what each step computes, and the states before it.
+            None for a cell whose output is none of its states.
         """
-        x = np.asarray(x)
-        mask = None if mask is None else np.asarray(mask, dtype=bool)
-        dtype = computing_dtype(weights.dtype if dtype is None else np.dtype(dtype))
-        own = self._converted(self._own(weights), dtype)
-        self._check(x, own, mask)
-        state = self._initial_state(initial_state, x.shape[0], own, dtype)
-        steps = None if mask is None or mask.all() else np.ascontiguousarray(mask.T)
-        with np.errstate(all="ignore"):  # as in a framework, infinity and NaN are values
-            arrays = self._recur(
-                np.ascontiguousarray(x.swapaxes(0, 1), dtype=dtype), own, state, steps
-            )
-        ranges = self.ranges(own)
-        return GateTrace(
-            arrays={letter: arrays[letter].swapaxes(0, 1) for letter in ranges},
-            ranges=ranges,
-            cell=self.name,
-            mask=mask,
-        )
+        inputs, h = self.inputs(x, weights), self._inside(h, weights)
+        if self.states == ("h",):  # all is known beforehand
+            return self._outside(self.step(inputs, {"h": h}, weights)), self._outside({"h": h})
+        carried = {letter: self._inside(initial[letter], weights) for letter in self.states}
+        taken = []
 
-    def _converted(self, weights: WeightsT, dtype: np.dtype[Any]) -> WeightsT:
-        """The weights as `_recur` takes them."""
-        return cast(WeightsT, weights.astype(dtype))
+        def step(t: int, before: Values) -> dict[str, Array]:
+            taken.append({**before, "h": h[t]})
+            return self.step(inputs[t], taken[-1], weights)
 
-    def _own(self, weights: CellWeights) -> WeightsT:
-        if not isinstance(weights, self.weights_type):
-            raise LstmProbeError(
-                f"These are not the weights of the {self.name} cell. Received: "
-                f"{type(weights).__name__}. Expected: {self.weights_type.__name__}, as "
-                "lstm_probe.weights makes them from a framework's layout."
-            )
-        return cast(WeightsT, weights)
+        values = self._walk(step, len(x), carried, mask)
+        before = {
+            letter: np.concatenate([each[letter] for each in taken]).reshape(len(x), *array.shape)
+            for letter, array in taken[0].items()
+        }
+        return self._outside(values), self._outside(before)
 
-    def _check(self, x: npt.NDArray[Any], weights: WeightsT, mask: npt.NDArray[Any] | None) -> None:
-        features = self.input_size(weights)
-        if x.ndim != 3 or x.shape[2] != features or 0 in x.shape[:2]:
-            raise LstmProbeError(
-                f"The input does not fit the {self.name} cell. Received: shape {x.shape}. "
-                f"Expected: (batch, time, {features}) with at least one sequence and one timestep."
-            )
-        if mask is not None and mask.shape != x.shape[:2]:
-            raise LstmProbeError(
-                f"The mask does not fit the input. Received: shape {mask.shape}. "
-                f"Expected: (batch, time) = {x.shape[:2]}."
-            )
+    def back(self, run: Run) -> Back | None:
+        """Take gradients back through steps: the vector-Jacobian product of each.
 
-    def _initial_state(
-        self,
-        given: Sequence[npt.ArrayLike] | None,
-        batch: int,
-        weights: WeightsT,
-        dtype: npt.DTypeLike,
-    ) -> list[Array]:
-        shapes = [(batch, self.state_size(letter, weights)) for letter in self.states]
-        if given is None:
-            return [np.zeros(shape, dtype) for shape in shapes]
-        arrays = [np.asarray(state) for state in given]
-        if [state.shape for state in arrays] != shapes:
-            raise LstmProbeError(
-                f"The initial state does not fit the {self.name} cell. Received: shapes "
-                f"{[state.shape for state in arrays]}. Expected: one array for each of the states "
-                f"{', '.join(self.states)}, (batch, units), of shapes {shapes}."
-            )
-        return [state.astype(dtype) for state in arrays]
+        Args:
+            run: the steps, as they were computed.
+
+        Returns:
+            A function that takes gradients back through one of them; None where the derivatives
+            are not known.
+        """
+        return None
+
+    def inputs_back(self, changes: Array, weights: WeightsT) -> Array:
+        """From gradients by what `inputs` gave to those by the inputs, `(..., input)`."""
+        raise NotImplementedError  # asked only of a cell that has `back`
+
+    def rounding(
+        self, x: Array, before: Values, values: Values, weights: WeightsT, mask: BoolArray | None,
+        u: float,
+    ) -> Array | None:  # fmt: skip
+        """How far rounding can take each step from the equations.
+
+        Args:
+            x: `(time, batch, input)`.
+            before: the states before each step, by letter, `(time, batch, size)`.
+            values: what each step computes, likewise.
+            weights: of the dtype of `x`.
+            mask: `(time, batch)`, or None.
+            u: the unit roundoff of the computation.
+
+        Returns:
+            `(time, batch, output)`, a bound of the error of `h`. None for a cell that does not
+            know one.
+        """
+        return None
+
+    def explaining(
+        self, before: Values, values: Values, shown: Array, weights: WeightsT, unit: int
+    ) -> dict[str, Array]:
+        """The change of each gate's pre-activation that would explain what a unit shows.
+
+        Args:
+            before: the states before each step, by letter, `(time, batch, size)`.
+            values: what each step computes, likewise.
+            shown: `(time, batch)`, the hidden state of the unit in the framework.
+            weights: of the dtype of `x`.
+            unit: which unit.
+
+        Returns:
+            By gate, `(time, batch)`; empty where it cannot be told.
+        """
+        return {}
+
+    def readings(self, weights: WeightsT) -> Iterator[Reading]:
+        """Other ways in which frameworks are known to compute this cell."""
+        yield from ()
+
+    def unknown_biases(self, weights: WeightsT) -> list[UnknownBiases]:
+        """Sets of biases that could be inferred from the cell's output, the likeliest first. Each
+        unit's output depends on no biases but its own."""
+        return []
+
+    def unseen_states(
+        self, values: Values, shown: Array, mask: BoolArray, weights: WeightsT
+    ) -> list[Array] | None:
+        """The states beside `h` at the start of a sequence, inferred from what follows.
+
+        Args:
+            values: what each step computes from the framework's own `h` and from zeros for the
+                other states, by letter, `(time, batch, size)`.
+            shown: `(time, batch, output)`, the framework's own hidden states.
+            mask: `(time, batch)`, True where a step counts.
+            weights: what the cell computes with.
+
+        Returns:
+            `(batch, size)` for each state but the first; None where they cannot be inferred.
+        """
+        return [] if self.states == ("h",) else None

@@ -17,11 +17,20 @@ import numpy as np
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 
-__all__ = ["ACTIVATIONS", "Activation", "ActivationLike", "get_activation", "value_range"]
+__all__ = [
+    "ACTIVATIONS",
+    "SIGMOIDS",
+    "Activation",
+    "ActivationLike",
+    "get_activation",
+    "value_range",
+]
 
 Activation: TypeAlias = Callable[[Array], Array]
 #: An activation by its name, or a function from an array to an array of the same shape.
 ActivationLike: TypeAlias = "str | Activation"
+#: What frameworks have called a sigmoid gate at one time or another.
+SIGMOIDS = ("sigmoid", "hard_sigmoid", "hard_sigmoid_keras2")
 
 
 def sigmoid(x: Array) -> Array:
@@ -240,6 +249,20 @@ def get_activation(activation: ActivationLike) -> Activation:
         f"Unknown activation. Received: {activation!r}. Expected one of "
         f"{', '.join(sorted(ACTIVATIONS))}, or a function from an array to an array."
     )
+
+
+def of_gates(activation: ActivationLike) -> Activation:
+    """The same for several gates at once, `(..., gates, units)`. A function of the user's own is
+    called gate by gate, as a framework's layer calls it.
+
+    Example:
+        >>> of_gates("relu")(np.array([[[-1.0, 1.0]]])).tolist()
+        [[[0.0, 1.0]]]
+    """
+    function = get_activation(activation)
+    if isinstance(activation, str):
+        return function
+    return lambda a: np.stack([function(gate) for gate in np.moveaxis(a, -2, 0)], axis=-2)
 
 
 def value_range(activation: ActivationLike) -> tuple[float, float] | None:

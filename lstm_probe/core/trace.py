@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from lstm_probe.core.arrays import Array, BoolArray
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.masks import emitted
 from lstm_probe.core.views import view
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ class GateTrace:
         mask: `(batch, time)`, False where the step was skipped; None if all steps count.
         layer: the name of the layer, empty if there is none.
         step: the training step of the weights, None if there is none.
+        states: the letters of the states among the arrays, in the cell's order.
+        reverse: the cell read from the last timestep to the first; the arrays are in the order of
+            the input's time all the same.
 
     Example:
         >>> import numpy as np
@@ -71,6 +75,8 @@ class GateTrace:
     mask: BoolArray | None = None
     layer: str = ""
     step: int | None = None
+    states: tuple[str, ...] = ("h",)
+    reverse: bool = False
 
     def __post_init__(self) -> None:
         shapes = {letter: array.shape for letter, array in self.arrays.items()}
@@ -139,7 +145,51 @@ class GateTrace:
             self,
             arrays={letter: array[:, ::-1] for letter, array in self.arrays.items()},
             mask=None if self.mask is None else self.mask[:, ::-1],
+            reverse=not self.reverse,
         )
+
+    @property
+    def final(self) -> dict[str, Array]:
+        """The states after the last step that the cell computed, `(batch, units)` by letter: what a
+        layer returns as its states, and what the next part of a sequence begins with.
+
+        Example:
+            >>> import numpy as np
+            >>> h = np.array([[[0.1], [0.2]]])
+            >>> GateTrace({"h": h}, {"h": None}).final["h"].tolist()
+            [[0.2]]
+        """
+        last = 0 if self.reverse else -1
+        return {letter: self.arrays[letter][:, last] for letter in self.states}
+
+    def shown(
+        self, *, zero_output_for_mask: bool = False, initial_output_for_mask: bool = False
+    ) -> Array:
+        """What a layer of this cell shows, `(batch, time, units)`: `h`, but for masked steps.
+
+        A masked step repeats the output of the step before it, and shows zeros as long as no step
+        was valid.
+
+        Args:
+            zero_output_for_mask: every masked step shows zeros.
+            initial_output_for_mask: before the first valid step the initial state is shown, as
+                Keras does on JAX.
+
+        Example:
+            >>> import numpy as np
+            >>> h, mask = np.array([[[0.5], [0.7]]]), np.array([[False, True]])
+            >>> GateTrace({"h": h}, {"h": None}, mask=mask).shown().ravel().tolist()
+            [0.0, 0.7]
+        """
+        order = slice(None, None, -1 if self.reverse else 1)
+        mask = None if self.mask is None else self.mask[:, order]
+        output = emitted(
+            self.arrays["h"][:, order],
+            mask,
+            zero_output_for_mask=zero_output_for_mask,
+            initial_output_for_mask=initial_output_for_mask,
+        )
+        return output[:, order]
 
     def plot(self, letters: str | Sequence[str] | None = None, *, sequence: int = 0) -> Figure:
         """Draw heatmaps, units over timesteps, in the colour map `RdBu` with a colour bar.

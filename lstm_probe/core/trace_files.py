@@ -25,7 +25,7 @@ def write_fields(path: str | PathLike[str], fields: Mapping[str, Any]) -> None:
 
     Args:
         path: the file; NumPy adds `.npz` where it is missing.
-        fields: `arrays`, `ranges`, `cell`, `mask`, `layer` and `step`.
+        fields: `arrays`, `ranges`, `cell`, `mask`, `layer`, `step`, `states`, `reverse`.
     """
     letters = fields["arrays"]
     header = {
@@ -34,6 +34,8 @@ def write_fields(path: str | PathLike[str], fields: Mapping[str, Any]) -> None:
         "cell": fields["cell"],
         "layer": fields["layer"],
         "step": fields["step"],
+        "states": fields["states"],
+        "reverse": fields["reverse"],
     }
     arrays: dict[str, Any] = {f"array_{letter}": letters[letter] for letter in letters}
     if fields["mask"] is not None:
@@ -67,6 +69,8 @@ def read_fields(path: str | PathLike[str]) -> dict[str, Any]:
                 "mask": file.get("mask"),
                 "layer": header["layer"],
                 "step": header["step"],
+                "states": tuple(header.get("states", ("h",))),  # older files do not have these
+                "reverse": bool(header.get("reverse", False)),
             }
     except (FileNotFoundError, LstmProbeError):
         raise

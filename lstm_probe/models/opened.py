@@ -130,11 +130,9 @@ class StoredCells(Opened):
 @on_one_blas_thread
 def _alone(stored: StoredCell, x: Array, step: int) -> Analysis:
     """Recompute a cell of which there is no output to compare with."""
-    order = slice(None, None, -1 if stored.reverse else 1)
     dtype = str(stored.weights.dtype)
     precise = stored.weights.astype(np.float64)  # once, for all that computes in float64
-    trace = stored.cell.run(x[:, order], precise, dtype=np.float64)
-    trace = trace.reversed_in_time() if stored.reverse else trace
+    trace = stored.cell.run(x, precise, dtype=np.float64, reverse=stored.reverse)
     snapshot = Snapshot(
         step,
         stored.name,

@@ -6,7 +6,7 @@ the same memory, reshaped, wherever the framework's gate order is the canonical 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -104,20 +104,23 @@ class GateWeights:
             else:
                 yield field.name, array
 
-    def astype(self, dtype: npt.DTypeLike, *, but: Collection[str] = ()) -> Self:
-        """These weights in another dtype; arrays that have it already are not copied.
-
-        Args:
-            dtype: of the result.
-            but: the names of arrays that stay as they are.
-        """
+    def astype(self, dtype: npt.DTypeLike) -> Self:
+        """These weights in another dtype; arrays that have it already are not copied."""
         dtype = np.dtype(dtype)
         others = {
             name: array.astype(dtype)
             for name, array in vars(self).items()
-            if array is not None and array.dtype != dtype and name not in but
+            if array is not None and array.dtype != dtype
         }
         return replace(self, **others) if others else self
+
+    def with_kernels(self, change: Callable[[Array], Array]) -> Self:
+        """These weights with both kernels changed, such as rounded or squared."""
+        return replace(
+            self,
+            kernel=change(self.kernel),
+            recurrent_kernel=change(self.recurrent_kernel),
+        )
 
     def gate(self, letter: str) -> Gate:
         """The weights of one gate, as views.

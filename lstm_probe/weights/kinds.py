@@ -145,6 +145,12 @@ class ConvLstmWeights(GateWeights):
     """
 
     gates: ClassVar[tuple[str, ...]] = ("i", "f", "g", "o")
+    #: What variants of the LSTM have, and this cell has not.
+    peepholes: ClassVar[None] = None
+    projection: ClassVar[None] = None
+    projection_bias: ClassVar[None] = None
+    norm_scale: ClassVar[None] = None
+    state_norm: ClassVar[None] = None
 
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         count, filters, size = len(self.gates), self.units, self.kernel.shape[:-3]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -50,6 +50,11 @@ class NamedWeights:
     def astype(self, dtype: npt.DTypeLike) -> NamedWeights:
         """These weights in another dtype; arrays that have it already are not copied."""
         arrays = {name: a.astype(dtype, copy=False) for name, a in self.arrays.items()}
+        return replace(self, arrays=arrays)
+
+    def with_kernels(self, change: Callable[[Array], Array]) -> NamedWeights:
+        """These weights with all matrices changed, such as rounded."""
+        arrays = {name: change(a) if a.ndim > 1 else a for name, a in self.arrays.items()}
         return replace(self, arrays=arrays)
 
     def named(self) -> Iterator[tuple[str, Array]]:

@@ -18,7 +18,7 @@ from lstm_probe.analysis.gradient.gradient import (
     gradient_through_time,
     jacobian_norms,
 )
-from lstm_probe.cells.lstm import backward
+from lstm_probe.cells import walk
 from lstm_probe.core.activations import ACTIVATIONS
 from lstm_probe.core.derivatives import COUPLED, derivative_of_argument, derivative_of_value
 from lstm_probe.core.masks import emitted
@@ -274,9 +274,9 @@ def test_gradient_of_a_float32_layer_is_that_in_float64_however_far_it_fades(
     walks = []
     walk_back = gradient_module.walk_back
 
-    def counted(run, seeds):
+    def counted(cell, run, seeds, **options):
         walks.append(run.weights.dtype)
-        return walk_back(run, seeds)
+        return walk_back(cell, run, seeds, **options)
 
     monkeypatch.setattr(gradient_module, "walk_back", counted)
     ours = gradient_through_time(snapshot, trace)
@@ -310,8 +310,7 @@ def test_gradients_are_the_same_when_a_long_sequence_is_walked_in_stretches(
     seen = Snapshot(0, "lstm", LstmCell(), weights, x=x, output=trace.h, mask=mask)
     cotangent = rng.normal(size=trace.h.shape)
     whole, of_loss = gradient_through_time(seen, trace), gradient_of_loss(seen, trace, cotangent)
-    # Stretches of 4 steps for one target, of 2 for two: the last one is shorter.
-    monkeypatch.setattr(backward, "_BLOCK", 4 * 6 * 2 * weights.units)
+    monkeypatch.setattr(walk, "_STRETCH", 4)  # the last stretch is shorter
     parts, loss_parts = gradient_through_time(seen, trace), gradient_of_loss(seen, trace, cotangent)
     for name in ("hidden", "cell", "by_unit", "inputs"):
         np.testing.assert_allclose(getattr(parts, name), getattr(whole, name), atol=1e-13)

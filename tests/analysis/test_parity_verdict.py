@@ -8,9 +8,10 @@ import pytest
 import samples
 
 from lstm_probe import GruCell, LstmCell, SimpleRnnCell, Snapshot, analyse
-from lstm_probe.analysis.parity.rounding import UNIT_ROUNDOFF, round_to, step_bound
+from lstm_probe.analysis.parity.rounding import step_bound
 from lstm_probe.analysis.parity.teacher_forcing import force
 from lstm_probe.core.activations import ACTIVATIONS
+from lstm_probe.core.precision import UNIT_ROUNDOFF, round_to
 from lstm_probe.core.trace import GateTrace
 from lstm_probe.weights import from_keras
 

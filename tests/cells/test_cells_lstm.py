@@ -91,8 +91,14 @@ def test_every_gate_is_that_of_the_naive_loop_when_activations_differ(shape, nam
     cell = LstmCell(recurrent_activation=named[0], activation=named[1])
     trace = lstm(x, weights.from_keras(*arrays), cell=cell, initial_state=(h, c))
     theirs = naive_lstm(x, *arrays, h=h, c=c, sigma=sigma, phi=phi)
+    # Some of these activations make a chaotic network. What a longer type of numbers shows that
+    # the loop itself loses in float64 is then the yardstick.
+    long = [array.astype(np.longdouble) for array in (x, *arrays, h, c)]
+    exact = naive_lstm(*long[:-2], h=long[-2], c=long[-1], sigma=sigma, phi=phi)
     for letter in trace.letters:
-        assert largest(trace[letter], theirs[letter]) < 1e-13
+        lost = largest(theirs[letter], exact[letter])
+        assert largest(trace[letter], exact[letter]) < max(1e-13, 4 * lost)
+        assert lost < 1e-11
 
 
 def test_hidden_states_are_those_of_keras_when_there_is_no_bias():
@@ -285,7 +291,7 @@ def test_the_gates_are_the_same_when_inputs_are_multiplied_in_blocks(
     weights = samples.lstm_weights(rng)
     x = rng.normal(size=(2, 7, weights.input_size))
     whole = LstmCell().run(x, weights)
-    monkeypatch.setattr("lstm_probe.cells.shared.sums._BLOCK", 2 * 4 * 2 * weights.units)
+    monkeypatch.setattr("lstm_probe.cells.recurrence._STRETCH", 2)
     blocks = LstmCell().run(x, weights)
     for letter in whole.letters:
         np.testing.assert_allclose(blocks[letter], whole[letter], atol=1e-14)

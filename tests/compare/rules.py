@@ -24,6 +24,8 @@ GRADIENT_32 = 1e-4
 ERROR_64, ERROR_32 = TRACE_64, TRACE_32
 #: ... and one that is large on purpose keeps its leading digits.
 ERROR_DIGITS = 1e-6
+#: An error of one step is a small difference of values, of which float32 leaves some digits.
+DEFECT_DIGITS = 1e-3
 #: A bound of rounding is an estimate; another derivation may be this much tighter or looser.
 BOUND_FACTOR = 1.2
 #: A number on the border of two float16 may be rounded to either.
@@ -48,6 +50,7 @@ class Rule:
         absolute: tolerance that is added.
         factor: instead, the largest ratio of the two.
         both_below: numbers that are both at most this are alike.
+        any_dtype: another dtype alone is no difference.
     """
 
     wide: float = 0.0
@@ -55,6 +58,7 @@ class Rule:
     absolute: float = 0.0
     factor: float | None = None
     both_below: float | None = None
+    any_dtype: bool = False
 
 
 _TRACE = Rule(TRACE_64, TRACE_32, absolute=1e-300)
@@ -65,7 +69,8 @@ _SAME = Rule()
 #: By kind; of everything else the numbers are compared with `NUMBER`.
 _BY_KIND = {
     "trace": _TRACE,
-    "gradient": Rule(GRADIENT_64, GRADIENT_32),
+    # In float32 wherever that holds them.
+    "gradient": Rule(GRADIENT_64, GRADIENT_32, any_dtype=True),
     "health": _TRACE,
     "scalar": Rule(LOGGED, LOGGED),
     "histogram": Rule(LOGGED, LOGGED),
@@ -83,10 +88,13 @@ _BY_NAME = (
     ("*parity/rms*", _ERROR),
     ("*max_abs*", _ERROR),
     ("*rms", _ERROR),
-    ("defect", _ERROR),
+    # Of the half precisions it is worked out in float32.
+    ("defect", Rule(DEFECT_DIGITS, DEFECT_DIGITS, absolute=ERROR_64)),
     ("*per_timestep", _ERROR),
     ("error*", _ERROR),
     ("ulp", Rule(LOGGED, LOGGED)),
+    # That of a mismatch is a multiple of a bound.
+    ("value", Rule(LOGGED, LOGGED)),
     # That of a plain LSTM is taken in float32, whatever it is logged in.
     ("*gradient/*", Rule(GRADIENT_32, GRADIENT_32)),
     ("gradient_reach", Rule(GRADIENT_32, GRADIENT_32)),
@@ -144,7 +152,7 @@ def _difference(rule: Rule, old: Any, new: Any) -> str | None:
 
 
 def _difference_of_arrays(rule: Rule, old: np.ndarray, new: np.ndarray) -> str | None:
-    if old.shape != new.shape or old.dtype != new.dtype:
+    if old.shape != new.shape or (old.dtype != new.dtype and not rule.any_dtype):
         return f"{old.dtype} {old.shape} -> {new.dtype} {new.shape}"
     alike = _alike(rule, old, new)
     if alike.all():

@@ -66,7 +66,8 @@ def _parity_mismatch(analysis: Analysis, _: Dynamics | None, limits: Thresholds)
 
 
 def _saturated_gates(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
-    keeper = {"lstm": "f", "conv_lstm": "f", "gru": "z"}.get(analysis.trace.cell)
+    cell = analysis.snapshot.cell
+    keeper = None if cell is None else cell.keeper
     gates = analysis.health.gates
     for letter, gate in gates.items():
         saturated = gate.low if letter == keeper else gate.saturated
@@ -205,7 +206,7 @@ def _short_memory(analysis: Analysis, _: Dynamics | None, limits: Thresholds) ->
             longest,
             limit,
             "a larger forget bias (chrono initialisation: log of the lengths that matter)",
-            gate="z" if analysis.trace.cell == "gru" else "f",
+            gate=None if analysis.snapshot.cell is None else analysis.snapshot.cell.keeper,
             unit=int(np.argmax(health.horizon)),
         )
 

@@ -11,13 +11,11 @@ import numpy as np
 
 from lstm_probe.analysis.conventions.weights import Candidate, change
 from lstm_probe.analysis.snapshot import Snapshot
-from lstm_probe.core.activations import ActivationLike
+from lstm_probe.core.activations import SIGMOIDS, ActivationLike
 from lstm_probe.core.arrays import Array
 
-__all__ = ["SIGMOIDS", "any_activation", "likely_activations"]
+__all__ = ["any_activation", "likely_activations"]
 
-#: What frameworks have called a sigmoid gate at one time or another.
-SIGMOIDS = ("sigmoid", "hard_sigmoid", "hard_sigmoid_keras2")
 #: What cells are built with. Functions that jump are none: they would explain anything.
 _USUAL = (
     "tanh",

@@ -11,10 +11,10 @@ import numpy as np
 from lstm_probe.analysis.conventions.weights import Candidate, change
 from lstm_probe.analysis.parity.teacher_forcing import force
 from lstm_probe.analysis.snapshot import Snapshot
-from lstm_probe.cells import ConvLstmCell, GruCell, LstmCell, SimpleRnnCell
+from lstm_probe.cells.base import UnknownBiases
+from lstm_probe.cells.shared.slopes import has_slopes
 from lstm_probe.core.arrays import Array
-from lstm_probe.core.derivatives import COUPLED
-from lstm_probe.weights import GateWeights, GruWeights
+from lstm_probe.weights import GateWeights
 
 __all__ = ["inferred_biases"]
 
@@ -42,7 +42,8 @@ def inferred_biases(seen: Snapshot) -> Iterator[Candidate]:
     equations = seen.output.size // weights.units
     if seen.mask is not None:
         equations = equations * int(seen.mask.sum()) // seen.mask.size
-    for unknowns in _unknowns(seen):
+    cell: Any = seen.cell
+    for unknowns in cell.unknown_biases(weights):
         if (equations - len(unknowns)) * weights.units < _REDUNDANT:
             continue
         offsets = np.zeros((len(unknowns), weights.units))
@@ -60,35 +61,12 @@ def inferred_biases(seen: Snapshot) -> Iterator[Candidate]:
 
 
 def _solvable(seen: Snapshot) -> bool:
-    cell, weights = seen.cell, seen.weights
-    if not isinstance(cell, LstmCell | GruCell | SimpleRnnCell | ConvLstmCell):
-        return False
-    if isinstance(cell, LstmCell) and cell.is_variant(weights):  # type: ignore[arg-type]
-        return False
-    if isinstance(cell, ConvLstmCell) and cell.data_format != "channels_last":
-        return False
-    names = (cell.activation, getattr(cell, "recurrent_activation", None))
-    coupled = any(isinstance(name, str) and name in COUPLED for name in names)
-    return not coupled and bool(np.isfinite(seen.output).all())
+    cell: Any = seen.cell
+    names = (cell.activation, getattr(cell, "recurrent_activation", "sigmoid"))
+    return has_slopes(*names) and bool(np.isfinite(seen.output).all())
 
 
-#: The gate whose bias is unknown, and in which of the arrays it is added and taken away.
-_Unknown = tuple[int, dict[str, float]]
-
-
-def _unknowns(seen: Snapshot) -> Iterator[list[_Unknown]]:
-    cell, weights = seen.cell, seen.weights
-    assert isinstance(weights, GateWeights)
-    gates: list[_Unknown] = [(index, {"bias": 1.0}) for index in range(len(weights.gates))]
-    after = isinstance(cell, GruCell) and cell._resets_after(weights)  # type: ignore[arg-type]
-    if after:  # two biases that were merged
-        yield [(2, {"recurrent_bias": 1.0, "bias": -1.0})]
-    yield gates
-    if after:
-        yield [*gates, (2, {"recurrent_bias": 1.0})]
-
-
-def _newton(seen: Snapshot, unknowns: list[_Unknown], offsets: Array) -> Array:
+def _newton(seen: Snapshot, unknowns: UnknownBiases, offsets: Array) -> Array:
     """One step towards the offsets that explain the output, `(unknowns, units)`."""
     error = _error(seen, unknowns, offsets)
     slopes = []
@@ -107,7 +85,7 @@ def _newton(seen: Snapshot, unknowns: list[_Unknown], offsets: Array) -> Array:
     return np.clip(step, -1, 1)
 
 
-def _error(seen: Snapshot, unknowns: list[_Unknown], offsets: Array) -> Array:
+def _error(seen: Snapshot, unknowns: UnknownBiases, offsets: Array) -> Array:
     weights = seen.weights
     assert isinstance(weights, GateWeights)
     forced = force(replace(seen, weights=_with_offsets(weights, unknowns, offsets)))
@@ -115,9 +93,9 @@ def _error(seen: Snapshot, unknowns: list[_Unknown], offsets: Array) -> Array:
     return np.asarray((forced.output - seen.output).reshape(-1, weights.units))
 
 
-def _with_offsets(weights: GateWeights, unknowns: list[_Unknown], offsets: Array) -> GateWeights:
+def _with_offsets(weights: GateWeights, unknowns: UnknownBiases, offsets: Array) -> GateWeights:
     arrays: dict[str, Any] = {}
-    for name in ("bias", "recurrent_bias") if isinstance(weights, GruWeights) else ("bias",):
+    for name in ("bias", "recurrent_bias") if hasattr(weights, "recurrent_bias") else ("bias",):
         array = np.zeros((len(weights.gates), weights.units))
         if getattr(weights, name) is not None:
             array += getattr(weights, name)

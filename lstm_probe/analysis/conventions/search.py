@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields, replace
-from itertools import chain, permutations
+from dataclasses import replace
+from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from lstm_probe.analysis.conventions.activations import SIGMOIDS, any_activation, likely_activations
+from lstm_probe.analysis.conventions.activations import any_activation, likely_activations
 from lstm_probe.analysis.conventions.biases import inferred_biases
 from lstm_probe.analysis.conventions.outputs import (
     directions,
@@ -24,17 +25,14 @@ from lstm_probe.analysis.conventions.weights import (
     Convention,
     biases,
     change,
-    change_weights,
-    forget_biases,
     gate_orders,
-    mirrored,
+    readings,
     transposed,
 )
 from lstm_probe.analysis.parity.judge import excess_of_steps, within_rounding
 from lstm_probe.analysis.parity.teacher_forcing import in_reading_order
 from lstm_probe.analysis.snapshot import Snapshot
-from lstm_probe.cells import GruCell, LstmCell
-from lstm_probe.weights import GateWeights, GruWeights, LstmWeights
+from lstm_probe.weights import GateWeights
 
 __all__ = ["Convention", "find_convention", "still_explains"]
 
@@ -134,7 +132,10 @@ def _every(snapshot: Snapshot, name: str | None) -> Iterator[Candidate]:
     # A TF1 layer that is read as Keras's has both: another order, and a bias in none of the arrays.
     for first, changed in single:
         if first.name == "gate_order":
-            for second, candidate in (*forget_biases(changed), *likely_activations(changed)):
+            for second, candidate in (
+                *readings(changed, ("forget_bias",)),
+                *likely_activations(changed),
+            ):
                 yield _joined(first, second), candidate
     for first, changed in single:
         if first.name == "forget_bias":
@@ -169,43 +170,18 @@ def _single(snapshot: Snapshot) -> Iterator[Candidate]:
     for tries in (
         last_outputs,
         masks,
-        forget_biases,
+        partial(readings, names=("forget_bias",)),
         likely_activations,
-        _resets,
+        partial(readings, names=("reset_after", "update_gate")),
         gate_orders,
         biases,
         _states,
-        _variants,
+        partial(readings, names=("clip", "peephole")),
         transposed,
-        mirrored,
+        partial(readings, names=("mirrored",)),
         directions,
     ):
         yield from tries(snapshot)
-
-
-def _cell(snapshot: Snapshot, name: str, explanation: str, **options: Any) -> Candidate:
-    assert snapshot.cell is not None
-    cell: Any = snapshot.cell
-    return change(snapshot, name, explanation, cell=replace(cell, **options))
-
-
-def _resets(snapshot: Snapshot) -> Iterator[Candidate]:
-    cell, weights = snapshot.cell, snapshot.weights
-    if not isinstance(cell, GruCell) or not isinstance(weights, GruWeights):
-        return
-    after = cell._resets_after(weights)
-    place = "before" if after else "after"
-    does = f"applies the reset gate {place} the recurrent product"
-    yield _cell(snapshot, "reset_after", does, reset_after=not after)
-    if cell.recurrent_activation in SIGMOIDS:  # 1 - s(a) = s(-a)
-        sign = np.array([[-1.0], [1.0], [1.0]])
-        arrays = {
-            field.name: sign * array
-            for field in fields(weights)
-            if (array := getattr(weights, field.name)) is not None
-        }
-        does = "lets the update gate take the new state, where ours keeps the old"
-        yield change_weights(snapshot, "update_gate", does, **arrays)
 
 
 def _states(snapshot: Snapshot) -> Iterator[Candidate]:
@@ -216,23 +192,3 @@ def _states(snapshot: Snapshot) -> Iterator[Candidate]:
     if len(state) == 2 and state[0].shape == state[1].shape:
         does = "reads the states in the other order, c before h"
         yield change(snapshot, "initial_state", does, initial_state=state[::-1])
-
-
-def _variants(snapshot: Snapshot) -> Iterator[Candidate]:
-    cell, weights = snapshot.cell, snapshot.weights
-    if not isinstance(cell, LstmCell) or not isinstance(weights, LstmWeights):
-        return
-    if cell.cell_clip is not None:
-        yield _cell(snapshot, "clip", "does not clip the cell state", cell_clip=None)
-    if cell.proj_clip is not None:
-        yield _cell(snapshot, "clip", "does not clip the projection", proj_clip=None)
-    if weights.peepholes is None:
-        return
-    yield change_weights(snapshot, "peephole", "has no peepholes", peepholes=None)
-    for order in permutations(range(len(weights.peephole_gates))):
-        if order != tuple(range(len(order))):
-            letters = " ".join(weights.peephole_gates[order.index(k)] for k in range(len(order)))
-            does = f"keeps the peepholes as {letters}"
-            yield change_weights(
-                snapshot, "peephole", does, peepholes=weights.peepholes[list(order)]
-            )

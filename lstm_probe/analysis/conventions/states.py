@@ -10,17 +10,9 @@ import numpy as np
 from lstm_probe.analysis.conventions.weights import Candidate, change
 from lstm_probe.analysis.parity.teacher_forcing import force
 from lstm_probe.analysis.snapshot import Snapshot
-from lstm_probe.cells import ConvLstmCell, LstmCell
-from lstm_probe.core.activations import get_activation
-from lstm_probe.core.arrays import Array
-from lstm_probe.core.derivatives import COUPLED
 from lstm_probe.weights import GateWeights
 
 __all__ = ["inferred_states"]
-
-_GUESSES = np.linspace(-4, 4, 33)
-_ROUNDS = 12
-_STEP = 1e-6
 
 
 def inferred_states(seen: Snapshot) -> Iterator[Candidate]:
@@ -41,12 +33,13 @@ def inferred_states(seen: Snapshot) -> Iterator[Candidate]:
     started = _after_the_first_step(seen)
     mask = started.mask
     assert mask is not None
-    if isinstance(cell, LstmCell | ConvLstmCell):
-        if isinstance(cell, LstmCell) and cell.is_variant(weights):  # type: ignore[arg-type]
+    if len(cell.states) > 1:
+        if mask.sum(axis=1).max() < 2:
             return
-        if cell.activation in COUPLED or mask.sum(axis=1).max() < 2:
+        known = _with_other_states(started)
+        if known is None:
             return
-        started = _with_cell_state(started)
+        started = known
     if mask.any():
         does = "begins with a state that the snapshot does not hold"
         yield change(started, "initial_state", does)
@@ -72,28 +65,17 @@ def _after_the_first_step(seen: Snapshot) -> Snapshot:
     )
 
 
-def _with_cell_state(seen: Snapshot) -> Snapshot:
-    """Each step's cell state is a straight line in the first: one unknown for each unit."""
+def _with_other_states(seen: Snapshot) -> Snapshot | None:
+    """With the states that the framework does not show, as the cell infers them."""
     forced = force(seen)
-    assert forced is not None
-    assert seen.mask is not None
-    assert isinstance(seen.cell, LstmCell | ConvLstmCell)
-    phi, valid = get_activation(seen.cell.activation), seen.mask[:, :, None]
-    o, c = forced.arrays["o"], forced.arrays["c"]
-    factors = np.cumprod(np.where(valid, forced.arrays["f"], 1), axis=1)
-
-    def error(first: Array) -> Array:
-        rest = o * phi(c + factors * first[:, None]) - seen.output
-        return np.where(valid, rest, 0)
-
-    with np.errstate(all="ignore"):
-        shape = (len(o), o.shape[2])
-        tried = [np.square(error(np.full(shape, guess))).sum(axis=1) for guess in _GUESSES]
-        first = _GUESSES[np.argmin(tried, axis=0)]
-        for _ in range(_ROUNDS):  # Gauss and Newton
-            rest = error(first)
-            slope = (error(first + _STEP) - error(first - _STEP)) / (2 * _STEP)
-            curvature = np.square(slope).sum(axis=1) + 1e-30
-            first = first - np.clip((slope * rest).sum(axis=1) / curvature, -1, 1)
-    assert seen.initial_state is not None
-    return replace(seen, initial_state=(seen.initial_state[0], first))
+    if forced is None or seen.cell is None or seen.mask is None or seen.initial_state is None:
+        return None
+    others = seen.cell.unseen_states(
+        {letter: array.swapaxes(0, 1) for letter, array in forced.arrays.items()},
+        seen.output.swapaxes(0, 1),
+        seen.mask.T,
+        forced.weights,
+    )
+    if others is None:
+        return None
+    return replace(seen, initial_state=(seen.initial_state[0], *others))

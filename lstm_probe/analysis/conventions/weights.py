@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields, replace
 from itertools import permutations
 from typing import Any, TypeAlias
@@ -10,8 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from lstm_probe.analysis.snapshot import Snapshot
-from lstm_probe.cells import ConvLstmCell, LstmCell
-from lstm_probe.weights import GateWeights, GruWeights
+from lstm_probe.weights import GateWeights
 
 __all__ = [
     "Candidate",
@@ -19,9 +18,8 @@ __all__ = [
     "biases",
     "change",
     "change_weights",
-    "forget_biases",
     "gate_orders",
-    "mirrored",
+    "readings",
     "transposed",
 ]
 
@@ -71,25 +69,17 @@ def change_weights(snapshot: Snapshot, name: str, explanation: str, **arrays: An
     return change(snapshot, name, explanation, weights=replace(weights, **arrays))
 
 
-def forget_biases(snapshot: Snapshot) -> Iterator[Candidate]:
-    """Biases that TF1 adds to the forget gate when it runs."""
-    cell, weights = snapshot.cell, snapshot.weights
-    assert isinstance(weights, GateWeights)
-    if not isinstance(cell, LstmCell | ConvLstmCell):
-        return
-    index = weights.gates.index("f")
-    current = getattr(cell, "forget_bias", 0.0)
-    for value in (0.0, 1.0, -1.0):
-        if value == current:
-            continue
-        does = f"adds {value} to the forget gate" if value else "adds nothing to the forget gate"
-        bias = (
-            np.zeros((len(weights.gates), weights.units))
-            if weights.bias is None
-            else (weights.bias.astype(np.float64))
-        )
-        bias[index] += value - current
-        yield change_weights(snapshot, "forget_bias", does, bias=bias)
+def readings(snapshot: Snapshot, names: Collection[str]) -> Iterator[Candidate]:
+    """What the cell itself knows of how others compute it.
+
+    Args:
+        snapshot: one whose cell is known.
+        names: of the conventions that are wanted.
+    """
+    cell: Any = snapshot.cell
+    for name, explanation, other, weights in cell.readings(snapshot.weights):
+        if name in names:
+            yield change(snapshot, name, explanation, cell=other, weights=weights)
 
 
 def gate_orders(snapshot: Snapshot) -> Iterator[Candidate]:
@@ -143,11 +133,7 @@ def biases(snapshot: Snapshot) -> Iterator[Candidate]:
             yield change_weights(
                 snapshot, "bias", f"does not add the {name} of gate {letter}", **{name: rest}
             )
-    if isinstance(weights, GruWeights) and weights.recurrent_bias is not None:
-        merged = weights.recurrent_bias + (0 if weights.bias is None else weights.bias)
-        arrays = {"bias": merged, "recurrent_bias": np.zeros_like(merged)}
-        does = "adds both biases outside of the reset gate"
-        yield change_weights(snapshot, "bias", does, **arrays)
+    yield from readings(snapshot, ("bias",))
 
 
 def transposed(snapshot: Snapshot) -> Iterator[Candidate]:
@@ -167,17 +153,3 @@ def transposed(snapshot: Snapshot) -> Iterator[Candidate]:
     )
     does += ", and the input kernels laid out anew"
     yield change_weights(snapshot, "transposed", does, recurrent_kernel=turned, kernel=relaid)
-
-
-def mirrored(snapshot: Snapshot) -> Iterator[Candidate]:
-    """Convolutions that read their kernels from the other end."""
-    weights, cell = snapshot.weights, snapshot.cell
-    if not isinstance(cell, ConvLstmCell):
-        return
-    assert isinstance(weights, GateWeights)
-    axes = tuple(range(weights.kernel.ndim - 3))
-    arrays = {
-        name: np.flip(getattr(weights, name), axes) for name in ("kernel", "recurrent_kernel")
-    }
-    does = "mirrors its kernels in space, or pads even ones at the start"
-    yield change_weights(snapshot, "mirrored", does, **arrays)

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from lstm_probe.analysis.gradient.fading import decay, reach, steps_back
 from lstm_probe.analysis.gradient.sequence import run_of, shown, to_input_time
 from lstm_probe.analysis.snapshot import Snapshot
-from lstm_probe.cells.backward import Run, Walk, can_walk, walk_back, walks_in_float32
+from lstm_probe.cells.backward import Run
+from lstm_probe.cells.walk import Walk, walk_back
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.trace import GateTrace
@@ -109,8 +110,8 @@ def gradient_through_time(
 ) -> Gradient | None:
     """Measure how strongly the last state depends on each earlier one.
 
-    That of a plain LSTM which computes in float32 or less is taken in float32, unless it grows or
-    fades beyond what float32 holds.
+    That of a layer which computes in float32 or less is taken in float32, unless it grows or fades
+    beyond what float32 holds.
 
     Args:
         snapshot: what was captured.
@@ -133,11 +134,12 @@ def gradient_through_time(
         >>> gradient.hidden.shape, round(float(gradient.cell[0, -1]), 12)
         ((1, 5), 1.0)
     """
-    if not can_walk(snapshot.cell):
-        return None
     with np.errstate(all="ignore"):
         for dtype in _dtypes(snapshot, previous):
-            walk = _from_last(run_of(snapshot, trace, dtype))
+            run = run_of(snapshot, trace, dtype)
+            if run is None:
+                return None
+            walk = _from_last(snapshot, run, dtype)
             norms = {
                 letter: _norm(to_input_time(states[:, target], snapshot))
                 for target, (letter, states) in enumerate(walk.states.items())
@@ -160,10 +162,8 @@ def gradient_through_time(
 
 def _dtypes(snapshot: Snapshot, previous: Gradient | None) -> list[type[np.floating[Any]]]:
     """In which to take the gradients, one after the other until it holds them."""
-    narrow = (
-        walks_in_float32(snapshot.cell, snapshot.weights)
-        and snapshot.weights.dtype == np.float32
-        and (previous is None or _float32_holds(*previous.norms))
+    narrow = snapshot.weights.dtype == np.float32 and (
+        previous is None or _float32_holds(*previous.norms)
     )
     return [np.float32, np.float64] if narrow else [np.float64]
 
@@ -174,21 +174,28 @@ def _float32_holds(*norms: Array) -> bool:
     return all(least < norm.min() and norm.max() < most for norm in norms)  # false for NaN as well
 
 
-def _from_last(run: Run) -> Walk:
+def _from_last(
+    snapshot: Snapshot, run: Run, dtype: npt.DTypeLike = np.float64, *, inputs: bool = False
+) -> Walk:
     """From `v . state` at the last step: a target for each of the states, in their order."""
-    letters, dtype = tuple(run.initial), run.weights.recurrent_kernel.dtype
+    assert snapshot.cell is not None
+    letters = tuple(run.initial)
     seeds = {
         letter: np.zeros((1, len(letters), *state.shape), dtype)
         for letter, state in run.initial.items()
     }
     for target, letter in enumerate(letters):
         seeds[letter][0, target] = seeds[letter].shape[-1] ** -0.5
-    return walk_back(run, seeds)
+    return walk_back(snapshot.cell, run, seeds, inputs=inputs)
 
 
 def _of_inputs(snapshot: Snapshot, trace: GateTrace) -> Array:
     with np.errstate(all="ignore"):
-        return _norm(to_input_time(_from_last(run_of(snapshot, trace)).inputs(0), snapshot))
+        run = run_of(snapshot, trace)
+        assert run is not None
+        walk = _from_last(snapshot, run, inputs=True)
+        assert walk.inputs is not None
+        return _norm(to_input_time(walk.inputs[:, 0], snapshot))
 
 
 def gradient_of_loss(
@@ -226,20 +233,22 @@ def gradient_of_loss(
             f"{cotangent.shape}. Expected: (batch, time, units) = {(batch, time, units)}, or "
             f"{(batch, units)} for the last step."
         )
-    if not can_walk(snapshot.cell):
+    run = run_of(snapshot, trace)
+    if run is None or snapshot.cell is None:
         return None
     if cotangent.ndim == 2:
         last, cotangent = cotangent, np.zeros((batch, time, units))
         cotangent[:, snapshot.last] = last
     with np.errstate(all="ignore"):
-        run = run_of(snapshot, trace)
         reading = cotangent[:, ::-1] if snapshot.reverse else cotangent
         seeds = {"h": shown(reading.swapaxes(0, 1), run, snapshot)[:, None]}
-        if "c" in run.initial:
-            seeds["c"] = np.zeros((1, 1, *run.initial["c"].shape))
-        walk = walk_back(run, seeds)
+        for letter, state in run.initial.items():
+            if letter != "h":
+                seeds[letter] = np.zeros((1, 1, *state.shape))
+        walk = walk_back(snapshot.cell, run, seeds, inputs=True)
     states = {k: to_input_time(v[:, 0], snapshot) for k, v in walk.states.items()}
-    inputs = to_input_time(walk.inputs(0), snapshot)
+    assert walk.inputs is not None
+    inputs = to_input_time(walk.inputs[:, 0], snapshot)
     return LossGradient(states["h"], states.get("c"), inputs)
 
 
@@ -258,14 +267,14 @@ def jacobian_norms(snapshot: Snapshot, trace: GateTrace) -> Array | None:
         >>> jacobian_norms(seen, trace).round(12).tolist()
         [[1.0, 1.0, 1.0, 1.0, 1.0]]
     """
-    if not can_walk(snapshot.cell):
+    run = run_of(snapshot, trace)
+    if run is None or snapshot.cell is None:
         return None
     with np.errstate(all="ignore"):
-        run = run_of(snapshot, trace)
         units = run.initial["h"].shape[1]
         seeds = {k: np.zeros((1, units, *state.shape)) for k, state in run.initial.items()}
         seeds["h"][0] = np.eye(units)[:, None]
-        states = walk_back(run, seeds).states["h"]
+        states = walk_back(snapshot.cell, run, seeds).states["h"]
         norms = np.sqrt(np.square(states).sum(axis=(1, 3)) / units)
     return to_input_time(norms, snapshot)
 

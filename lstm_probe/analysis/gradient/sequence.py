@@ -6,38 +6,37 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_probe.analysis.snapshot import Snapshot
-from lstm_probe.cells.shared.run import Run
+from lstm_probe.cells.backward import Run
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.trace import GateTrace
-from lstm_probe.weights import GateWeights
 
 __all__ = ["run_of", "shown", "to_input_time"]
 
 
-def run_of(snapshot: Snapshot, trace: GateTrace, dtype: npt.DTypeLike = np.float64) -> Run:
+def run_of(snapshot: Snapshot, trace: GateTrace, dtype: npt.DTypeLike = np.float64) -> Run | None:
     """The sequence of a snapshot, time-major and in reading order.
 
     Args:
-        snapshot: its cell is one that `can_walk` knows.
+        snapshot: what was captured.
         trace: its gates, in float64.
         dtype: of the gradients.
+
+    Returns:
+        None for a cell whose derivatives are not known.
     """
+    cell = snapshot.cell
+    if cell is None:
+        return None
     flip = slice(None, None, -1 if snapshot.reverse else 1)
-    weights, cell = snapshot.weights, snapshot.cell
-    assert isinstance(weights, GateWeights)
-    # Only gradients by the input need the kernel, and NumPy widens float32 by itself.
-    weights = weights.astype(dtype, but=("kernel",) * (weights.dtype == np.float32))
-    assert cell is not None
-    states = cell._initial_state(snapshot.initial_state, len(snapshot.x), weights, np.float64)
-    mask = None if snapshot.mask is None or snapshot.mask.all() else snapshot.mask[:, flip].T
-    return Run(
-        cell,
+    weights = cell.prepared(snapshot.weights, dtype)
+    run = Run(
         weights,
         x=np.ascontiguousarray(snapshot.x[:, flip].swapaxes(0, 1), np.float64),
         arrays={letter: trace[letter][:, flip].swapaxes(0, 1) for letter in trace.letters},
-        initial=dict(zip(cell.states, states, strict=True)),
-        mask=mask,
+        initial=cell.initial_states(snapshot.initial_state, len(snapshot.x), weights, np.float64),
+        mask=None if snapshot.mask is None or snapshot.mask.all() else snapshot.mask[:, flip].T,
     )
+    return None if cell.back(run.stretch(0, 1)) is None else run
 
 
 def shown(cotangent: Array, run: Run, snapshot: Snapshot) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 
 from lstm_probe.analysis.health.not_finite import NotFinite, first_not_finite
 from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.cells import KEEPERS
 from lstm_probe.core.arrays import Array, BoolArray
 from lstm_probe.core.trace import GateTrace
 
@@ -27,8 +28,6 @@ _COPY_CORRELATION = 0.999
 _COPY_STEPS = 8
 #: So many values of all gates are looked at together: fewer and longer calls.
 _TOGETHER = 2**18
-#: What keeps the past: an LSTM's forget gate, a GRU's update gate.
-_KEEPERS = {"lstm": "f", "conv_lstm": "f", "gru": "z"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +129,7 @@ def measure_health(trace: GateTrace, snapshot: Snapshot | None = None) -> Health
             largest["c"] = np.maximum(*(np.abs(e) for e in _extremes(_major(trace, "c"))))
         # The range of a single step is zero, and says nothing.
         dead = (high - low < _DEAD_RANGE) & (len(hidden) > 1)
-        keeper = _KEEPERS.get(trace.cell, "")
+        keeper = KEEPERS.get(trace.cell) or getattr(getattr(snapshot, "cell", None), "keeper", None)
         measured = {**{letter: gate.mean for letter, gate in gates.items()}, **largest}
         return Health(
             gates=gates,

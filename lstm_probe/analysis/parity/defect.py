@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from lstm_probe.analysis.parity.error import difference
-from lstm_probe.analysis.parity.rounding import LARGEST
 from lstm_probe.analysis.parity.teacher_forcing import Forced
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array, BoolArray
+from lstm_probe.core.precision import LARGEST
 
 __all__ = ["defect_of", "errors_of", "multiple"]
 

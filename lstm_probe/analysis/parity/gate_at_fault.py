@@ -6,9 +6,7 @@ import numpy as np
 
 from lstm_probe.analysis.parity.teacher_forcing import Forced
 from lstm_probe.analysis.snapshot import Snapshot
-from lstm_probe.cells import GruCell, LstmCell
 from lstm_probe.core.arrays import Array
-from lstm_probe.weights import GateWeights
 
 __all__ = ["gate_at_fault"]
 
@@ -29,8 +27,8 @@ def gate_at_fault(seen: Snapshot, forced: Forced, unit: int) -> str | None:
         unit: which unit.
 
     Returns:
-        The gate's letter; None where it cannot be told: for cells that are not an LSTM with
-        `tanh` or a GRU, and for probes with too few steps.
+        The gate's letter; None where it cannot be told: for cells that do not know it, and for
+        probes with too few steps.
     """
     with np.errstate(all="ignore"):
         changes = _changes(seen, forced, unit)
@@ -53,55 +51,27 @@ def gate_at_fault(seen: Snapshot, forced: Forced, unit: int) -> str | None:
 
 def _changes(seen: Snapshot, forced: Forced, unit: int) -> dict[str, Array]:
     """By gate: `(batch, time)`, the change of its pre-activation that would explain the error."""
-    cell = seen.cell
-    if getattr(cell, "activation", None) != "tanh":
+    if seen.cell is None:
         return {}
-    arrays = {letter: array[:, :, unit] for letter, array in forced.arrays.items()}
-    shown = seen.output[:, :, unit].astype(np.float64)
-    if isinstance(cell, LstmCell) and forced.output.shape == forced.arrays["c"].shape:
-        return _lstm_changes(arrays, shown, forced.before["c"][:, :1, unit])
-    if isinstance(cell, GruCell):
-        h = forced.before["h"]
-        weights = seen.weights
-        assert isinstance(weights, GateWeights)
-        product = h @ weights.recurrent_kernel[:, 2, unit]
-        second = getattr(weights, "recurrent_bias", None)
-        product = product if second is None else product + second[2, unit]
-        return _gru_changes(arrays, shown - arrays["h"], h[:, :, unit], product)
-    return {}
-
-
-def _lstm_changes(arrays: dict[str, Array], shown: Array, first: Array) -> dict[str, Array]:
-    i, f, g, o, c, h = (arrays[letter] for letter in "ifgoch")
-    # The cell state that the framework must have had, if its output gate is right.
-    cells = np.arctanh(shown / o)
-    before = np.concatenate([first, cells[:, :-1]], axis=1)
-    error = cells - (f * before + i * g)
-    return {
-        "i": error / g / (i * (1 - i)),
-        "f": error / before / (f * (1 - f)),
-        "g": error / i / (1 - np.square(g)),
-        "o": (shown - h) / np.tanh(c) / (o * (1 - o)),
-    }
-
-
-def _gru_changes(
-    arrays: dict[str, Array], error: Array, before: Array, product: Array
-) -> dict[str, Array]:
-    z, r, g = (arrays[letter] for letter in "zrg")
-    candidate = error / (1 - z) / (1 - np.square(g))
-    return {
-        "z": error / (before - g) / (z * (1 - z)),
-        "r": candidate / product / (r * (1 - r)),
-        "g": candidate,
-    }
+    changes = seen.cell.explaining(
+        {letter: array.swapaxes(0, 1) for letter, array in forced.before.items()},
+        {letter: array.swapaxes(0, 1) for letter, array in forced.arrays.items()},
+        seen.output[:, :, unit].T.astype(np.float64),
+        forced.weights,
+        unit,
+    )
+    return {letter: change.T for letter, change in changes.items()}
 
 
 def _unexplained(rows: Array, change: Array) -> float:
     """What part of the changes is not linear; 0..1. Large ones, which are quotients of small
     numbers, weigh less."""
-    weights = 1 / (np.median(np.abs(change)) + np.abs(change) + np.finfo(np.float64).tiny)
-    scaled, target = rows * weights[:, None], change * weights
+    size = np.median(np.abs(change)) + np.abs(change)
+    if not size.any():
+        return 0.0
+    # Steps at which nothing has to change weigh no more than others: their weight has no bound.
+    weights = 1 / np.maximum(size, size[size > 0].min())
+    scaled, target = rows * (weights / weights.max())[:, None], change * (weights / weights.max())
     solution = np.linalg.lstsq(scaled, target, rcond=None)[0]
     rest = target - scaled @ solution
     return float(rest @ rest / max(float(target @ target), np.finfo(np.float64).tiny))

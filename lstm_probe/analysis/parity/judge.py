@@ -12,11 +12,12 @@ from lstm_probe.analysis.parity.defect import defect_of, multiple
 from lstm_probe.analysis.parity.error import ParityError
 from lstm_probe.analysis.parity.gate_at_fault import gate_at_fault
 from lstm_probe.analysis.parity.reduced_precision import narrower_precision
-from lstm_probe.analysis.parity.rounding import UNIT_ROUNDOFF, step_bound
+from lstm_probe.analysis.parity.rounding import step_bound
 from lstm_probe.analysis.parity.teacher_forcing import Forced, force, in_reading_order
 from lstm_probe.analysis.parity.verdict import Place, Verdict
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array, computing_dtype
+from lstm_probe.core.precision import UNIT_ROUNDOFF
 
 __all__ = ["excess_of_steps", "judge", "within_rounding"]
 
@@ -71,10 +72,10 @@ def judge(
     # Converted once for everything that computes in float64 from here on.
     seen = in_reading_order(replace(snapshot, weights=snapshot.weights.astype(np.float64)))
     forced = force(seen, dtype=_judging_dtype(seen.dtype))
-    if forced is None:  # nothing is known of the cell's states
+    bound = None if forced is None else step_bound(seen, forced, snapshot.dtype)
+    if forced is None or bound is None:  # nothing is known of the cell's states
         return Verdict("match" if _near(exact, rounding(), u) else "mismatch", clear)
     defect = defect_of(seen, forced)
-    bound = step_bound(seen, forced, snapshot.dtype)
     excess = multiple(defect, bound)
     largest = float(excess.max()), float(defect.max()), float(bound.max())
     if largest[0] <= 1:
@@ -106,9 +107,10 @@ def excess_of_steps(snapshot: Snapshot) -> Array | None:
     known."""
     seen = in_reading_order(snapshot)
     forced = force(seen, dtype=_judging_dtype(seen.dtype))
-    if forced is None:
+    bound = None if forced is None else step_bound(seen, forced, snapshot.dtype)
+    if forced is None or bound is None:
         return None
-    return multiple(defect_of(seen, forced), step_bound(seen, forced, snapshot.dtype))
+    return multiple(defect_of(seen, forced), bound)
 
 
 def _judging_dtype(dtype: str) -> npt.DTypeLike:

@@ -8,10 +8,11 @@ from functools import partial
 import numpy as np
 
 from lstm_probe.analysis.parity.defect import errors_of, multiple
-from lstm_probe.analysis.parity.rounding import UNIT_ROUNDOFF, round_to, step_bound
+from lstm_probe.analysis.parity.rounding import step_bound
 from lstm_probe.analysis.parity.teacher_forcing import Forced, force
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
+from lstm_probe.core.precision import UNIT_ROUNDOFF, round_to
 
 __all__ = ["narrower_precision"]
 
@@ -33,10 +34,13 @@ def narrower_precision(seen: Snapshot, forced: Forced, defect: Array, excess: Ar
         own = UNIT_ROUNDOFF[name]
         if own <= u or not _is_stored_in(seen.output, own):
             continue
-        if multiple(defect, step_bound(seen, forced, name)).max() <= 1:
+        bound = step_bound(seen, forced, name)
+        if bound is not None and multiple(defect, bound).max() <= 1:
             return name
     at_fault = excess > 1
     size = _root_mean_square(defect[at_fault])
+    if not size <= _root_mean_square(seen.output[np.isfinite(seen.output)]):
+        return None  # every type keeps the leading digit
     for name in ("float32", "tf32", "bfloat16"):
         own = UNIT_ROUNDOFF[name]
         if own <= u:

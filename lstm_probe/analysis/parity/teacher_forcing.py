@@ -14,17 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lstm_probe.analysis.snapshot import Snapshot
-from lstm_probe.cells import ConvLstmCell, GruCell, LstmCell, SimpleRnnCell
-from lstm_probe.cells.single_steps import Steps, gru_steps, lstm_steps, simple_rnn_steps
 from lstm_probe.core.arrays import Array, BoolArray
 from lstm_probe.core.masks import carried, emitted, last_valid
 from lstm_probe.core.trace import GateTrace
-from lstm_probe.weights import GateWeights, LstmWeights
 
 __all__ = ["Forced", "follow", "force", "in_reading_order"]
 
@@ -34,16 +32,16 @@ class Forced:
     """Every step of a layer, each from the framework's own hidden state.
 
     Attributes:
+        weights: as the cell computed with them.
         arrays: `(batch, time, units)` by letter, as in a trace.
         before: by letter of the states: what the step started from.
         output: `(batch, time, units)`, what the layer should have shown.
-        steps: what the gates were made of; None for variants of the LSTM.
     """
 
+    weights: Any
     arrays: dict[str, Array]
     before: dict[str, Array]
     output: Array
-    steps: Steps | None = None
 
 
 def in_reading_order(snapshot: Snapshot) -> Snapshot:
@@ -87,47 +85,31 @@ def force(
         >>> bool(np.abs(forced.output - gru(x, w).h).max() < 1e-15)
         True
     """
-    cell, weights, mask = snapshot.cell, snapshot.weights, snapshot.mask
-    if cell is None or not isinstance(weights, GateWeights):
+    cell, mask = snapshot.cell, snapshot.mask
+    if cell is None:
         return None
     x, output = snapshot.x.astype(dtype), snapshot.output.astype(dtype)
-    weights = weights.astype(dtype)
-    initial = cell._initial_state(snapshot.initial_state, len(x), weights, dtype)
-    before = {"h": _states_before(output, mask, initial[0])}
+    weights = cell.prepared(snapshot.weights, dtype)
+    initial = cell.initial_states(snapshot.initial_state, len(x), weights, dtype)
+    h = _states_before(output, mask, initial.get("h", output[:, 0]))
     if operands is not None:
-        x, before["h"] = operands(x), operands(before["h"])
-        weights = replace(
-            weights,
-            kernel=operands(weights.kernel),
-            recurrent_kernel=operands(weights.recurrent_kernel),
-        )
-    steps = None
+        x, h = operands(x), operands(h)
+        weights = weights.with_kernels(operands)
     with np.errstate(all="ignore"):
-        if isinstance(cell, LstmCell) and isinstance(weights, LstmWeights):
-            if cell.is_variant(weights):
-                arrays = _step_by_step(cell, weights, x, before, initial[1], mask)
-            else:
-                steps = lstm_steps(cell, weights, x, before["h"], initial[1], mask)
-        elif isinstance(cell, ConvLstmCell):
-            steps = lstm_steps(cell, weights, x, before["h"], initial[1], mask)
-        elif isinstance(cell, GruCell):
-            steps = gru_steps(cell, weights, x, before["h"])
-        elif isinstance(cell, SimpleRnnCell):
-            steps = simple_rnn_steps(cell, weights, x, before["h"])
-        else:
-            return None
-    if steps is not None:
-        arrays = {letter: steps.flat(array) for letter, array in steps.values.items()}
-        if "c" in arrays:
-            before["c"] = steps.flat(steps.cells_before)
-    hidden = arrays["h"] if mask is None else carried(arrays["h"], mask, initial[0])
+        steps = cell.steps(
+            x.swapaxes(0, 1), h.swapaxes(0, 1), initial, weights, None if mask is None else mask.T
+        )
+    if steps is None:
+        return None
+    arrays, before = ({k: v.swapaxes(0, 1) for k, v in each.items()} for each in steps)
+    hidden = arrays["h"] if mask is None else carried(arrays["h"], mask, initial["h"])
     shown = emitted(
         hidden,
         mask,
         zero_output_for_mask=snapshot.zero_output_for_mask,
         initial_output_for_mask=snapshot.initial_output_for_mask,
     )
-    return Forced(arrays, before, shown, steps)
+    return Forced(weights, arrays, before, shown)
 
 
 def follow(snapshot: Snapshot, trace: GateTrace) -> GateTrace:
@@ -157,8 +139,10 @@ def follow(snapshot: Snapshot, trace: GateTrace) -> GateTrace:
     arrays = {letter: forced.arrays[letter] for letter in trace.letters}
     if seen.mask is not None:
         assert seen.cell is not None
-        states = seen.cell._initial_state(seen.initial_state, len(seen.x), seen.weights, np.float64)
-        arrays["h"] = carried(arrays["h"], seen.mask, states[0])
+        states = seen.cell.initial_states(
+            seen.initial_state, len(seen.x), forced.weights, np.float64
+        )
+        arrays["h"] = carried(arrays["h"], seen.mask, states["h"])
     if snapshot.reverse:
         arrays = {letter: array[:, ::-1] for letter, array in arrays.items()}
     return replace(trace, arrays=arrays)
@@ -170,26 +154,3 @@ def _states_before(output: Array, mask: BoolArray | None, initial: Array) -> Arr
         return states[:, :-1]
     last = np.pad(last_valid(mask)[:, :-1], ((0, 0), (1, 0)))
     return states[np.arange(len(states))[:, None], last]
-
-
-def _step_by_step(
-    cell: LstmCell,
-    weights: GateWeights,
-    x: Array,
-    before: dict[str, Array],
-    c: Array,
-    mask: BoolArray | None,
-) -> dict[str, Array]:
-    """A gate that looks at the cell state waits for it."""
-    steps, befores = [], []
-    for t in range(x.shape[1]):
-        befores.append(c)
-        state = [before["h"][:, t], c]
-        trace = cell.run(x[:, t : t + 1], weights, initial_state=state, dtype=x.dtype)
-        c = trace.c[:, 0] if mask is None else np.where(mask[:, t, None], trace.c[:, 0], c)
-        steps.append(trace)
-    before["c"] = np.stack(befores, axis=1)
-    return {
-        letter: np.concatenate([step[letter] for step in steps], axis=1)
-        for letter in steps[0].letters
-    }

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from lstm_probe.cells.base import Cell
-from lstm_probe.cells.conv_lstm.convolution import SameConvolution, convolve, output_space
-from lstm_probe.cells.shared.in_place import activation_into, doubled
+from lstm_probe.cells.backward import Back, Run
+from lstm_probe.cells.base import Reading, UnknownBiases, Values
+from lstm_probe.cells.conv_lstm.convolution import convolve, output_space
+from lstm_probe.cells.conv_lstm.convolution_backward import convolve_back
+from lstm_probe.cells.lstm.backward import lstm_back
+from lstm_probe.cells.lstm.equations import LstmEquations
+from lstm_probe.cells.lstm.inference import forget_bias_readings, unseen_cell_state
+from lstm_probe.cells.lstm.rounding import lstm_rounding
+from lstm_probe.cells.shared.slopes import has_slopes
 from lstm_probe.core.activations import ActivationLike, get_activation, value_range
 from lstm_probe.core.arrays import Array, BoolArray
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.trace import GateTrace, Interval
 from lstm_probe.weights.gates import GateWeights
 from lstm_probe.weights.kinds import ConvLstmWeights
+from lstm_probe.weights.named import CellWeights
 
 __all__ = ["ConvLstmCell", "conv_lstm"]
 
-_WORKING_ORDER = "ifog"  # what has the same activation lies together
-_HALF = np.array(0.5, np.float32)  # an array is read faster than a number
-#: So many values at most are laid out for the inputs' convolution at a time.
-_BLOCK = 2**18
-
 
 @dataclass(frozen=True)
-class ConvLstmCell(Cell[ConvLstmWeights]):
-    """The options of a convolutional LSTM cell, and its recurrence.
+class ConvLstmCell(LstmEquations[ConvLstmWeights]):
+    """The options of a convolutional LSTM cell, and its equations.
 
         i = sigma(x * W_i + h * U_i + b_i)      input gate
         f = sigma(x * W_f + h * U_f + b_f)      forget gate
@@ -73,7 +75,6 @@ class ConvLstmCell(Cell[ConvLstmWeights]):
     recurrent_activation: ActivationLike = "sigmoid"
 
     name: ClassVar[str] = "conv_lstm"
-    states: ClassVar[tuple[str, ...]] = ("h", "c")
     weights_type: ClassVar[type[GateWeights]] = ConvLstmWeights
 
     def __post_init__(self) -> None:
@@ -143,69 +144,98 @@ class ConvLstmCell(Cell[ConvLstmWeights]):
             f"space, at least as large as the kernel {size}, and {weights.input_size} channels."
         )
 
-    def _recur(
-        self, x: Array, weights: ConvLstmWeights, state: list[Array], mask: BoolArray | None
-    ) -> dict[str, Array]:
-        time, batch = x.shape[:2]
-        space, filters = self._output_space(weights), weights.units
-        images, rows = (batch, *space, filters), batch * prod(space)
-        sigma = doubled(self.recurrent_activation, rows, filters)
-        phi = activation_into(self.activation, rows, filters)
-        slopes = np.array([sigma.slope] * 3 + [1], x.dtype)[:, None]
-        offsets = np.array([sigma.offset] * 3 + [0], x.dtype)[:, None]
-        order = [weights.gates.index(gate) for gate in _WORKING_ORDER]
-        gates = np.empty((time, 4, rows, filters), x.dtype)
-        self._multiply_inputs(x, weights, order, gates)
-        bias = np.zeros((4, filters), x.dtype) if weights.bias is None else weights.bias[order]
-        gates *= slopes[:, None]
-        gates += (slopes * bias + offsets)[:, None]
-        kernels = weights.recurrent_kernel[..., order, :] * slopes
-        convolved = SameConvolution(images, np.moveaxis(kernels, -2, 0))
-        shape = self.output_shape(weights)
-        hidden, cells = np.empty((2, time + 1, *images), x.dtype)
-        hidden[0], cells[0] = (self._channels_last(s.reshape(batch, *shape)) for s in state)
-        written = np.empty_like(hidden[0])
-        sigmas = gates.reshape(time, -1)[:, : 3 * rows * filters]
-        i, f, o, g = np.moveaxis(gates.reshape(time, 4, *images), 1, 0)
-        for t in range(time):
-            gates[t] += convolved(hidden[t])  # x * W + h * U + b
-            sigma.apply(sigmas[t])
-            sigmas[t] *= _HALF
-            phi(g[t], g[t])
-            np.multiply(f[t], cells[t], cells[t + 1])  # c' = f . c + i . g
-            np.multiply(i[t], g[t], written)
-            cells[t + 1] += written
-            phi(cells[t + 1], hidden[t + 1])  # h' = o . phi(c')
-            hidden[t + 1] *= o[t]
-            if mask is not None:
-                for states in (cells, hidden):
-                    states[t + 1][~mask[t]] = states[t][~mask[t]]
-        arrays = {"i": i, "f": f, "g": g, "o": o, "c": cells[1:], "h": hidden[1:]}
-        return {letter: self._flat(array) for letter, array in arrays.items()}
+    # The mathematics: that of every LSTM, with convolutions for products.
 
-    def _multiply_inputs(
-        self, x: Array, weights: ConvLstmWeights, order: Sequence[int], out: Array
-    ) -> None:
-        """Write `x * W` of all steps to `(time, gates, batch * space, filters)`."""
-        kernel = weights.kernel.reshape(*weights.kernel.shape[:-2], -1)
-        options = {"strides": self.strides, "dilation": self.dilation}
-        _, gates, rows, filters = out.shape
-        length = max(1, _BLOCK // (rows * prod(kernel.shape[:-1])))
-        for start in range(0, len(x), length):
-            images = self._channels_last(x[start : start + length].reshape(-1, *self.input_shape))
-            sums = convolve(images, kernel, padding=self.padding, **options)
-            by_gate = sums.reshape(-1, rows, gates, filters).swapaxes(1, 2)
-            out[start : start + length] = by_gate[:, order]
+    def prepared(self, weights: CellWeights, dtype: npt.DTypeLike) -> ConvLstmWeights:
+        own = super().prepared(weights, dtype)
+        return own if own.bias is not None else replace(own, bias=np.zeros((4, own.units), dtype))
+
+    def inputs(self, x: Array, weights: ConvLstmWeights) -> Array:
+        images = self._channels_last(x.reshape(-1, *self.input_shape))
+        result = convolve(images, _fused(weights.kernel), **self._options)
+        return result.reshape(*x.shape[:-1], *result.shape[1:-1], 4, weights.units) + weights.bias
+
+    def recurrent(self, h: Array, weights: ConvLstmWeights) -> Array:
+        images = h.reshape(-1, *self._output_space(weights), weights.units)
+        result = convolve(images, _fused(weights.recurrent_kernel))
+        return result.reshape(*h.shape[:-1], 4, weights.units)
+
+    def recurrent_back(self, changes: Array, weights: ConvLstmWeights) -> Array:
+        space = self._output_space(weights)
+        images = changes.reshape(-1, *space, 4 * weights.units)
+        result = convolve_back(images, _fused(weights.recurrent_kernel), space)
+        return result.reshape(*changes.shape[:-2], weights.units)
+
+    def inputs_back(self, changes: Array, weights: ConvLstmWeights) -> Array:
+        space = self._output_space(weights)
+        first = self.data_format == "channels_first"
+        result = convolve_back(
+            changes.reshape(-1, *space, 4 * weights.units),
+            _fused(weights.kernel),
+            self.input_shape[1:] if first else self.input_shape[:-1],
+            **self._options,
+        )
+        lead = changes.shape[: changes.ndim - len(space) - 2]
+        return self._flat(result.reshape(*lead, *result.shape[1:]))
+
+    def back(self, run: Run) -> Back | None:
+        known = has_slopes(self.activation, self.recurrent_activation)
+        return lstm_back(self, run) if known else None
+
+    def rounding(
+        self, x: Array, before: Values, values: Values, weights: ConvLstmWeights,
+        mask: BoolArray | None, u: float,
+    ) -> Array:  # fmt: skip
+        return lstm_rounding(self, x, before, values, weights, mask, u)
+
+    def readings(self, weights: ConvLstmWeights) -> Iterator[Reading]:
+        yield from forget_bias_readings(self, weights, 0.0)
+        axes = tuple(range(weights.kernel.ndim - 3))
+        flipped = replace(
+            weights,
+            kernel=np.flip(weights.kernel, axes),
+            recurrent_kernel=np.flip(weights.recurrent_kernel, axes),
+        )
+        does = "mirrors its kernels in space, or pads even ones at the start"
+        yield Reading("mirrored", does, self, flipped)
+
+    def unknown_biases(self, weights: ConvLstmWeights) -> list[UnknownBiases]:
+        # A unit's bias is inferred from the values in its place, which are the last axis.
+        if self.data_format != "channels_last":
+            return []
+        return [[(k, {"bias": 1.0}) for k in range(4)]]
+
+    def unseen_states(
+        self, values: Values, shown: Array, mask: BoolArray, weights: ConvLstmWeights
+    ) -> list[Array] | None:
+        if not has_slopes(self.activation):
+            return None
+        return [unseen_cell_state(self.activation, values, shown, mask)]
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {"padding": self.padding, "strides": self.strides, "dilation": self.dilation}
 
     def _channels_last(self, images: Array) -> Array:
         """`(batch, ...)` in the cell's data format to `(batch, *space, channels)`."""
         return np.moveaxis(images, 1, -1) if self.data_format == "channels_first" else images
 
+    def _inside(self, array: Array, weights: ConvLstmWeights) -> Array:
+        """`(..., size)` in the cell's data format to `(..., *space, filters)`."""
+        images = self._channels_last(array.reshape(-1, *self.output_shape(weights)))
+        return images.reshape(*array.shape[:-1], *images.shape[1:])
+
     def _flat(self, array: Array) -> Array:
-        """`(time, batch, *space, filters)` to `(time, batch, size)` in the cell's data format."""
+        """`(..., *space, channels)` to `(..., size)` in the cell's data format."""
+        lead = array.ndim - len(self.input_shape)
         if self.data_format == "channels_first":
-            array = np.moveaxis(array, -1, 2)
-        return array.reshape(*array.shape[:2], -1)
+            array = np.moveaxis(array, -1, lead)
+        return array.reshape(*array.shape[:lead], -1)
+
+
+def _fused(kernel: Array) -> Array:
+    """The kernels of all gates as one, `(*size, channels, gates * filters)`."""
+    return kernel.reshape(*kernel.shape[:-2], -1)
 
 
 def conv_lstm(
@@ -216,6 +246,7 @@ def conv_lstm(
     initial_state: Sequence[npt.ArrayLike] | None = None,
     mask: npt.ArrayLike | None = None,
     dtype: npt.DTypeLike | None = None,
+    reverse: bool = False,
 ) -> GateTrace:
     """Run a convolutional LSTM over a batch of sequences of images and keep every gate.
 
@@ -227,6 +258,7 @@ def conv_lstm(
         initial_state: `(h, c)`, each `(batch, *space, filters)` in the data format of `x`.
         mask: `(batch, time)`, False where a step is skipped.
         dtype: float32 or float64; by default that of the weights.
+        reverse: read from the last timestep to the first; the trace is in the order of the input.
 
     Returns:
         A trace with `i f g o c h`, each `(batch, time, size)`, where size is the product of
@@ -248,4 +280,4 @@ def conv_lstm(
     if initial_state is not None:
         state = [np.reshape(s, (len(np.asarray(s)), -1)) for s in initial_state]
     flat = x.reshape(*x.shape[:2], prod(x.shape[2:]))
-    return cell.run(flat, weights, initial_state=state, mask=mask, dtype=dtype)
+    return cell.run(flat, weights, initial_state=state, mask=mask, dtype=dtype, reverse=reverse)

@@ -10,7 +10,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from lstm_probe.core.arrays import Array
 
-__all__ = ["SameConvolution", "convolve", "output_space"]
+__all__ = ["convolve", "output_space"]
+
+#: So many values at most are laid out for a convolution at a time.
+_VALUES = 2**20
 
 
 def convolve(
@@ -53,45 +56,14 @@ def convolve(
     within = tuple(slice(None, None, step) for step in dilation)
     windows = windows[(slice(None), *taken, slice(None), *within)]
     space = windows.shape[1 : rank + 1]
-    columns = windows.reshape(x.shape[0] * int(np.prod(space)), -1)
     flat = np.moveaxis(kernel, -2, 0).reshape(-1, kernel.shape[-1])
-    return (columns @ flat).reshape(x.shape[0], *space, -1)
-
-
-class SameConvolution:
-    """One convolution `same` for the images of one timestep after another: nothing is allocated.
-
-    Args:
-        shape: `(batch, *space, channels)` of the images.
-        kernels: `(gates, *size, channels, filters)`.
-
-    Example:
-        >>> sums = SameConvolution((1, 4, 1), np.ones((1, 2, 1, 1)))
-        >>> sums(np.arange(4.0).reshape(1, 4, 1)).ravel().tolist()
-        [1.0, 3.0, 5.0, 3.0]
-    """
-
-    def __init__(self, shape: Sequence[int], kernels: Array) -> None:
-        batch, *space, channels = shape
-        gates, *size, _, filters = kernels.shape
-        pads = [_same(n, reach, 1) for n, reach in zip(space, size, strict=True)]
-        wide = [n + sum(pad) for n, pad in zip(space, pads, strict=True)]
-        padded = np.zeros((batch, *wide, channels), kernels.dtype)
-        within = [slice(before, before + n) for (before, _), n in zip(pads, space, strict=True)]
-        self._images = padded[(slice(None), *within)]
-        windows = sliding_window_view(padded, size, axis=tuple(range(1, len(size) + 1)))
-        # (batch, *space, *size, channels): what lies side by side in memory stays so.
-        self._windows = np.moveaxis(windows, len(size) + 1, -1)
-        self._columns = np.empty(self._windows.shape, kernels.dtype)
-        self._matrix = self._columns.reshape(batch * math.prod(space), -1)
-        self._kernels = np.ascontiguousarray(kernels).reshape(gates, -1, filters)
-        self._sums = np.empty((gates, len(self._matrix), filters), kernels.dtype)
-
-    def __call__(self, images: Array) -> Array:
-        """`(gates, batch * space, filters)`, which the next call overwrites."""
-        np.copyto(self._images, images)
-        np.copyto(self._columns, self._windows)
-        return np.matmul(self._matrix, self._kernels, out=self._sums)
+    result = np.empty((len(x), math.prod(space), kernel.shape[-1]), np.result_type(x, kernel))
+    count = max(1, _VALUES // (math.prod(space) * len(flat)))
+    for start in range(0, len(x), count):
+        images = windows[start : start + count]
+        columns = images.reshape(len(images), math.prod(space), len(flat))
+        result[start : start + count] = columns @ flat
+    return result.reshape(len(x), *space, -1)
 
 
 def output_space(

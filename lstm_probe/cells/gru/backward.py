@@ -1,85 +1,77 @@
-"""Back through the equations in `cells/gru/cell.py`."""
+"""Back through the equations of a GRU."""
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Mapping
+from typing import Protocol
 
 import numpy as np
 
-from lstm_probe.cells import GruCell
-from lstm_probe.cells.shared.run import Run, Walk, along, by_kernel, transposed
-from lstm_probe.cells.shared.slopes import Slopes
+from lstm_probe.cells.backward import Back, Run, StepBack
+from lstm_probe.cells.shared.products import product, product_back
+from lstm_probe.cells.shared.slopes import slopes
+from lstm_probe.core.activations import ActivationLike
 from lstm_probe.core.arrays import Array
-from lstm_probe.weights import GruWeights
+from lstm_probe.weights.kinds import GruWeights
 
-__all__ = ["walk_gru"]
+__all__ = ["gru_back"]
 
 
-def walk_gru(run: Run, cell: GruCell, seeds: Array) -> Walk:
-    """Take gradients back through a GRU.
+class _Gru(Protocol):
+    """What is asked of the cell."""
+
+    @property
+    def activation(self) -> ActivationLike: ...
+    @property
+    def recurrent_activation(self) -> ActivationLike: ...
+    def resets_after(self, weights: GruWeights) -> bool: ...
+    def arguments(self, run: Run) -> Array: ...
+
+
+def gru_back(cell: _Gru, run: Run) -> Back:
+    """The derivatives of each equation, in the reverse of their order:
+
+        h' = z * h + (1 - z) * g            dz = (h - g) dh', dg = (1 - z) dh', dh = z dh'
+        g = phi(x W + r * (h U + d))        dr = (h U + d) phi' dg, dh += (r phi' dg) U^T
+        g = phi(x W + (r * h) U)            dr = h (phi' dg U^T), dh += r (phi' dg U^T)
 
     Args:
-        run: the sequence.
         cell: the cell of the run.
-        seeds: those of `h`, as for `walk_back`.
+        run: the steps, as they were computed.
     """
-    weights, slopes = run.weights, Slopes(run)
-    assert isinstance(weights, GruWeights)
-    z, r, g = (run.arrays[letter] for letter in "zrg")
-    before, sigma = run.before("h"), cell.recurrent_activation
-    factors = np.empty((*z.shape[:2], 4, z.shape[2]))
-    np.multiply(before - g, slopes("z", sigma), out=factors[:, :, 0])
-    np.multiply(1 - z, slopes("g", cell.activation), out=factors[:, :, 2])
-    factors[:, :, 3] = z
-    after = cell._resets_after(weights)
+    weights: GruWeights = run.weights
+    kernel, after = weights.recurrent_kernel, cell.resets_after(weights)
+    h, (z, r, g) = run.before("h"), (run.arrays[letter] for letter in "zrg")
+    slope_z, slope_r, slope_g = (
+        slopes(activation, values, lambda k=k: cell.arguments(run)[..., k, :])  # type: ignore[misc]
+        for k, (activation, values) in enumerate(
+            [(cell.recurrent_activation, z), (cell.recurrent_activation, r), (cell.activation, g)]
+        )
+    )
+    let_through = h
     if after:
-        product = before @ weights.recurrent_kernel[:, 2]
+        let_through = product(h, kernel)[..., 2, :]
         if weights.recurrent_bias is not None:
-            product += weights.recurrent_bias[2]
-        np.multiply(factors[:, :, 2] * product, slopes("r", sigma), out=factors[:, :, 1])
-    else:
-        np.multiply(before, slopes("r", sigma), out=factors[:, :, 1])
-    if run.mask is not None:
-        factors[~run.mask] = np.array([0.0, 0, 0, 1])[:, None]
-    hidden = along(seeds, len(z))
-    walk = _reset_after if after else _reset_before
-    changes = walk(hidden, factors, r, weights)
-    return Walk({"h": hidden}, partial(by_kernel, changes, weights))
+            let_through = let_through + weights.recurrent_bias[2]
+    to_z, to_g, to_r, keeps, resets = (
+        array.astype(kernel.dtype)
+        for array in ((h - g) * slope_z, (1 - z) * slope_g, let_through * slope_r, z, r)
+    )
+    candidate = kernel[:, 2].T
 
+    def back(t: int, change: Mapping[str, Array]) -> StepBack:
+        dh = change["h"]
+        dz, dg = dh * to_z[t], dh * to_g[t]
+        if after:
+            dr = dg * to_r[t]
+            by_products = np.stack([dz, dr, dg * resets[t]], axis=-2)
+            before = dh * keeps[t]
+        else:
+            reset = dg @ candidate
+            dr = reset * to_r[t]
+            by_products = np.stack([dz, dr, np.zeros_like(dg)], axis=-2)
+            before = dh * keeps[t] + reset * resets[t]
+        before = before + product_back(by_products, kernel)
+        return StepBack(np.stack([dz, dr, dg], axis=-2), {"h": before}, change)
 
-def _reset_after(hidden: Array, factors: Array, r: Array, weights: GruWeights) -> Array:
-    """In place: from seeds to gradients; returns the changes."""
-    time, targets, batch, units = hidden.shape
-    from_g = factors[:, :, 2].copy()
-    factors[:, :, 2] *= r
-    products = np.empty((time, targets, batch, 4, units))
-    changes = products.reshape(time, targets * batch, 4 * units)[:, :, : 3 * units]
-    back = transposed(weights)
-    flat = hidden.reshape(time, targets * batch, units)
-    for t in reversed(range(time)):
-        if t + 1 < time:
-            flat[t] += changes[t + 1] @ back
-            hidden[t] += products[t + 1, :, :, 3]
-        np.multiply(hidden[t, :, :, None], factors[t], out=products[t])
-    # What the recurrent kernel gives passes the reset gate; what the kernel gives does not.
-    np.multiply(hidden, from_g[:, None], out=products[..., 2, :])
-    return products[..., :3, :]
-
-
-def _reset_before(hidden: Array, factors: Array, r: Array, weights: GruWeights) -> Array:
-    """In place: from seeds to gradients; returns the changes."""
-    time, targets, batch, units = hidden.shape
-    changes = np.empty((time, targets, batch, 3, units))
-    gates = weights.recurrent_kernel[:, :2].reshape(units, -1).T
-    candidate = weights.recurrent_kernel[:, 2].T
-    h: Array = np.zeros((targets, batch, units))
-    for t in reversed(range(time)):
-        h = np.add(hidden[t], h, out=hidden[t])
-        change, (from_z, from_r, from_g, kept) = changes[t], factors[t].swapaxes(0, 1)
-        np.multiply(h, from_z, out=change[:, :, 0])
-        np.multiply(h, from_g, out=change[:, :, 2])
-        reset = change[:, :, 2] @ candidate
-        np.multiply(reset, from_r, out=change[:, :, 1])
-        through = (change[:, :, :2].reshape(-1, 2 * units) @ gates).reshape(h.shape)
-        h = through + reset * r[t] + h * kept
-    return changes
+    return back

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from lstm_probe.cells.base import Cell
-from lstm_probe.cells.shared.in_place import activation_into, doubled
-from lstm_probe.cells.shared.sums import Weighted, multiplied_inputs, product_with_state
-from lstm_probe.core.activations import ActivationLike, get_activation, value_range
+from lstm_probe.cells.backward import Back, Run
+from lstm_probe.cells.base import Cell, Reading, UnknownBiases, Values
+from lstm_probe.cells.gru.backward import gru_back
+from lstm_probe.cells.shared.products import product, product_back
+from lstm_probe.cells.shared.rounding import error_of_sum
+from lstm_probe.cells.shared.rounding_of_functions import activated
+from lstm_probe.cells.shared.slopes import has_slopes
+from lstm_probe.core.activations import (
+    SIGMOIDS,
+    ActivationLike,
+    get_activation,
+    of_gates,
+    value_range,
+)
 from lstm_probe.core.arrays import Array, BoolArray
 from lstm_probe.core.trace import GateTrace, Interval
 from lstm_probe.weights.gates import GateWeights
 from lstm_probe.weights.kinds import GruWeights
+from lstm_probe.weights.named import CellWeights
 
 __all__ = ["GruCell", "gru"]
 
 
 @dataclass(frozen=True)
 class GruCell(Cell[GruWeights]):
-    """The options of a GRU cell, and its recurrence.
+    """The options of a GRU cell, and its equations.
 
         z = sigma(x W_z + b_z + h U_z + d_z)            update gate
         r = sigma(x W_r + b_r + h U_r + d_r)            reset gate
@@ -59,6 +69,7 @@ class GruCell(Cell[GruWeights]):
     name: ClassVar[str] = "gru"
     states: ClassVar[tuple[str, ...]] = ("h",)
     weights_type: ClassVar[type[GateWeights]] = GruWeights
+    keeper: ClassVar[str | None] = "z"
 
     def __post_init__(self) -> None:
         get_activation(self.activation)
@@ -70,81 +81,143 @@ class GruCell(Cell[GruWeights]):
         hidden = candidate if gate == (0.0, 1.0) else None
         return {"z": gate, "r": gate, "g": candidate, "h": hidden}
 
-    def _resets_after(self, weights: GruWeights) -> bool:
+    def resets_after(self, weights: GruWeights) -> bool:
+        """Whether the reset gate acts after the recurrent product."""
         if self.reset_after is None:
             return weights.bias is None or weights.recurrent_bias is not None
         return self.reset_after
 
-    def _recur(
-        self, x: Array, weights: GruWeights, state: list[Array], mask: BoolArray | None
+    def prepared(self, weights: CellWeights, dtype: npt.DTypeLike) -> GruWeights:
+        own = super().prepared(weights, dtype)
+        nothing = np.zeros((3, own.units), dtype)
+        second = nothing if self.resets_after(own) else None
+        return replace(
+            own,
+            bias=nothing if own.bias is None else own.bias,
+            recurrent_bias=second if own.recurrent_bias is None else own.recurrent_bias,
+        )
+
+    def inputs(self, x: Array, weights: GruWeights) -> Array:
+        return product(x, weights.kernel) + weights.bias
+
+    def step(self, inputs: Array, before: Values, weights: GruWeights) -> dict[str, Array]:
+        sigma, phi = of_gates(self.recurrent_activation), get_activation(self.activation)
+        h = before["h"]
+        products = self._recurrent(h, weights)
+        gates = sigma(inputs[..., :2, :] + products[..., :2, :])
+        z, r = gates[..., 0, :], gates[..., 1, :]
+        g = phi(inputs[..., 2, :] + self._reset(products, r, h, weights))
+        return {"z": z, "r": r, "g": g, "h": z * h + (1 - z) * g}
+
+    def _recurrent(self, h: Array, weights: GruWeights) -> Array:
+        """`h U + d`, `(..., gates, units)`."""
+        products = product(h, weights.recurrent_kernel)
+        second = weights.recurrent_bias
+        return products if second is None else products + second
+
+    def _reset(self, recurrent: Array, r: Array, h: Array, weights: GruWeights) -> Array:
+        """What the candidate sees of the hidden state, `(..., units)`."""
+        if self.resets_after(weights):
+            return r * recurrent[..., 2, :]
+        inner = (r * h) @ weights.recurrent_kernel[:, 2]
+        return inner if weights.recurrent_bias is None else inner + weights.recurrent_bias[2]
+
+    def back(self, run: Run) -> Back | None:
+        if not has_slopes(self.activation, self.recurrent_activation):
+            return None
+        return gru_back(self, run)
+
+    def arguments(self, run: Run) -> Array:
+        """What the activations are given at each step, `(time, batch, gates, units)`."""
+        h, second = run.before("h"), self._recurrent(run.before("h"), run.weights)
+        second[..., 2, :] = self._reset(second, run.arrays["r"], h, run.weights)
+        return self.inputs(run.x, run.weights) + second
+
+    def inputs_back(self, changes: Array, weights: GruWeights) -> Array:
+        return product_back(changes, weights.kernel)
+
+    def rounding(
+        self,
+        x: Array,
+        before: Values,
+        values: Values,
+        weights: GruWeights,
+        mask: BoolArray | None,
+        u: float,
+    ) -> Array:
+        h, (z, r, g) = before["h"], (values[letter] for letter in "zrg")
+        kernel, recurrent = weights.kernel, weights.recurrent_kernel
+        inputs, products = product(x, kernel), product(h, recurrent)
+        if not self.resets_after(weights):
+            products[..., 2, :] = (r * h) @ recurrent[:, 2]
+        first = np.abs(np.asarray(weights.bias))
+        second = np.zeros_like(first)
+        if weights.recurrent_bias is not None:
+            second = np.abs(weights.recurrent_bias)
+        a = error_of_sum(
+            (inputs, products),
+            lambda: product(x**2, kernel**2) + product(h**2, recurrent**2),
+            len(kernel) + len(recurrent),
+            first + second,
+            u,
+        )
+        z_error = activated(self.recurrent_activation, z, a[..., 0, :], u)
+        r_error = activated(self.recurrent_activation, r, a[..., 1, :], u)
+        if self.resets_after(weights):
+            inner = r_error * (np.abs(products[..., 2, :]) + second[2])
+        else:
+            # The errors of the reset states are as good as independent, too.
+            reset = np.square(h * (r_error + u * np.abs(r)))
+            inner = 2 * np.sqrt(reset @ np.square(recurrent[:, 2], dtype=np.float64))
+        g_error = activated(self.activation, g, a[..., 2, :] + inner, u)
+        mixed = np.abs(h - g) * z_error + np.abs(1 - z) * g_error
+        return mixed + 3 * u * (np.abs(z * h) + np.abs((1 - z) * g)) + u * np.abs(g)
+
+    def explaining(
+        self,
+        before: Values,
+        values: Values,
+        shown: Array,
+        weights: GruWeights,
+        unit: int,
     ) -> dict[str, Array]:
-        time, batch, units = *x.shape[:2], weights.units
-        size = batch * units
-        sigma = doubled(self.recurrent_activation, batch, units)
-        phi = activation_into(self.activation, batch, units)
-        bias, recurrent_bias = self._biases(weights)
-        weighted = Weighted(
-            weights.kernel,
-            weights.recurrent_kernel,
-            bias,
-            slopes=(sigma.slope, sigma.slope, 1.0),
-            offsets=(sigma.offset, sigma.offset, 0.0),
-        )
-        gates = np.empty((time, 3, size), x.dtype)
-        inputs = multiplied_inputs(x, weighted, gates)
-        # What the product with h can serve: all three, or all but the candidate.
-        reset_after = self._resets_after(weights)
-        multiply_state, product = product_with_state(weighted, batch, 3 if reset_after else 2)
-        to_z_r, to_g = product[: 2 * size], product[2 * size :]
-        candidate_kernel = np.ascontiguousarray(weights.recurrent_kernel[:, 2])
-        inner_bias = np.tile(recurrent_bias[2], batch)
-        hidden = np.empty((time + 1, batch, units), x.dtype)
-        (hidden[0],) = state
-        skipped = None if mask is None else np.repeat(~mask, units, axis=1)
+        if self.activation != "tanh":
+            return {}
+        z, r, g, ours = (values[letter][..., unit] for letter in "zrgh")
+        inner = self._recurrent(before["h"], weights)[..., 2, unit]
+        h = before["h"][..., unit]
+        candidate = (shown - ours) / (1 - z) / (1 - np.square(g))
+        return {
+            "z": (shown - ours) / (h - g) / (z * (1 - z)),
+            "r": candidate / inner / (r * (1 - r)),
+            "g": candidate,
+        }
 
-        flat = gates.reshape(time, 3 * size)
-        states = hidden.reshape(time + 1, size)
-        inner, written = np.empty((2, size), x.dtype)
-        half, one = np.array([0.5, 1], x.dtype).reshape(2, 1)  # read faster than numbers
-        add, multiply = np.add, np.multiply
-        steps = zip(
-            chain.from_iterable(hidden[block] for block in inputs),
-            flat[:, : 2 * size],
-            *np.moveaxis(gates, 1, 0),
-            states,
-            states[1:],
-            strict=False,
-        )
-        for t, (operand, z_r, z, r, g, h, h_next) in enumerate(steps):
-            multiply_state(operand)
-            add(z_r, to_z_r, z_r)
-            sigma.apply(z_r)
-            multiply(z_r, half, z_r)
-            if reset_after:
-                add(to_g, inner_bias, inner)
-                multiply(r, inner, inner)
-            else:
-                multiply(r, h, written)
-                np.dot(written.reshape(batch, units), candidate_kernel, inner.reshape(batch, units))
-                add(inner, inner_bias, inner)
-            add(g, inner, g)
-            phi(g, g)
-            np.subtract(one, z, written)  # h' = z * h + (1 - z) * g
-            multiply(written, g, written)
-            multiply(z, h, h_next)
-            add(h_next, written, h_next)
-            if skipped is not None:
-                np.copyto(h_next, h, where=skipped[t])
-        z, r, g = np.moveaxis(gates.reshape(time, 3, batch, units), 1, 0)
-        return {"z": z, "r": r, "g": g, "h": hidden[1:]}
+    def readings(self, weights: GruWeights) -> Iterator[Reading]:
+        after = self.resets_after(weights)
+        place = "before" if after else "after"
+        does = f"applies the reset gate {place} the recurrent product"
+        yield Reading("reset_after", does, replace(self, reset_after=not after), weights)
+        if self.recurrent_activation in SIGMOIDS:  # 1 - s(a) = s(-a)
+            sign = np.array([[-1.0], [1.0], [1.0]])
+            arrays = {
+                field.name: sign * array
+                for field in fields(weights)
+                if (array := getattr(weights, field.name)) is not None
+            }
+            does = "lets the update gate take the new state, where ours keeps the old"
+            yield Reading("update_gate", does, self, replace(weights, **arrays))
+        if weights.recurrent_bias is not None:
+            merged = weights.recurrent_bias + (0 if weights.bias is None else weights.bias)
+            outside = replace(weights, bias=merged, recurrent_bias=np.zeros_like(merged))
+            yield Reading("bias", "adds both biases outside of the reset gate", self, outside)
 
-    def _biases(self, weights: GruWeights) -> tuple[Array, Array]:
-        """What is added to the inputs, and what to the product with `h`: `(3, units)`. To z and r
-        it is all the same."""
-        zeros = np.zeros((3, weights.units), weights.dtype)
-        recurrent_bias = zeros if weights.recurrent_bias is None else weights.recurrent_bias
-        bias = zeros if weights.bias is None else weights.bias
-        return bias + recurrent_bias * np.array([[1], [1], [0]], weights.dtype), recurrent_bias
+    def unknown_biases(self, weights: GruWeights) -> list[UnknownBiases]:
+        gates: UnknownBiases = [(k, {"bias": 1.0}) for k in range(3)]
+        if not self.resets_after(weights):
+            return [gates]
+        merged: UnknownBiases = [(2, {"recurrent_bias": 1.0, "bias": -1.0})]
+        return [merged, gates, [*gates, (2, {"recurrent_bias": 1.0})]]
 
 
 def gru(
@@ -155,6 +228,7 @@ def gru(
     initial_state: Sequence[npt.ArrayLike] | None = None,
     mask: npt.ArrayLike | None = None,
     dtype: npt.DTypeLike | None = None,
+    reverse: bool = False,
 ) -> GateTrace:
     """Run a GRU over a batch of sequences and keep every gate; no framework is needed.
 
@@ -165,6 +239,7 @@ def gru(
         initial_state: `(h,)`, a sequence of one array `(batch, units)`; zeros by default.
         mask: `(batch, time)`, False where a step is skipped.
         dtype: float32 or float64; by default that of the weights.
+        reverse: read from the last timestep to the first; the trace is in the order of the input.
 
     Returns:
         A trace with `z r g h`, each `(batch, time, units)`.
@@ -180,4 +255,6 @@ def gru(
         >>> trace.z.shape, trace.letters
         ((1, 5, 2), ('z', 'r', 'g', 'h'))
     """
-    return (cell or GruCell()).run(x, weights, initial_state=initial_state, mask=mask, dtype=dtype)
+    return (cell or GruCell()).run(
+        x, weights, initial_state=initial_state, mask=mask, dtype=dtype, reverse=reverse
+    )

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import repeat
-from typing import Any, ClassVar
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import permutations
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from lstm_probe.cells.base import Cell
-from lstm_probe.cells.lstm.memory import LstmSteps, constants
-from lstm_probe.cells.lstm.variants import recur
-from lstm_probe.cells.shared.in_place import Into, activation_into, doubled
-from lstm_probe.cells.shared.sums import Weighted, stretch, weighted_sums
+from lstm_probe.cells.backward import Back, Run
+from lstm_probe.cells.base import Reading, UnknownBiases, Values
+from lstm_probe.cells.lstm.backward import lstm_back
+from lstm_probe.cells.lstm.equations import LstmEquations
+from lstm_probe.cells.lstm.inference import forget_bias_readings, lstm_changes, unseen_cell_state
+from lstm_probe.cells.lstm.rounding import lstm_rounding
+from lstm_probe.cells.shared.products import product, product_back
+from lstm_probe.cells.shared.slopes import has_slopes
 from lstm_probe.core.activations import ActivationLike, get_activation, value_range
 from lstm_probe.core.arrays import Array, BoolArray
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.trace import GateTrace, Interval
 from lstm_probe.weights.gates import GateWeights
 from lstm_probe.weights.kinds import LstmWeights
+from lstm_probe.weights.named import CellWeights
 
 __all__ = ["LstmCell", "lstm"]
 
 
 @dataclass(frozen=True)
-class LstmCell(Cell[LstmWeights]):
-    """The options of an LSTM cell, and its recurrence.
+class LstmCell(LstmEquations[LstmWeights]):
+    """The options of an LSTM cell, and its equations.
 
         i = sigma(x W_i + h U_i + b_i)          input gate
         f = sigma(x W_f + h U_f + b_f + forget_bias)    forget gate
@@ -56,7 +60,7 @@ class LstmCell(Cell[LstmWeights]):
         LstmProbeError: an activation is not known, or a clip is negative.
 
     Source:
-        keras/src/layers/rnn/lstm.py, `LSTMCell.call`; variants: see `variants.recur`.
+        keras/src/layers/rnn/lstm.py, `LSTMCell.call`; variants: see `cells/lstm/equations.py`.
 
     Example:
         >>> LstmCell(recurrent_activation="hard_sigmoid").ranges()["f"]
@@ -71,7 +75,6 @@ class LstmCell(Cell[LstmWeights]):
     norm_epsilon: float = 1e-8
 
     name: ClassVar[str] = "lstm"
-    states: ClassVar[tuple[str, ...]] = ("h", "c")
     weights_type: ClassVar[type[GateWeights]] = LstmWeights
 
     def __post_init__(self) -> None:
@@ -94,112 +97,77 @@ class LstmCell(Cell[LstmWeights]):
         cell = _symmetric(self.cell_clip)
         return {"i": gate, "f": gate, "g": candidate, "o": gate, "c": cell, "h": hidden}
 
-    def is_variant(self, weights: LstmWeights) -> bool:
-        """Whether the plain equations are not enough for this cell with these weights.
+    def prepared(self, weights: CellWeights, dtype: npt.DTypeLike) -> LstmWeights:
+        own = super().prepared(weights, dtype)
+        if own.bias is not None and not self.forget_bias:
+            return own
+        bias = np.zeros((len(own.gates), own.units), dtype) if own.bias is None else own.bias.copy()
+        bias[own.gates.index("f")] += self.forget_bias
+        return replace(own, bias=bias)
 
-        Example:
-            >>> from lstm_probe.weights import from_keras
-            >>> weights = from_keras(np.zeros((3, 8)), np.zeros((2, 8)))
-            >>> LstmCell().is_variant(weights), LstmCell(cell_clip=1.0).is_variant(weights)
-            (False, True)
-        """
+    def inputs(self, x: Array, weights: LstmWeights) -> Array:
+        products = product(x, weights.kernel)
+        return products if weights.norm_scale is not None else products + weights.bias
+
+    def recurrent(self, h: Array, weights: LstmWeights) -> Array:
+        return product(h, weights.recurrent_kernel)
+
+    def recurrent_back(self, changes: Array, weights: LstmWeights) -> Array:
+        return product_back(changes, weights.recurrent_kernel)
+
+    def inputs_back(self, changes: Array, weights: LstmWeights) -> Array:
+        return product_back(changes, weights.kernel)
+
+    def back(self, run: Run) -> Back | None:
+        known = has_slopes(self.activation, self.recurrent_activation)
+        return lstm_back(self, run) if known else None
+
+    def rounding(
+        self, x: Array, before: Values, values: Values, weights: LstmWeights,
+        mask: BoolArray | None, u: float,
+    ) -> Array:  # fmt: skip
+        return lstm_rounding(self, x, before, values, weights, mask, u)
+
+    def is_variant(self, weights: LstmWeights) -> bool:
+        """Whether the plain equations are not enough for this cell."""
         return bool(weights.extras) or "i" not in weights.gates or self.cell_clip is not None
 
-    def _recur(
-        self, x: Array, weights: LstmWeights, state: list[Array], mask: BoolArray | None
+    def explaining(
+        self, before: Values, values: Values, shown: Array, weights: LstmWeights, unit: int
     ) -> dict[str, Array]:
+        if self.activation != "tanh" or weights.projection is not None:
+            return {}
+        return lstm_changes(before, values, shown, unit)
+
+    def readings(self, weights: LstmWeights) -> Iterator[Reading]:
+        yield from forget_bias_readings(self, weights, self.forget_bias)
+        if self.cell_clip is not None:
+            does = "does not clip the cell state"
+            yield Reading("clip", does, replace(self, cell_clip=None), weights)
+        if self.proj_clip is not None:
+            does = "does not clip the projection"
+            yield Reading("clip", does, replace(self, proj_clip=None), weights)
+        if weights.peepholes is None:
+            return
+        yield Reading("peephole", "has no peepholes", self, replace(weights, peepholes=None))
+        count = len(weights.peephole_gates)
+        for order in permutations(range(count)):
+            if order != tuple(range(count)):
+                letters = " ".join(weights.peephole_gates[order.index(k)] for k in range(count))
+                changed = replace(weights, peepholes=weights.peepholes[list(order)])
+                yield Reading("peephole", f"keeps the peepholes as {letters}", self, changed)
+
+    def unknown_biases(self, weights: LstmWeights) -> list[UnknownBiases]:
         if self.is_variant(weights):
-            return recur(self, x, weights, state, mask)
-        time, batch, units = *x.shape[:2], weights.units
-        size = batch * units
-        activate, weighted = self._prepared(weights, batch, x.dtype)
-        usual = (self.recurrent_activation, self.activation) == ("sigmoid", "tanh")
-        phi = activation_into(self.activation, batch, units)
-        steps = LstmSteps(stretch(time, 4 * size), state[1])
-        sums = weighted_sums(x, weighted, state[0], steps.sums)
-        skipped = repeat(None) if mask is None else iter(np.repeat(~mask, units, axis=1))
-        operands, states = iter(sums.operands), iter(sums.hidden[1:])
-        # i, f and o are held doubled, 2 sigmoid(a) = tanh(a / 2) + 1, and h with o: that takes a
-        # call less than to halve them at each step.
-        ones_and_zero, halves = constants(size, x.dtype)
-        kept_and_written = np.empty((2, size), x.dtype)
-        products, sum_up = kept_and_written.reshape(-1), halves.dot
-        weighted_sum, add, multiply, tanh = sums.at_step, np.add, np.multiply, np.tanh
-        shown = np.empty((time, 5 * size), x.dtype)
-        h = sums.hidden[0]
-        for start in range(0, time, len(steps.views)):
-            part = shown[start : start + len(steps.views)]
-            for (c_i, f_g, o, a, g, c_next), operand, h_next, skip in zip(
-                steps.views[: len(part)], operands, states, skipped, strict=False
-            ):
-                weighted_sum(operand, a)  # x W + h U + b
-                if usual:
-                    tanh(a, a)
-                    add(a, ones_and_zero, a)
-                else:
-                    activate(a, g)
-                multiply(c_i, f_g, products)
-                sum_up(kept_and_written, c_next)  # c' = f * c + i * g
-                phi(c_next, h_next)
-                multiply(o, h_next, h_next)  # h' = o * phi(c')
-                if skip is not None:
-                    np.copyto(c_next, c_i[:size], where=skip)
-                    np.copyto(h_next, h, where=skip)
-                h = h_next
-            steps.hand_over(part)
-        shaped = shown.reshape(time, 5, batch, units)
-        arrays = {letter: shaped[:, place] for place, letter in enumerate("ifgoc")}
-        return {**arrays, "h": (sums.hidden[1:] * halves[0]).reshape(time, batch, units)}
+            return []
+        return [[(k, {"bias": 1.0}) for k in range(len(weights.gates))]]
 
-    def _converted(self, weights: LstmWeights, dtype: np.dtype[Any]) -> LstmWeights:
-        if self.is_variant(weights) or weights.dtype != np.float32:
-            return weights.astype(dtype)
-        # The kernels become float64 as they are put in order, and pass through memory once.
-        return weights.astype(dtype, but=("kernel", "recurrent_kernel"))
-
-    def _prepared(
-        self, weights: LstmWeights, batch: int, dtype: np.dtype[Any]
-    ) -> tuple[Into, Weighted]:
-        """What turns the sums of a step, flat, into `2 i`, `2 f`, `g` and `2 o`, given the place of
-        `g` in them as well; and the weights that it wants for that."""
-        sigma = doubled(self.recurrent_activation, batch, weights.units)
-        phi = activation_into(self.activation, batch, weights.units)
-        size = batch * weights.units
-
-        def each_by_itself(a: Array, g: Array) -> None:
-            phi(g, g)
-            sigma.apply(a[: 2 * size])
-            sigma.apply(a[3 * size :])
-
-        cut_off = sigma.cuts_off
-        return _cutting_off(phi, size, dtype) if cut_off else each_by_itself, Weighted(
-            weights.kernel,
-            weights.recurrent_kernel,
-            self._bias(weights, dtype),
-            slopes=[sigma.slope, sigma.slope, 1.0, sigma.slope],
-            offsets=[sigma.offset, sigma.offset, 0.0, sigma.offset],
-            times=2.0,
-        )
-
-    def _bias(self, weights: LstmWeights, dtype: np.dtype[Any]) -> Array:
-        if weights.bias is not None and not self.forget_bias:
-            return weights.bias
-        bias = np.zeros((len(weights.gates), weights.units), dtype)
-        bias[weights.gates.index("f")] = self.forget_bias
-        return bias if weights.bias is None else bias + weights.bias
-
-
-def _cutting_off(phi: Into, size: int, dtype: np.dtype[Any]) -> Into:
-    """For gates that are cut off at 0 and 2: all in two calls, which leave `g` as it is."""
-    lowest, highest = np.array([[0, 0, -np.inf, 0], [2, 2, np.inf, 2]], dtype).repeat(size, 1)
-    maximum, minimum = np.maximum, np.minimum
-
-    def activate(a: Array, g: Array) -> None:
-        phi(g, g)
-        maximum(a, lowest, out=a)  # by position is deprecated, and warns
-        minimum(a, highest, out=a)
-
-    return activate
+    def unseen_states(
+        self, values: Values, shown: Array, mask: BoolArray, weights: LstmWeights
+    ) -> list[Array] | None:
+        if self.is_variant(weights) or not has_slopes(self.activation):
+            return None
+        return [unseen_cell_state(self.activation, values, shown, mask)]
 
 
 def _symmetric(bound: float | None) -> Interval:
@@ -214,6 +182,7 @@ def lstm(
     initial_state: Sequence[npt.ArrayLike] | None = None,
     mask: npt.ArrayLike | None = None,
     dtype: npt.DTypeLike | None = None,
+    reverse: bool = False,
 ) -> GateTrace:
     """Run an LSTM over a batch of sequences and keep every gate; no framework is needed.
 
@@ -224,6 +193,7 @@ def lstm(
         initial_state: `(h, c)`, `(batch, output)` and `(batch, units)`; zeros by default.
         mask: `(batch, time)`, False where a step is skipped.
         dtype: float32 or float64; by default that of the weights.
+        reverse: read from the last timestep to the first; the trace is in the order of the input.
 
     Returns:
         A trace with `i f g o c h`, each `(batch, time, units)`; the last axis of `h` is the
@@ -240,4 +210,6 @@ def lstm(
         >>> trace.f.shape, bool(((trace.f > 0) & (trace.f < 1)).all())
         ((1, 5, 2), True)
     """
-    return (cell or LstmCell()).run(x, weights, initial_state=initial_state, mask=mask, dtype=dtype)
+    return (cell or LstmCell()).run(
+        x, weights, initial_state=initial_state, mask=mask, dtype=dtype, reverse=reverse
+    )

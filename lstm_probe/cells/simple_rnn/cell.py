@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from lstm_probe.cells.base import Cell
-from lstm_probe.cells.shared.in_place import activation_into
-from lstm_probe.cells.shared.sums import Weighted, weighted_sums
+from lstm_probe.cells.backward import Back, Run, StepBack
+from lstm_probe.cells.base import Cell, Values
+from lstm_probe.cells.shared.products import product, product_back
+from lstm_probe.cells.shared.rounding import error_of_sum
+from lstm_probe.cells.shared.rounding_of_functions import activated
+from lstm_probe.cells.shared.slopes import has_slopes, slopes
 from lstm_probe.core.activations import ActivationLike, get_activation, value_range
 from lstm_probe.core.arrays import Array, BoolArray
 from lstm_probe.core.trace import GateTrace, Interval
 from lstm_probe.weights.gates import GateWeights
 from lstm_probe.weights.kinds import SimpleRnnWeights
+from lstm_probe.weights.named import CellWeights
 
 __all__ = ["SimpleRnnCell", "simple_rnn"]
 
 
 @dataclass(frozen=True)
 class SimpleRnnCell(Cell[SimpleRnnWeights]):
-    """The option of a plain recurrent cell, and its recurrence.
+    """The option of a plain recurrent cell, and its equation.
 
         h' = phi(x W + h U + b)                 hidden state
 
@@ -53,30 +57,58 @@ class SimpleRnnCell(Cell[SimpleRnnWeights]):
     def ranges(self, weights: SimpleRnnWeights | None = None) -> dict[str, Interval]:
         return {"h": value_range(self.activation)}
 
-    def _recur(
-        self, x: Array, weights: SimpleRnnWeights, state: list[Array], mask: BoolArray | None
-    ) -> dict[str, Array]:
-        time, batch, units = *x.shape[:2], weights.units
-        phi = activation_into(self.activation, batch, units)
-        bias = np.zeros((1, units), x.dtype) if weights.bias is None else weights.bias
-        weighted = Weighted(
-            weights.kernel,
-            weights.recurrent_kernel,
-            bias,
-            slopes=(1.0,),
-            offsets=(0.0,),
+    def prepared(self, weights: CellWeights, dtype: npt.DTypeLike) -> SimpleRnnWeights:
+        own = super().prepared(weights, dtype)
+        return own if own.bias is not None else replace(own, bias=np.zeros((1, own.units), dtype))
+
+    def inputs(self, x: Array, weights: SimpleRnnWeights) -> Array:
+        return product(x, weights.kernel) + weights.bias
+
+    def step(self, inputs: Array, before: Values, weights: SimpleRnnWeights) -> dict[str, Array]:
+        return {"h": get_activation(self.activation)(self._sum(inputs, before["h"], weights))}
+
+    def back(self, run: Run) -> Back | None:
+        if not has_slopes(self.activation):
+            return None
+        weights = run.weights
+        slope = slopes(
+            self.activation,
+            run.arrays["h"],
+            lambda: self._sum(self.inputs(run.x, weights), run.before("h"), weights),
+        ).astype(weights.dtype)
+
+        def back(t: int, change: Mapping[str, Array]) -> StepBack:
+            by_sum = (change["h"] * slope[t])[..., None, :]
+            before = product_back(by_sum, weights.recurrent_kernel)
+            return StepBack(by_sum, {"h": before}, change)
+
+        return back
+
+    def inputs_back(self, changes: Array, weights: SimpleRnnWeights) -> Array:
+        return product_back(changes, weights.kernel)
+
+    def rounding(
+        self,
+        x: Array,
+        before: Values,
+        values: Values,
+        weights: SimpleRnnWeights,
+        mask: BoolArray | None,
+        u: float,
+    ) -> Array:
+        h, kernel, recurrent = before["h"], weights.kernel, weights.recurrent_kernel
+        error = error_of_sum(
+            (product(x, kernel), product(h, recurrent)),
+            lambda: product(x**2, kernel**2) + product(h**2, recurrent**2),
+            len(kernel) + len(recurrent),
+            np.abs(np.asarray(weights.bias)),
+            u,
         )
-        out = np.empty((time, 1, batch * units), x.dtype)
-        sums = weighted_sums(x, weighted, state[0], out)
-        hidden = sums.hidden
-        skipped = None if mask is None else np.repeat(~mask, units, axis=1)
-        steps = zip(sums.operands, out[:, 0], hidden, hidden[1:], strict=False)
-        for t, (operand, a, h, h_next) in enumerate(steps):
-            sums.at_step(operand, a)
-            phi(a, h_next)
-            if skipped is not None:
-                np.copyto(h_next, h, where=skipped[t])
-        return {"h": hidden[1:].reshape(time, batch, units)}
+        return activated(self.activation, values["h"], error[..., 0, :], u)
+
+    def _sum(self, inputs: Array, h: Array, weights: SimpleRnnWeights) -> Array:
+        """`x W + h U + b`, `(..., units)`."""
+        return (inputs + product(h, weights.recurrent_kernel))[..., 0, :]
 
 
 def simple_rnn(
@@ -87,6 +119,7 @@ def simple_rnn(
     initial_state: Sequence[npt.ArrayLike] | None = None,
     mask: npt.ArrayLike | None = None,
     dtype: npt.DTypeLike | None = None,
+    reverse: bool = False,
 ) -> GateTrace:
     """Run a plain recurrent cell over a batch of sequences; no framework is needed.
 
@@ -97,6 +130,7 @@ def simple_rnn(
         initial_state: `(h,)`, a sequence of one array `(batch, units)`; zeros by default.
         mask: `(batch, time)`, False where a step is skipped.
         dtype: float32 or float64; by default that of the weights.
+        reverse: read from the last timestep to the first; the trace is in the order of the input.
 
     Returns:
         A trace with `h`, `(batch, time, units)`.
@@ -112,4 +146,6 @@ def simple_rnn(
         (1, 5, 2)
     """
     cell = cell or SimpleRnnCell()
-    return cell.run(x, weights, initial_state=initial_state, mask=mask, dtype=dtype)
+    return cell.run(
+        x, weights, initial_state=initial_state, mask=mask, dtype=dtype, reverse=reverse
+    )

@@ -7,10 +7,11 @@ import numpy as np
 from lstm_probe.core.activations import ActivationLike, get_activation
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.derivatives import COUPLED
+from lstm_probe.core.precision import UNIT_ROUNDOFF
 
 __all__ = ["activated", "own_error"]
 
-_FLOAT32_ROUNDOFF = 2.0**-24
+_FLOAT32_ROUNDOFF = UNIT_ROUNDOFF["float32"]
 #: The error of a function in float32 or float64, in units of roundoff: TensorFlow's tanh is off by
 #: up to 5.
 _FUNCTION_ERROR = 8

@@ -1,0 +1,86 @@
+"""What the output of an LSTM tells of what it does not show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from lstm_probe.cells.base import Cell, Reading, Values
+from lstm_probe.core.activations import ActivationLike, get_activation
+from lstm_probe.core.arrays import Array, BoolArray
+
+__all__ = ["forget_bias_readings", "lstm_changes", "unseen_cell_state"]
+
+_GUESSES = np.linspace(-4, 4, 33)
+_ROUNDS = 12
+_STEP = 1e-6
+
+
+def lstm_changes(before: Values, values: Values, shown: Array, unit: int) -> dict[str, Array]:
+    """The change of each gate's pre-activation that would explain what a unit shows, where phi is
+    `tanh` and sigma the sigmoid; by gate, `(time, batch)`."""
+    i, f, g, o, c, h = (values[letter][..., unit] for letter in "ifgoch")
+    # The cell state that the framework must have had, if its output gate is right.
+    cells = np.arctanh(shown / o)
+    earlier = np.concatenate([before["c"][:1, :, unit], cells[:-1]])
+    error = cells - (f * earlier + i * g)
+    return {
+        "i": error / g / (i * (1 - i)),
+        "f": error / earlier / (f * (1 - f)),
+        "g": error / i / (1 - np.square(g)),
+        "o": (shown - h) / np.tanh(c) / (o * (1 - o)),
+    }
+
+
+def unseen_cell_state(
+    activation: ActivationLike, values: Values, shown: Array, mask: BoolArray
+) -> Array:
+    """The cell state with which a sequence began, `(batch, size)`, by Gauss and Newton.
+
+    Each step's cell state is a straight line in the first: one unknown for each unit.
+
+    Args:
+        activation: phi.
+        values: what each step computes from the framework's own `h` and a cell state of zeros.
+        shown: `(time, batch, size)`, the framework's own hidden states.
+        mask: `(time, batch)`, True where a step counts.
+    """
+    phi, valid = get_activation(activation), mask[..., None]
+    o, c = values["o"], values["c"]
+    factors = np.cumprod(np.where(valid, values["f"], 1), axis=0)
+
+    def error(first: Array) -> Array:
+        return np.where(valid, o * phi(c + factors * first) - shown, 0)
+
+    with np.errstate(all="ignore"):
+        shape = o.shape[1:]
+        tried = [np.square(error(np.full(shape, guess))).sum(axis=0) for guess in _GUESSES]
+        first = _GUESSES[np.argmin(tried, axis=0)]
+        for _ in range(_ROUNDS):
+            rest = error(first)
+            slope = (error(first + _STEP) - error(first - _STEP)) / (2 * _STEP)
+            curvature = np.square(slope).sum(axis=0) + 1e-30
+            first = first - np.clip((slope * rest).sum(axis=0) / curvature, -1, 1)
+    return np.asarray(first)
+
+
+def forget_bias_readings(cell: Cell[Any], weights: Any, current: float) -> Iterator[Reading]:
+    """Biases that TF1 adds to the forget gate when it runs.
+
+    Args:
+        cell: its options.
+        weights: its weights.
+        current: what it adds as it is described.
+    """
+    for value in (0.0, 1.0, -1.0):
+        if value == current:
+            continue
+        does = f"adds {value} to the forget gate" if value else "adds nothing to the forget gate"
+        bias = np.zeros((len(weights.gates), weights.units))
+        if weights.bias is not None:
+            bias += weights.bias
+        bias[weights.gates.index("f")] += value - current
+        yield Reading("forget_bias", does, cell, replace(weights, bias=bias))
