@@ -120,8 +120,8 @@ def gradient_through_time(
             float32, it is not tried.
 
     Returns:
-        None for cells through which gradients are not known: cells of the user's own, whose
-        derivatives nobody has told, and activations such as `softmax` that mix the units.
+        None for cells that have no way back: registered ones without `back`, and those with
+        activations such as `softmax` that mix the units.
 
     Example:
         >>> import lstm_probe
