@@ -80,7 +80,8 @@ class CustomCell(Cell[NamedWeights]):
     def _recur(
         self, x: Array, weights: NamedWeights, state: Values, mask: BoolArray | None
     ) -> dict[str, Array]:
-        values, _ = self._one_by_one(x, weights, list(state.values()), mask, None)
+        told = tuple(state) == self.states and self._shows_its_state(x, state, weights)
+        values, _ = self._one_by_one(x, weights, state, mask, None, carried=told)
         return values
 
     def steps(
@@ -91,20 +92,22 @@ class CustomCell(Cell[NamedWeights]):
         weights: NamedWeights,
         mask: BoolArray | None = None,
     ) -> tuple[dict[str, Array], dict[str, Array]] | None:
-        first = list(initial.values())
-        if tuple(initial) != self.states or not self._shows_its_state(x, first, weights):
+        if tuple(initial) != self.states or not self._shows_its_state(x, initial, weights):
             return None
         if self.own_steps is None or mask is not None:
-            values, states = self._one_by_one(x, weights, first, mask, h)
+            values, states = self._one_by_one(x, weights, initial, mask, h, carried=True)
             return values, dict(zip(self.states, states, strict=True))
-        values = dict(self.own_steps(x, h, first, weights))
+        values = dict(self.own_steps(x, h, list(initial.values()), weights))
         before = {k: np.concatenate([initial[k][None], values[k][:-1]]) for k in self.states}
         return values, {**before, "h": h}
 
-    def _shows_its_state(self, x: Array, states: list[Array], weights: NamedWeights) -> bool:
-        """Whether the output is one of the states, so that a step can start from it."""
+    def _shows_its_state(self, x: Array, initial: Values, weights: NamedWeights) -> bool:
+        """Whether the output is the state of that name, so that a step can start from it: tried
+        from random states, as zeros may hide that they are two things."""
         if "h" not in self.states:
             return False
+        rng = np.random.default_rng(0)
+        states = [rng.normal(size=each.shape).astype(each.dtype) for each in initial.values()]
         arrays, new = self.recurrence(x[0], states, weights)
         return np.array_equal(arrays["h"], new[self.states.index("h")], equal_nan=True)
 
@@ -112,12 +115,24 @@ class CustomCell(Cell[NamedWeights]):
         self,
         x: Array,
         weights: NamedWeights,
-        states: list[Array],
+        initial: Values,
         mask: BoolArray | None,
         known: Array | None,
+        *,
+        carried: bool,
     ) -> tuple[dict[str, Array], list[Array]]:
-        """What each step shows, and the states before it; from `known`, the outputs before each
-        step, if they are."""
+        """What each step shows, and the states before it.
+
+        Args:
+            x: `(time, batch, input)`.
+            weights: by name.
+            initial: the states before the first step.
+            mask: `(time, batch)`, or None.
+            known: the outputs before each step, `(time, batch, output)`, to start from; or None.
+            carried: the states are shown, so that a masked step shows them as they were. If not, it
+                repeats the output of the step before it, which is zero at first.
+        """
+        states = list(initial.values())
         shown: list[Mapping[str, Array]] = []
         before: list[list[Array]] = []
         for t, x_t in enumerate(x):
@@ -130,6 +145,8 @@ class CustomCell(Cell[NamedWeights]):
                 new = [np.where(valid, ours, old) for ours, old in zip(new, states, strict=True)]
                 last = shown[-1]["h"] if shown else np.zeros_like(arrays["h"])
                 arrays = {**arrays, "h": np.where(valid, arrays["h"], last)}
+                if carried:
+                    arrays |= dict(zip(self.states, new, strict=True))
             states = list(new)
             shown.append(arrays)
         values = {letter: np.stack([each[letter] for each in shown]) for letter in self.ranges()}
@@ -138,6 +155,8 @@ class CustomCell(Cell[NamedWeights]):
     def back(self, run: Run) -> Back | None:
         own = self.own_back
         if own is None or tuple(run.initial) != self.states:
+            return None
+        if not self._shows_its_state(run.x, run.initial, run.weights):
             return None
         earlier = {letter: run.before(letter) for letter in self.states}
 
@@ -166,10 +185,15 @@ class CustomCell(Cell[NamedWeights]):
         The largest over all units of a sequence and its steps so far is a sample of many, so a
         margin covers what another order of summation makes of it.
         """
-        single = np.float32
-        narrow = {letter: array.astype(single) for letter, array in before.items()}
-        step = self.step(x.astype(single), narrow, weights.astype(single))
-        error = np.abs(values["h"] - step["h"])
+        narrow, wide = (
+            self.step(
+                x.astype(dtype),
+                {letter: array.astype(dtype) for letter, array in before.items()},
+                weights.astype(dtype),
+            )["h"]
+            for dtype in (np.float32, np.float64)
+        )
+        error = np.abs(wide - narrow)
         largest = np.maximum.accumulate(np.nanmax(error, axis=2, initial=0.0), axis=0)
         scale = _SAMPLE_MARGIN * u / UNIT_ROUNDOFF["float32"]
         return scale * largest[..., None] + own_error("", values["h"], u)
@@ -215,7 +239,9 @@ def register_cell(
             `(time, batch, units)`.
         back: back through one step, for the gradient through time: a function of `x`, the states
             before the step, the weights, and the gradients by the new states. It returns the
-            gradient by `x` and a sequence of those by the states before.
+            gradient by `x` and a sequence of those by the states before. The gradient by a state is
+            then what later steps owe it; what another state of the same step is made of it, as an
+            LSTM's `h` of its `c`, is not counted.
 
     Returns:
         A decorator for a function of `x (batch, input)`, the states, each `(batch, size)`, and

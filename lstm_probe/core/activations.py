@@ -251,18 +251,31 @@ def get_activation(activation: ActivationLike) -> Activation:
     )
 
 
-def of_gates(activation: ActivationLike) -> Activation:
+def applied(activation: ActivationLike, a: Array) -> Array:
+    """An activation of one gate, `(..., units)`. A function of the user's own gets an array that it
+    may write to, and gives one of the same dtype.
+
+    Example:
+        >>> a = np.array([1.0], np.float32)
+        >>> applied(lambda x: np.float64(2) * x, a).dtype
+        dtype('float32')
+    """
+    if isinstance(activation, str):
+        return get_activation(activation)(a)
+    return np.asarray(activation(a.copy())).astype(a.dtype, copy=False)
+
+
+def of_gates(activation: ActivationLike, a: Array) -> Array:
     """The same for several gates at once, `(..., gates, units)`. A function of the user's own is
     called gate by gate, as a framework's layer calls it.
 
     Example:
-        >>> of_gates("relu")(np.array([[[-1.0, 1.0]]])).tolist()
+        >>> of_gates("relu", np.array([[[-1.0, 1.0]]])).tolist()
         [[[0.0, 1.0]]]
     """
-    function = get_activation(activation)
     if isinstance(activation, str):
-        return function
-    return lambda a: np.stack([function(gate) for gate in np.moveaxis(a, -2, 0)], axis=-2)
+        return get_activation(activation)(a)
+    return np.stack([applied(activation, gate) for gate in np.moveaxis(a, -2, 0)], axis=-2)
 
 
 def value_range(activation: ActivationLike) -> tuple[float, float] | None:

@@ -328,3 +328,25 @@ def test_nan_in_the_recurrent_kernel_shows_when_nothing_has_been_remembered(rng)
         False,
         False,
     ]
+
+
+@pytest.mark.parametrize(
+    "make", [lambda f: {"activation": f}, lambda f: {"recurrent_activation": f}]
+)
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda a: np.float64(1.7159) * np.tanh(a),
+        lambda a: np.tanh(a, out=a),
+        lambda a: np.where(a > 0, 1, 0),
+    ],
+    ids=["wider", "in place", "whole numbers"],
+)
+def test_functions_of_the_users_own_neither_widen_nor_overwrite(rng, option, function):
+    weights_ = samples.lstm_weights(rng)
+    x = rng.normal(size=(2, 7, weights_.input_size)).astype(np.float32)
+    trace = LstmCell(**{option: function}).run(x, weights_, dtype="float32")
+    assert {array.dtype for array in trace.arrays.values()} == {np.dtype("float32")}
+    exact = LstmCell(**{option: lambda a: function(a.copy())}).run(x, weights_, dtype="float64")
+    for letter in trace.letters:
+        np.testing.assert_allclose(trace[letter], exact[letter], atol=1e-4)

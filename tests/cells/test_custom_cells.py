@@ -84,6 +84,42 @@ def test_gates_and_gradients_are_those_of_our_own_cell(pair):
     np.testing.assert_allclose(theirs.health.horizon, ours.health.horizon)
 
 
+def with_c_first():
+    def turned(x, states, w):
+        arrays, (h, c) = long_short(x, states[::-1], w)
+        return arrays, [c, h]
+
+    def turned_back(x, states, w, changes):
+        by_x, (by_h, by_c) = long_short_back(x, states[::-1], w, changes[::-1])
+        return by_x, [by_c, by_h]
+
+    lstm_probe.register_cell("Turned", ranges=RANGES, states=("c", "h"), back=turned_back)(turned)
+    return registered_cell("Turned")
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("begun", [False, True])
+def test_masks_and_initial_states_are_those_of_our_own_cell(pair, rng, begun, turned):
+    ours, theirs = pair
+    mask = rng.random((2, 9)) > 0.4
+    mask[0, :2], mask[1, 7:] = False, False
+    state = tuple(rng.normal(size=(2, UNITS)) for _ in "hc") if begun else None
+    trace = ours.cell.run(ours.x, ours.weights, mask=mask, initial_state=state)
+    ours = replace(ours, mask=mask, initial_state=state, output=trace.shown())
+    theirs = replace(theirs, mask=mask, initial_state=state, output=trace.shown())
+    if turned:
+        state = None if state is None else state[::-1]
+        theirs = replace(theirs, cell=with_c_first(), initial_state=state)
+    one, other = analyse(ours), analyse(theirs)
+    assert str(other.parity.verdict) == "match"
+    for letter in "ch":
+        np.testing.assert_allclose(other.trace[letter], one.trace[letter], atol=1e-14)
+        np.testing.assert_allclose(other.trace.final[letter], one.trace.final[letter], atol=1e-14)
+    for name in ("hidden", "by_unit", "inputs"):
+        theirs_, ours_ = getattr(other.gradient, name), getattr(one.gradient, name)
+        np.testing.assert_allclose(theirs_, ours_, rtol=1e-9, atol=1e-14)
+
+
 def test_a_loss_goes_back_to_the_inputs(pair, rng):
     cotangent = rng.normal(size=(2, 9, UNITS))
     ours, theirs = (
@@ -171,6 +207,59 @@ def test_a_cell_whose_output_is_no_state_is_judged_by_whole_sequences(rng):
     assert str(analyse(seen).parity.verdict) == "match"
     assert analyse(seen).gradient is None
     assert analyse(replace(seen, output=trace.h + 0.1)).parity.verdict.kind == "mismatch"
+    # A first frame of zeros, such as padding, does not hide that output and state are two things.
+    x[:, 0] = 0
+    padded = cell.run(x, named).h + 1e-15
+    seen = Snapshot(0, "hidden", cell, named, x=x, output=padded, dtype="float64")
+    assert str(analyse(seen).parity.verdict) == "match"
+
+
+def test_no_gradient_is_given_when_the_output_is_no_state(rng):
+    def back(x, states, w, changes):
+        return x, changes
+
+    @lstm_probe.register_cell("Apart", ranges={"s": None, "h": None}, states=("s",), back=back)
+    def apart(x, states, w):
+        s = np.tanh(x @ w["kernel"] + states[0])
+        return {"s": s, "h": 2 * s}, [s]
+
+    named = NamedWeights({"kernel": rng.normal(size=(3, 4))}, 3, 4)
+    cell, x = registered_cell("Apart"), rng.normal(size=(2, 6, 3))
+    seen = Snapshot(0, "apart", cell, named, x=x, output=cell.run(x, named).h, dtype="float64")
+    assert analyse(seen).gradient is None
+    assert lstm_probe.gradient_of_loss(seen, analyse(seen).trace, np.ones((2, 4))) is None
+
+
+@pytest.mark.parametrize(("dtype", "digits"), [("float16", 10), ("bfloat16", 7)])
+def test_half_precisions_match_and_their_faults_do_not(rng, dtype, digits):
+    def rounded(a):
+        mantissa, exponent = np.frexp(a)
+        return np.ldexp(np.rint(mantissa * 2.0 ** (digits + 1)) / 2.0 ** (digits + 1), exponent)
+
+    def recur(x, states, w, rounding=lambda a: a):
+        h = states[0]
+        f = rounding(sigmoid(rounding(x @ w["a"] + h @ w["b"])))
+        g = rounding(np.tanh(rounding(x @ w["c"] + f * h)))
+        h = rounding(f * h + (1 - f) * g)
+        return {"f": f, "h": h}, [h]
+
+    lstm_probe.register_cell("Half", ranges={"f": (0, 1), "h": (-1, 1)})(recur)
+    units = 64
+    arrays = {
+        name: rounded(rng.normal(0, 0.3, shape)).astype(np.float32)
+        for name, shape in {"a": (3, units), "b": (units, units), "c": (3, units)}.items()
+    }
+    named = NamedWeights(arrays, 3, units)
+    x = rounded(rng.normal(size=(2, 30, 3))).astype(np.float32)
+    h, shown = np.zeros((2, units)), []
+    for t in range(30):
+        h = recur(x[:, t], [h], named, rounded)[0]["h"]
+        shown.append(h)
+    output = np.stack(shown, axis=1).astype(np.float32)
+    seen = Snapshot(0, "half", registered_cell("Half"), named, x=x, output=output, dtype=dtype)
+    assert str(analyse(seen).parity.verdict) == "match"
+    wrong = replace(seen, weights=replace(named, arrays={**arrays, "c": 2 * arrays["c"]}))
+    assert analyse(wrong).parity.verdict.kind == "mismatch"
 
 
 @pytest.mark.parametrize("options", [{"states": ("h", "s")}, {"keeper": "f"}])

@@ -139,7 +139,7 @@ def gradient_through_time(
             run = run_of(snapshot, trace, dtype)
             if run is None:
                 return None
-            walk = _from_last(snapshot, run, dtype)
+            walk, of_h = _from_last(snapshot, run, dtype), _target_of_h(run)
             norms = {
                 letter: _norm(to_input_time(states[:, target], snapshot))
                 for target, (letter, states) in enumerate(walk.states.items())
@@ -153,7 +153,7 @@ def gradient_through_time(
         return Gradient(
             hidden=norms["h"],
             cell=norms.get("c"),
-            by_unit=to_input_time(walk.states["h"][:, 0], snapshot),
+            by_unit=to_input_time(walk.states["h"][:, of_h], snapshot),
             decay={letter: decay(rows) for letter, rows in back.items()},
             reach={letter: reach(rows) for letter, rows in back.items()},
             of_inputs=partial(_of_inputs, snapshot, trace),
@@ -195,7 +195,12 @@ def _of_inputs(snapshot: Snapshot, trace: GateTrace) -> Array:
         assert run is not None
         walk = _from_last(snapshot, run, inputs=True)
         assert walk.inputs is not None
-        return _norm(to_input_time(walk.inputs[:, 0], snapshot))
+        return _norm(to_input_time(walk.inputs[:, _target_of_h(run)], snapshot))
+
+
+def _target_of_h(run: Run) -> int:
+    """Which of the targets of `_from_last` is the output."""
+    return list(run.initial).index("h")
 
 
 def gradient_of_loss(

@@ -25,7 +25,7 @@ def run_of(snapshot: Snapshot, trace: GateTrace, dtype: npt.DTypeLike = np.float
         None for a cell whose derivatives are not known.
     """
     cell = snapshot.cell
-    if cell is None:
+    if cell is None or "h" not in cell.states:
         return None
     flip = slice(None, None, -1 if snapshot.reverse else 1)
     weights = cell.prepared(snapshot.weights, dtype)

@@ -67,4 +67,7 @@ def _is_stored_in(output: Array, unit_roundoff: float) -> bool:
 
 
 def _root_mean_square(values: Array) -> float:
-    return float(np.sqrt(np.mean(np.square(values)))) if np.isfinite(values).all() else np.inf
+    if not np.isfinite(values).all():
+        return np.inf
+    with np.errstate(over="ignore"):
+        return float(np.sqrt(np.mean(np.square(values))))

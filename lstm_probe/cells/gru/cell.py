@@ -19,6 +19,7 @@ from lstm_probe.cells.shared.slopes import has_slopes
 from lstm_probe.core.activations import (
     SIGMOIDS,
     ActivationLike,
+    applied,
     get_activation,
     of_gates,
     value_range,
@@ -101,12 +102,12 @@ class GruCell(Cell[GruWeights]):
         return product(x, weights.kernel) + weights.bias
 
     def step(self, inputs: Array, before: Values, weights: GruWeights) -> dict[str, Array]:
-        sigma, phi = of_gates(self.recurrent_activation), get_activation(self.activation)
+        sigma, phi = self.recurrent_activation, self.activation
         h = before["h"]
         products = self._recurrent(h, weights)
-        gates = sigma(inputs[..., :2, :] + products[..., :2, :])
+        gates = of_gates(sigma, inputs[..., :2, :] + products[..., :2, :])
         z, r = gates[..., 0, :], gates[..., 1, :]
-        g = phi(inputs[..., 2, :] + self._reset(products, r, h, weights))
+        g = applied(phi, inputs[..., 2, :] + self._reset(products, r, h, weights))
         return {"z": z, "r": r, "g": g, "h": z * h + (1 - z) * g}
 
     def _recurrent(self, h: Array, weights: GruWeights) -> Array:
@@ -208,7 +209,8 @@ class GruCell(Cell[GruWeights]):
             does = "lets the update gate take the new state, where ours keeps the old"
             yield Reading("update_gate", does, self, replace(weights, **arrays))
         if weights.recurrent_bias is not None:
-            merged = weights.recurrent_bias + (0 if weights.bias is None else weights.bias)
+            first = 0 if weights.bias is None else weights.bias
+            merged = np.add(weights.recurrent_bias, first, dtype=np.float64)
             outside = replace(weights, bias=merged, recurrent_bias=np.zeros_like(merged))
             yield Reading("bias", "adds both biases outside of the reset gate", self, outside)
 

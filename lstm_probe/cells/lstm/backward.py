@@ -10,7 +10,7 @@ import numpy as np
 from lstm_probe.cells.backward import Back, Run, StepBack
 from lstm_probe.cells.lstm.equations import LstmEquations, normalised
 from lstm_probe.cells.shared.slopes import slopes
-from lstm_probe.core.activations import get_activation
+from lstm_probe.core.activations import applied
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.derivatives import derivative_of_argument
 
@@ -40,7 +40,7 @@ def lstm_back(cell: LstmEquations[Any], run: Run) -> Back:
     phi, sigma, dtype = cell.activation, cell.recurrent_activation, weights.dtype
     coupled, peepholes = "i" not in weights.gates, weights.peepholes
     normalises, gates, units = weights.norm_scale is not None, len(weights.gates), weights.units
-    shown = get_activation(phi)(c)
+    shown = applied(phi, c)
     bend = derivative_of_argument(phi)(c)
     kept_back = _kept_back(cell, weights, f * before + i * g, dtype)
     shown_back = _shown_back(cell, weights, o * shown)

@@ -28,7 +28,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from lstm_probe.cells.base import Cell, Values
-from lstm_probe.core.activations import ActivationLike, get_activation, of_gates
+from lstm_probe.core.activations import ActivationLike, applied, of_gates
 from lstm_probe.core.arrays import Array, BoolArray
 from lstm_probe.weights.gates import GateWeights
 
@@ -88,18 +88,25 @@ class LstmEquations(Cell[WeightsT]):
             c: `(..., *space, units)`, the cell state before.
             weights: with peepholes, normalisation and projection, if there are any.
         """
-        sigma, phi = of_gates(self.recurrent_activation), get_activation(self.activation)
+        sigma, phi = self.recurrent_activation, self.activation
         if weights.peepholes is not None:
             a[..., :-2, :] += weights.peepholes[:-1] * c[..., None, :]
         b = self.scaled(a, weights)
-        gates = sigma(b)
-        f, g, o = gates[..., -3, :], phi(b[..., -2, :]), gates[..., -1, :]
+        gates = of_gates(sigma, b)
+        f, g, o = gates[..., -3, :], applied(phi, b[..., -2, :]), gates[..., -1, :]
         i = gates[..., 0, :] if "i" in weights.gates else 1 - f
         c = self.kept(f * c + i * g, weights)
         if weights.peepholes is not None:  # this gate looks at the new cell state
             a[..., -1, :] += weights.peepholes[-1] * c
-            o = sigma(self.scaled(a[..., -1:, :], weights, -1))[..., 0, :]
-        return {"i": i, "f": f, "g": g, "o": o, "c": c, "h": self.shown(o * phi(c), weights)}
+            o = applied(sigma, self.scaled(a[..., -1:, :], weights, -1)[..., 0, :])
+        return {
+            "i": i,
+            "f": f,
+            "g": g,
+            "o": o,
+            "c": c,
+            "h": self.shown(o * applied(phi, c), weights),
+        }
 
     def scaled(self, a: Array, weights: Any, first: int = 0) -> Array:
         """What layer normalisation makes of some of the gates, from the first of them on; the

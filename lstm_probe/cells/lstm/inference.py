@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lstm_probe.cells.base import Cell, Reading, Values
-from lstm_probe.core.activations import ActivationLike, get_activation
+from lstm_probe.core.activations import ActivationLike, applied
 from lstm_probe.core.arrays import Array, BoolArray
 
 __all__ = ["forget_bias_readings", "lstm_changes", "unseen_cell_state"]
@@ -48,12 +48,12 @@ def unseen_cell_state(
         shown: `(time, batch, size)`, the framework's own hidden states.
         mask: `(time, batch)`, True where a step counts.
     """
-    phi, valid = get_activation(activation), mask[..., None]
+    valid = mask[..., None]
     o, c = values["o"], values["c"]
     factors = np.cumprod(np.where(valid, values["f"], 1), axis=0)
 
     def error(first: Array) -> Array:
-        return np.where(valid, o * phi(c + factors * first) - shown, 0)
+        return np.where(valid, o * applied(activation, c + factors * first) - shown, 0)
 
     with np.errstate(all="ignore"):
         shape = o.shape[1:]

@@ -9,9 +9,9 @@ Where `s` is a gate's activation and `phi` the other,
 
 `K` covers the curvature: half of the largest second derivative. A peephole adds `|p| |error of c|`
 to what its gate is given. The errors of the units are as good as independent, so layer
-normalisation over `n` of them takes an error `e` to
-`sqrt(e^2 + mean(e^2) / n + y^2 mean(y^2 e^2) / n) / spread`, and never to more than the span of
-what it gives; a projection adds their squares up; a clip lets no error grow.
+normalisation over `n` of them takes errors `e_k` to
+`sqrt(((1 - (1 + y^2) / n) e)^2 + sum(((1 + y y_k) / n)^2 e_k^2)) / spread`, and never to more than
+the span of what it gives; a projection adds their squares up; a clip lets no error grow.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from lstm_probe.cells.base import Values
 from lstm_probe.cells.lstm.equations import LstmEquations, normalised
 from lstm_probe.cells.shared.rounding import error_of_sum
 from lstm_probe.cells.shared.rounding_of_functions import activated
-from lstm_probe.core.activations import get_activation
+from lstm_probe.core.activations import applied
 from lstm_probe.core.arrays import Array, BoolArray
 
 __all__ = ["lstm_rounding"]
@@ -82,7 +82,7 @@ class _Step:
         inside = {k: cell._inside(v, weights) for k, v in values.items() if k != "h"}
         self.i, self.f, self.g, self.o, self.c = (inside[letter] for letter in "ifgoc")
         self.before = cell._inside(before["c"], weights)
-        self.shown = get_activation(cell.activation)(self.c)
+        self.shown = applied(cell.activation, self.c)
         h = cell._inside(before["h"], weights)
         self.inputs, self.products = cell.inputs(x, weights), cell.recurrent(h, weights)
         self.sums = self._errors_of_sums(x, h)
@@ -142,8 +142,12 @@ class _Step:
         u = self.u
         i, f, g, c = (np.abs(each[t]) for each in (self.i, self.f, self.g, self.before))
         error_i, error_f, error_g = np.moveaxis(gates, -2, 0)
-        error = f * last + c * (error_f + 3 * u * f) + g * (error_i + 3 * u * i) + i * error_g
+        of_step = c * (error_f + 3 * u * f) + g * (error_i + 3 * u * i) + i * error_g
+        error = f * last + of_step
         if self.weights.state_norm is not None:
+            # It may multiply an error from step to step, so that a sum would soon be far too large;
+            # those of other steps are independent of this one's.
+            error = np.hypot(f * last, of_step)
             scale, shift = np.abs(self.weights.state_norm)
             made = self.f[t] * self.before[t] + self.i[t] * self.g[t]
             y, grown = _normalised(made, error, self.cell.norm_epsilon, u)
@@ -186,8 +190,14 @@ def _normalised(a: Array, error: Array, epsilon: float, u: float) -> tuple[Array
     # Mean and variance are sums over all units, which round as they are added up.
     own = u * (2 + np.sqrt(units)) * np.sqrt(np.square(a).mean(axis=-1, keepdims=True))
     squares = np.square(error + own)
-    of_mean = squares.mean(axis=-1, keepdims=True) / units
-    of_variance = np.square(y) * (np.square(y) * squares).mean(axis=-1, keepdims=True) / units
-    grown = np.sqrt(squares + of_mean + of_variance) / spread
+
+    def mean(values: Array) -> Array:
+        return np.asarray(values.mean(axis=-1, keepdims=True))
+
+    # dy = (da - mean(da) - y mean(y da)) / spread: what a unit's own error does to it, ...
+    of_itself = np.square(1 - (1 + np.square(y)) / units) * squares
+    # ... and what the errors of all do to mean and variance.
+    of_all = mean(squares) + 2 * y * mean(y * squares) + np.square(y) * mean(np.square(y) * squares)
+    grown = np.sqrt(of_itself + of_all / units) / spread
     grown = grown + u * (4 + np.sqrt(units)) * np.abs(y)
     return y, np.minimum(grown, 2 * np.sqrt(units))

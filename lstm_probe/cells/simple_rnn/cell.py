@@ -15,7 +15,7 @@ from lstm_probe.cells.shared.products import product, product_back
 from lstm_probe.cells.shared.rounding import error_of_sum
 from lstm_probe.cells.shared.rounding_of_functions import activated
 from lstm_probe.cells.shared.slopes import has_slopes, slopes
-from lstm_probe.core.activations import ActivationLike, get_activation, value_range
+from lstm_probe.core.activations import ActivationLike, applied, get_activation, value_range
 from lstm_probe.core.arrays import Array, BoolArray
 from lstm_probe.core.trace import GateTrace, Interval
 from lstm_probe.weights.gates import GateWeights
@@ -65,7 +65,7 @@ class SimpleRnnCell(Cell[SimpleRnnWeights]):
         return product(x, weights.kernel) + weights.bias
 
     def step(self, inputs: Array, before: Values, weights: SimpleRnnWeights) -> dict[str, Array]:
-        return {"h": get_activation(self.activation)(self._sum(inputs, before["h"], weights))}
+        return {"h": applied(self.activation, self._sum(inputs, before["h"], weights))}
 
     def back(self, run: Run) -> Back | None:
         if not has_slopes(self.activation):
