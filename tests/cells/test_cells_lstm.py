@@ -330,9 +330,7 @@ def test_nan_in_the_recurrent_kernel_shows_when_nothing_has_been_remembered(rng)
     ]
 
 
-@pytest.mark.parametrize(
-    "make", [lambda f: {"activation": f}, lambda f: {"recurrent_activation": f}]
-)
+@pytest.mark.parametrize("option", ["activation", "recurrent_activation"])
 @pytest.mark.parametrize(
     "function",
     [
