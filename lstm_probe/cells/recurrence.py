@@ -133,8 +133,7 @@ class Recurrence(ABC, Generic[WeightsT]):
 
         Returns:
             The trace; each array is `(batch, time, units)` of `dtype`, in the order of the input's
-            time. NaN and infinity flow
-            through as they do in a framework.
+            time. NaN and infinity flow through as they do in a framework.
 
         Raises:
             LstmProbeError: the shapes do not fit, there is nothing to compute, or the weights

@@ -130,7 +130,8 @@ class GruCell(Cell[GruWeights]):
 
     def arguments(self, run: Run) -> Array:
         """What the activations are given at each step, `(time, batch, gates, units)`."""
-        h, second = run.before("h"), self._recurrent(run.before("h"), run.weights)
+        h = run.before("h")
+        second = self._recurrent(h, run.weights)
         second[..., 2, :] = self._reset(second, run.arrays["r"], h, run.weights)
         return self.inputs(run.x, run.weights) + second
 
