@@ -103,7 +103,7 @@ def open_session(
                 log_dir=log_dir,
                 every=options.every,
                 max_overhead=None,
-                write_images=not options.no_images,
+                detail="explorer" if options.no_images else "gates",
             )
         hooks = [] if hook is None else [hook]
         session = tf1.train.MonitoredTrainingSession(hooks=hooks, log_step_count_steps=None)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from lstm_probe.analysis.alerts.board import OnAlert
 from lstm_probe.analysis.analysis import Analysis
-from lstm_probe.callbacks.keras_config import described_schedule, schedule_from
+from lstm_probe.callbacks.keras_config import current, described_schedule, schedule_from
 from lstm_probe.callbacks.recording.options import Options
-from lstm_probe.callbacks.recording.recorder import Later, Recorder
+from lstm_probe.callbacks.recording.recorder import Recorder
 from lstm_probe.callbacks.schedule import Every, StepWatch
 from lstm_probe.logs.report import Report
 from lstm_probe.logs.run_log import MAX_BYTES
 from lstm_probe.logs.tags.summaries import Detail
 from lstm_probe.models.keras.flavour import callback_class, deserialised, flavour_of, registered
-from lstm_probe.models.keras.reader import KerasReader, training_step
+from lstm_probe.models.keras.reader import KerasReader, KerasSource, training_step
 from lstm_probe.models.probe import Probe, as_labels, as_probe
 
 __all__ = ["ProbeCallback"]
@@ -51,7 +50,9 @@ class ProbeCallback(Callback):
             `lstm_probe.callbacks.schedule.Logarithmic()`, or a function that tells for a step
             whether to capture.
         layers: which layers, by name; all recurrent layers by default.
-        write_images: whether heatmaps are drawn.
+        detail: how much is logged. `"scalars"`: the numbers. `"explorer"`: also every gate of every
+            timestep, for the tab Gates. `"gates"`: also heatmaps of them, for the tab Images.
+            `"full"`: also the weights, and pictures of saturation and of gradients.
         on_alert: what to do when a layer falls ill (saturated gates, a vanishing gradient, NaN, a
             parity mismatch and others): `"log"` a warning, log it and `"stop"` the training after
             the current batch, or a function that is called with the `Alert`; or
@@ -60,14 +61,14 @@ class ProbeCallback(Callback):
         max_overhead: the part of the training's time that captures may take: the interval is
             stretched where they would take more. Two seconds in all are always allowed. None for
             no limit.
-        detail: what is logged. `"scalars"`: the numbers. `"gates"`: also every gate of every
-            timestep. `"full"`: also the weights, and pictures of saturation and of gradients.
-        background: whether a thread of its own does all but taking hold of the weights. That
-            spares the training the wait, and on a processor that is busy no work.
+        background: whether the training only waits while the weights are read, and another thread
+            does the rest of a capture. That shortens the wait, but it is the same work for the
+            processor.
         labels: a name for each timestep of the probe, such as the words of a sentence, which the
             gate explorer shows on its axis.
         max_log_bytes: how large the log may grow, 1 GiB by default; from there on only numbers are
             logged. None for no limit.
+        write_images: deprecated: `detail` says whether heatmaps are drawn.
 
     Raises:
         LstmProbeError: on construction or when training begins, before the first step, if
@@ -95,33 +96,40 @@ class ProbeCallback(Callback):
         *,
         every: Every = 100,
         layers: Sequence[str] | None = None,
-        write_images: bool = True,
+        detail: Detail = "gates",
         on_alert: OnAlert = "log",
         max_overhead: float | None = 0.01,
-        detail: Detail = "gates",
         background: bool = False,
         labels: Sequence[str] | None = None,
         max_log_bytes: int | None = MAX_BYTES,
+        write_images: bool | None = None,
     ) -> None:
         super().__init__()
-        self._config = {
+        self._config: dict[str, Any] = {
             "log_dir": str(log_dir),
             "every": described_schedule(every),
             "layers": layers,
-            "write_images": write_images,
+            "detail": detail,
             "on_alert": on_alert,
             "max_overhead": max_overhead,
-            "detail": detail,
             "background": background,
             "labels": labels,
             "max_log_bytes": max_log_bytes,
         }
+        if write_images is not None:
+            self._config["write_images"] = write_images
         self._probe = as_probe(probe)
         labels = as_labels(labels, self._probe)
         self._layers = [layers] if isinstance(layers, str) else layers
         self._watch = StepWatch(every, self._read_step, steady=True)
         options = Options(
-            write_images, on_alert, detail, max_overhead, background, labels, max_log_bytes
+            detail=detail,
+            on_alert=on_alert,
+            max_overhead=max_overhead,
+            background=background,
+            labels=labels,
+            max_log_bytes=max_log_bytes,
+            write_images=write_images,
         )
         self._recorder = Recorder(log_dir, options)
         self._reader: KerasReader | None = None
@@ -152,7 +160,7 @@ class ProbeCallback(Callback):
     def from_config(cls, config: dict[str, Any]) -> ProbeCallback:
         """A callback that is made as `get_config` says."""
         given = {name: deserialised(value) for name, value in config.items()}
-        return cls(**{**given, "every": schedule_from(given["every"])})
+        return cls(**{**current(given), "every": schedule_from(given["every"])})
 
     @property
     def analyses(self) -> dict[str, Analysis]:
@@ -216,7 +224,7 @@ class ProbeCallback(Callback):
         if not self._is_chief:
             return
         self._reader = KerasReader(self.model, self._probe, self._layers)
-        self._recorder.start(self._watch.start(), self._read)
+        self._recorder.start(self._watch.start(), self._source)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Take note of the epoch."""
@@ -233,7 +241,7 @@ class ProbeCallback(Callback):
         if self._watch.is_time(trained) or self._given_step is not None:
             step = self._recorder.guard.run("reading the training step", self._look)
             if step is not None:
-                self._recorder.capture(step, self._read)
+                self._recorder.capture(step, self._source)
         if self._recorder.stop_training:
             self.model.stop_training = True
 
@@ -243,7 +251,7 @@ class ProbeCallback(Callback):
             return
         step = self._recorder.guard.run("reading the training step", self._read_step)
         if step is not None:
-            self._recorder.capture(step, self._read, last=True)
+            self._recorder.capture(step, self._source, last=True)
         self._recorder.close()
         self._reader = None
 
@@ -256,10 +264,10 @@ class ProbeCallback(Callback):
     def _implements_predict_batch_hooks(self) -> bool:
         return False
 
-    def _read(self, step: int) -> Later:
+    @property
+    def _source(self) -> KerasSource:
         assert self._reader is not None
-        later, epoch = self._reader.take(self.model, step=step), self._epochs_done
-        return lambda: [replace(snapshot, epoch=epoch) for snapshot in later()]
+        return KerasSource(self._reader, self.model, self._epochs_done)
 
     def _look(self) -> int | None:
         """The step if a capture is due."""

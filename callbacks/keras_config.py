@@ -1,4 +1,4 @@
-"""Schedules as Keras's configurations hold them: numbers and words."""
+"""A callback's options as Keras's configurations hold them: numbers and words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from lstm_probe.callbacks.schedule import Every, Linear, Logarithmic
 
-__all__ = ["described_schedule", "schedule_from"]
+__all__ = ["current", "described_schedule", "schedule_from"]
 
 _KINDS = {"Linear": Linear, "Logarithmic": Logarithmic}
 
@@ -35,3 +35,19 @@ def schedule_from(described: Any) -> Every:
         options = {name: value for name, value in described.items() if name != "schedule"}
         return _KINDS[described["schedule"]](**options)
     return described
+
+
+def current(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration of an older release, in the options of this one.
+
+    Example:
+        >>> current({"write_images": False, "detail": "gates"})
+        {'detail': 'explorer'}
+    """
+    given = dict(config)
+    pictures = given.pop("write_images", True)
+    if not pictures and given.get("detail", "gates") == "gates":
+        given["detail"] = "explorer"
+    elif not pictures and given["detail"] == "full":  # no level of detail says this
+        given["write_images"] = False
+    return given

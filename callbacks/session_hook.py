@@ -12,14 +12,19 @@ import tensorflow as tf
 from lstm_probe.analysis.alerts.board import OnAlert
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.callbacks.recording.options import Options
-from lstm_probe.callbacks.recording.recorder import Later, Recorder
+from lstm_probe.callbacks.recording.recorder import Recorder
 from lstm_probe.callbacks.schedule import Every, StepWatch
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.logs.report import Report
 from lstm_probe.logs.run_log import MAX_BYTES
 from lstm_probe.logs.tags.summaries import Detail
 from lstm_probe.models.session.feeds import checked_feeds
-from lstm_probe.models.session.reader import SessionReader, check_session, graph_of
+from lstm_probe.models.session.reader import (
+    SessionReader,
+    SessionSource,
+    check_session,
+    graph_of,
+)
 from lstm_probe.models.session.runs import Run, as_run
 
 __all__ = ["ProbeHook"]
@@ -58,13 +63,13 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
         time_major: as `dynamic_rnn` was given it.
         sequence_length: likewise.
         initial_state: likewise; a pair for two directions.
-        write_images: whether heatmaps are drawn.
-        on_alert: as `ProbeCallback` takes it; `"stop"` asks a monitored session to stop.
-        max_overhead: as `ProbeCallback` takes it.
-        detail: likewise.
-        background: likewise; the session runs the probe on the training's thread in any case.
-        labels: likewise.
-        max_log_bytes: likewise.
+        detail: as `ProbeCallback` takes it, and so are the options that follow.
+        on_alert: `"stop"` asks a monitored session to stop.
+        max_overhead: the part of the training's time that captures may take.
+        background: whether another thread does what follows the session's run on the probe.
+        labels: a name for each timestep of the probe.
+        max_log_bytes: how large the log may grow.
+        write_images: deprecated.
 
     Raises:
         LstmProbeError: on construction or before the first step, if something does not fit. Later
@@ -98,13 +103,13 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
         time_major: bool = False,
         sequence_length: Any = None,
         initial_state: Any = None,
-        write_images: bool = True,
+        detail: Detail = "gates",
         on_alert: OnAlert = "log",
         max_overhead: float | None = 0.01,
-        detail: Detail = "gates",
         background: bool = False,
         labels: Sequence[str] | None = None,
         max_log_bytes: int | None = MAX_BYTES,
+        write_images: bool | None = None,
     ) -> None:
         super().__init__()
         self._cell = cell
@@ -115,7 +120,13 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
         # A session, and what reads its global step in half the time of `run`.
         self._step_reader: tuple[Any, Callable[[], Any]] = (None, int)
         options = Options(
-            write_images, on_alert, detail, max_overhead, background, labels, max_log_bytes
+            detail=detail,
+            on_alert=on_alert,
+            max_overhead=max_overhead,
+            background=background,
+            labels=labels,
+            max_log_bytes=max_log_bytes,
+            write_images=write_images,
         )
         self._recorder = Recorder(log_dir, options)
         self._reader: SessionReader | None = None
@@ -228,7 +239,7 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
         check_session(self._session, self._graph)
         self._first = self._last = step
         self._runs = 0
-        self._recorder.start(step, self._read_first)
+        self._recorder.start(step, self._source(check=True))
         self._started = True
 
     def _look(self, step: int) -> None:
@@ -240,17 +251,11 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
         # TensorBoard hides what lies before a step that went back.
         if step > self._last or (last and step == self._last):
             self._last = step
-            self._recorder.capture(step, self._read, last=last)
+            self._recorder.capture(step, self._source(), last=last)
 
-    def _read_first(self, step: int) -> Later:
+    def _source(self, *, check: bool = False) -> SessionSource:
         assert self._reader is not None
-        self._reader.check(self._session)
-        return self._read(step)
-
-    def _read(self, step: int) -> Later:
-        assert self._reader is not None
-        read = self._reader.read(self._session, step=step, global_step=self._global_step)
-        return lambda: read[1]
+        return SessionSource(self._reader, self._session, self._global_step, check)
 
     def _read_step(self) -> int:
         if self._global_step is None:

@@ -58,7 +58,7 @@ def record(
     """One capture with random weights, in the default graph."""
     hook = ProbeHook(
         cell, inputs=inputs, outputs=outputs, feed_dict=feed_dict, log_dir=log_dir,
-        write_images=False, **options,
+        **{"detail": "explorer", **options},
     )  # fmt: skip
     with tf1.Session() as session:
         hook.begin()

@@ -45,6 +45,7 @@ IN_CALLBACKS = {
     "session_hook.py",
     "recording/__init__.py",
     "recording/budget.py",
+    "recording/cost.py",
     "recording/guard.py",
     "recording/options.py",
     "recording/reactions.py",

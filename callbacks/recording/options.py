@@ -1,36 +1,73 @@
-"""`Options`: what the Keras callback and the session hook hand on to the recorder."""
+"""`Options`: what every callback and hook lets its user choose about captures and their log."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lstm_probe.analysis.alerts.board import OnAlert
+from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.logs.run_log import MAX_BYTES
-from lstm_probe.logs.tags.summaries import Detail
+from lstm_probe.logs.tags.summaries import Detail, check_detail
 
 __all__ = ["Options"]
 
+# From `warnings.warn` up to the user's line: through the dataclass and the callback's constructor.
+_TO_THE_USER = 4
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Options:
     """How captures are taken and logged.
 
+    The options are documented at `ProbeCallback`, once for all callbacks and hooks. They are
+    checked here, `on_alert` by `AlertRules` and `max_overhead` by `Budget`.
+
     Attributes:
-        write_images: whether heatmaps are drawn.
+        detail: how much is logged: `scalars`, `explorer`, `gates` or `full`.
         on_alert: what to do when an alert is raised: `log` a warning, log it and `stop` the
             training, or call a function with it; or `AlertRules` with one of these.
-        detail: how much is logged: `scalars`, `gates` or `full`.
         max_overhead: the part of the training's time that captures may take; None for no limit.
         background: whether a thread of its own does what the training need not wait for.
         labels: a name for each timestep of the probe; None for numbers.
-        max_log_bytes: how large the log may grow; from there on only numbers are logged.
+        max_log_bytes: how large the log may grow; from there on only numbers are logged. None for
+            no limit.
+        write_images: the deprecated way to say that no pictures are drawn; None if it is not used.
+
+    Raises:
+        LstmProbeError: an option is not valid.
+
+    Example:
+        >>> Options(detail="explorer").pictures
+        False
     """
 
-    write_images: bool = True
-    on_alert: OnAlert = "log"
     detail: Detail = "gates"
+    on_alert: OnAlert = "log"
     max_overhead: float | None = 0.01
     background: bool = False
     labels: Sequence[str] | None = None
     max_log_bytes: int | None = MAX_BYTES
+    write_images: bool | None = None
+
+    def __post_init__(self) -> None:
+        check_detail(self.detail)
+        limit = self.max_log_bytes
+        if limit is not None and (isinstance(limit, bool) or not limit >= 0):
+            raise LstmProbeError(
+                f"The limit of the log is not valid. Received: max_log_bytes={limit!r}. Expected: "
+                "a number of bytes, such as 2**30, or None for no limit."
+            )
+        if self.write_images is not None:
+            warnings.warn(
+                "write_images is deprecated and goes with the next release: detail='explorer' "
+                "logs every gate without pictures, detail='gates' draws them.",
+                DeprecationWarning,
+                stacklevel=_TO_THE_USER,
+            )
+
+    @property
+    def pictures(self) -> bool:
+        """Whether heatmaps are drawn."""
+        return self.detail in ("gates", "full") and self.write_images is not False

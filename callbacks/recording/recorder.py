@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from os import PathLike
-from typing import Final, TypeAlias
+from typing import Final, Protocol
 
 from lstm_probe.analysis.alerts.board import AlertBoard, AlertRules
 from lstm_probe.analysis.analysis import Analysis, analyse
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.callbacks.recording.budget import Budget
+from lstm_probe.callbacks.recording.cost import CaptureCost
 from lstm_probe.callbacks.recording.guard import Guard
 from lstm_probe.callbacks.recording.options import Options
 from lstm_probe.callbacks.recording.reactions import Reactions
@@ -25,16 +25,30 @@ from lstm_probe.logs import RunLog
 from lstm_probe.logs.report import Report
 from lstm_probe.logs.trackers import announce
 
-__all__ = ["Later", "Reader", "Recorder"]
+__all__ = ["Recorder", "Source", "Taken"]
 
 _log = logging.getLogger(__name__)
 
 #: After so many failures in a row only the last capture of a training is tried.
 GIVEN_UP_AFTER: Final = 10
-#: Computes the snapshots of all probed layers out of what was read, on any thread.
-Later: TypeAlias = Callable[[], Sequence[Snapshot]]
-#: Reads all probed layers at the current training step, which it is given.
-Reader: TypeAlias = Callable[[int], Later]
+
+
+class Taken(Protocol):
+    """What was taken hold of at one training step."""
+
+    def snapshots(self) -> Sequence[Snapshot]:
+        """Compute the snapshots of all probed layers, on any thread."""
+
+
+class Source(Protocol):
+    """A model at one moment of its training: a `KerasSource` or a `SessionSource`."""
+
+    def take(self, step: int) -> Taken:
+        """Take hold, on the training thread, of all that the next training step may change.
+
+        Args:
+            step: how many steps the model has been trained.
+        """
 
 
 class Recorder:
@@ -73,8 +87,12 @@ class Recorder:
         """An alert has asked for it."""
         return self._reactions.stop_training
 
-    def start(self, step: int, read: Reader) -> None:
+    def start(self, step: int, source: Source) -> None:
         """Open the log and capture what there is before training goes on.
+
+        Args:
+            step: how many steps the model has been trained.
+            source: the model.
 
         Raises:
             LstmProbeError: anything that would fail later fails now.
@@ -83,40 +101,31 @@ class Recorder:
         self._process = os.getpid()
         self._tally.in_a_row = 0
         self._reactions.stop_training = False
-        watch = Stopwatch()
-        try:
-            later = read(step)
-            watch.lap("read")
-            analyses = self._analyse(later, watch)
-        except LstmProbeError:
-            raise
-        except Exception as error:
-            raise LstmProbeError(
-                f"The first capture failed. Received: {type(error).__name__}: {error}. "
-                "Expected: a model that computes the probe."
-            ) from error
-        self._run_log = RunLog(
+        cost = CaptureCost()
+        analyses = self._first(step, source, cost)
+        options = self._options
+        log = RunLog(
             self._log_dir,
             first_step=step,
-            write_images=self._options.write_images,
-            detail=self._options.detail,
-            labels=self._options.labels,
-            max_bytes=self._options.max_log_bytes,
+            detail=options.detail,
+            pictures=options.pictures,
+            labels=options.labels,
+            max_bytes=options.max_log_bytes,
         )
-        self.report.directory = directory = self._run_log.directory
-        self.guard.run("telling trackers of the log", lambda: announce(directory))
+        self._run_log, self.report.directory = log, log.directory
+        self.guard.run("telling trackers of the log", lambda: announce(log.directory))
         if step != self._tally.captured:  # a second fit goes on where the first one ended
-            self._write_first(self._run_log, analyses, step, watch)
-        if self._options.background:
+            self._write_first(log, analyses, step, cost)
+        if options.background:
             self._worker = Worker()
         self._budget.start()
 
-    def capture(self, step: int, read: Reader, *, last: bool = False) -> None:
+    def capture(self, step: int, source: Source, *, last: bool = False) -> None:
         """Capture at this step; a failure is counted and warned of, and training goes on.
 
         Args:
             step: the training step.
-            read: reads the layers.
+            source: the model.
             last: the training ends here: this is captured whatever it costs.
         """
         log, tally = self._run_log, self._tally
@@ -137,7 +146,7 @@ class Recorder:
                 step, COSTLY, 1e3 * budget.usual, 1e2 * budget.fraction, overhead, budget.stretch
             )
             return
-        self._attempt(step, lambda: self._take(step, read, log))
+        self._attempt(step, lambda: self._take(step, source, log))
 
     def close(self) -> None:
         """Finish what is under way, close the log, and say what was missed, if anything was."""
@@ -157,11 +166,24 @@ class Recorder:
                 self.report.skipped,
             )
 
+    def _first(self, step: int, source: Source, cost: CaptureCost) -> list[Analysis]:
+        try:
+            taken = source.take(step)
+            cost.watch.lap("read")
+            return self._analyse(taken, cost.watch)
+        except LstmProbeError:
+            raise
+        except Exception as error:
+            raise LstmProbeError(
+                f"The first capture failed. Received: {type(error).__name__}: {error}. "
+                "Expected: a model that computes the probe."
+            ) from error
+
     def _write_first(
-        self, log: RunLog, analyses: list[Analysis], step: int, watch: Stopwatch
+        self, log: RunLog, analyses: list[Analysis], step: int, cost: CaptureCost
     ) -> None:
         try:
-            self._write(log, analyses, step, watch)
+            self._write(log, analyses, step, cost, charged=False)
         except Exception as error:
             log.close()
             self._run_log = None
@@ -189,36 +211,28 @@ class Recorder:
         elif done is None:
             self._tally.fail(step)
 
-    def _take(self, step: int, read: Reader, log: RunLog) -> bool:
-        watch = Stopwatch()
-        later = read(step)
-        watch.lap("read")
+    def _take(self, step: int, source: Source, log: RunLog) -> bool:
+        cost = CaptureCost()
+        taken = source.take(step)
+        cost.watch.lap("read")
         if self._worker is None:
-            return self._work_off(step, later, log, watch)
-        stall = watch.total
-        job = partial(self._work_off, step, later, log, watch, stall)
-        if not self._worker.offer(lambda: self._attempt(step, job)):
+            return self._work_off(taken, log, cost)
+        cost.leave_training_thread()
+        job = partial(self._attempt, step, partial(self._work_off, taken, log, cost))
+        if not self._worker.offer(job):
             self._tally.skip(step, QUEUED)
         return False  # not yet: the worker says how it went, and may have done so already
 
-    def _work_off(
-        self, step: int, later: Later, log: RunLog, watch: Stopwatch, stall: float | None = None
-    ) -> bool:
-        """The rest of a capture; `stall` is what it took of the training thread if this is another
-        one, whose processor time then counts."""
-        began = time.thread_time()
-        watch.resume()
-        analyses = self._analyse(later, watch)
-
-        def cost() -> float:
-            return watch.total if stall is None else stall + time.thread_time() - began
-
+    def _work_off(self, taken: Taken, log: RunLog, cost: CaptureCost) -> bool:
+        """The rest of a capture, on whichever thread."""
+        cost.begin_work()
+        analyses = self._analyse(taken, cost.watch)
         # Where other workers train too, the step may have gone on before the weights were read.
-        self._write(log, analyses, analyses[0].snapshot.step, watch, cost, stall)
+        self._write(log, analyses, analyses[0].snapshot.step, cost)
         return True
 
-    def _analyse(self, later: Later, watch: Stopwatch) -> list[Analysis]:
-        snapshots = later()
+    def _analyse(self, taken: Taken, watch: Stopwatch) -> list[Analysis]:
+        snapshots = taken.snapshots()
         watch.lap("framework")
         return [analyse(s, watch=watch, previous=self.analyses.get(s.layer)) for s in snapshots]
 
@@ -227,22 +241,20 @@ class Recorder:
         log: RunLog,
         analyses: list[Analysis],
         step: int,
-        watch: Stopwatch,
-        cost: Callable[[], float] | None = None,
-        stall: float | None = None,
+        cost: CaptureCost,
+        *,
+        charged: bool = True,
     ) -> None:
-        alerts = self._board.update(analyses)
-        watch.lap("analyse")
+        """Log one capture; the first one comes before the training, and is not charged."""
+        alerts, dynamics = self._board.update(analyses), self._board.dynamics
+        cost.watch.lap("analyse")
         try:
-            log.write(
-                analyses, step=step, dynamics=self._board.dynamics, alerts=alerts, watch=watch
-            )
+            log.write(analyses, step=step, dynamics=dynamics, alerts=alerts, watch=cost.watch)
             self._tally.captured = step
             self.analyses = {analysis.snapshot.layer: analysis for analysis in analyses}
-            seconds = watch.total if stall is None else stall
-            self.report.add(analyses, 1e3 * seconds)
-            if cost is not None:  # the first capture, which comes before the training, is free
-                self._budget.spend(cost())
-            log.write_cost(seconds, watch.seconds, self._budget.fraction, step=step)
+            self.report.add(analyses, 1e3 * cost.stall)
+            if charged:
+                self._budget.spend(cost.charged)
+            log.write_cost(cost.stall, cost.watch.seconds, self._budget.fraction, step=step)
         finally:  # the board raises an alert once: not even a full disk may swallow it
             self._reactions.to(alerts)

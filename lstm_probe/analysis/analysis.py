@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lstm_probe.analysis.conventions.explanation import Explanation
+from lstm_probe.analysis.conventions.weights import Convention
 from lstm_probe.analysis.gradient.gradient import Gradient, gradient_through_time
 from lstm_probe.analysis.health.health import Health, measure_health
 from lstm_probe.analysis.parity.error import TOLERANCES, Parity, ParityError
@@ -22,9 +22,6 @@ from lstm_probe.core.precision import ulp
 from lstm_probe.core.stopwatch import Stopwatch
 from lstm_probe.core.trace import GateTrace
 from lstm_probe.core.views import view
-
-if TYPE_CHECKING:
-    from lstm_probe.analysis.conventions.weights import Convention
 
 __all__ = ["Analysis", "analyse"]
 
@@ -44,6 +41,7 @@ class Analysis:
         health: what the gates say of each unit.
         gradient: how strongly the last state depends on each earlier one; None for cells through
             which gradients are not known.
+        explanation: of a mismatch; None if there is none.
 
     Example:
         >>> from lstm_probe import LstmCell, Snapshot, weights
@@ -59,20 +57,13 @@ class Analysis:
     parity: Parity | None
     health: Health
     gradient: Gradient | None = None
+    explanation: Explanation | None = None
 
-    @cached_property
+    @property
     def convention(self) -> Convention | None:
-        """On a mismatch, the known convention that explains it; worked out when it is asked for,
-        because it takes up to a hundred recomputations."""
-        if self.parity is None or self.parity.verdict is None:
-            return None
-        if self.parity.verdict.kind != "mismatch":
-            return None
-        from lstm_probe.analysis.conventions.search import (
-            find_convention,  # seldom needed, and long
-        )
-
-        return find_convention(self.snapshot)
+        """On a mismatch, the known convention that explains it. It is searched for when it is first
+        asked for, which takes up to a few hundred recomputations."""
+        return None if self.explanation is None else self.explanation.convention
 
     @property
     def without_parity(self) -> str:
@@ -125,7 +116,8 @@ def analyse(
     watch.lap("recompute")
     largest = float(np.fmax.reduce(np.abs(truth.h), axis=None, initial=0.0))
     unit = ulp(largest if np.isfinite(largest) else 1.0, snapshot.dtype)
-    known = _still_known(snapshot, exact, previous)
+    explanation = _same_explanation(snapshot, exact, previous)
+    known = previous.parity.verdict if explanation and previous and previous.parity else None
     earlier = _earlier_rounding(snapshot, previous)
     verdict = judge(snapshot, exact, own.rounding, earlier=earlier, known=known)
     if exact.max_abs > TOLERANCES[snapshot.dtype] and str(verdict) == "match":
@@ -142,6 +134,10 @@ def analyse(
         of_same_dtype=own.error,
         rounding=own.rounding() if own.made else earlier,
     )
+    if verdict.kind != "mismatch":
+        explanation = None
+    elif explanation is None:
+        explanation = Explanation(snapshot)
     analysis = Analysis(
         snapshot,
         truth,
@@ -150,25 +146,21 @@ def analyse(
         gradient=gradient_through_time(
             snapshot, truth, previous=None if previous is None else previous.gradient
         ),
+        explanation=explanation,
     )
-    if known is not None and previous is not None and verdict.kind == "mismatch":
-        vars(analysis)["convention"] = previous.convention
     watch.lap("analyse")
     return analysis
 
 
-def _still_known(
+def _same_explanation(
     snapshot: Snapshot, exact: ParityError, previous: Analysis | None
-) -> Verdict | None:
-    """The mismatch of an earlier step, if the convention that was found to explain it does."""
-    if previous is None or exact.max_abs <= TOLERANCES[snapshot.dtype]:
+) -> Explanation | None:
+    """The explanation of an earlier step's mismatch, if it explains what is seen now as well."""
+    if previous is None or previous.explanation is None:
         return None
-    convention = vars(previous).get("convention")  # only if it has been looked for
-    if convention is None or previous.parity is None:
+    if exact.max_abs <= TOLERANCES[snapshot.dtype]:
         return None
-    from lstm_probe.analysis.conventions.search import still_explains  # seldom needed, and long
-
-    return previous.parity.verdict if still_explains(convention, snapshot) else None
+    return previous.explanation.of_later(snapshot)
 
 
 def _earlier_rounding(snapshot: Snapshot, previous: Analysis | None) -> ParityError | None:

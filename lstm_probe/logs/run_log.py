@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from os import PathLike
 from pathlib import Path
-from typing import get_args
 
 from lstm_probe.analysis.alerts.board import Alert
 from lstm_probe.analysis.analysis import Analysis
@@ -21,7 +20,7 @@ from lstm_probe.logs.overview import overview
 from lstm_probe.logs.stored.values import captures_value, gates_value, weights_value
 from lstm_probe.logs.tags.diagnosis import alert_values, weight_values
 from lstm_probe.logs.tags.pictures import picture_values
-from lstm_probe.logs.tags.summaries import Detail, cost_values, layer_values
+from lstm_probe.logs.tags.summaries import Detail, check_detail, cost_values, layer_values
 from lstm_probe.logs.tags.values import scalar, text
 from lstm_probe.pictures import HeatmapPainter
 
@@ -44,10 +43,10 @@ class RunLog:
     Args:
         log_dir: where the training's logs are; is made if it is missing.
         first_step: the step with which the training begins.
-        write_images: whether heatmaps are drawn for TensorBoard's Images tab.
-        detail: `scalars` logs numbers; `gates` also every gate of every timestep, as pictures, as
-            histograms and for the gate explorer; `full` also the
-            weights, and pictures of saturation and of gradients through time.
+        detail: `scalars` logs numbers; `explorer` also every gate of every timestep, as histograms
+            and for the gate explorer; `gates` also heatmaps for TensorBoard's Images tab; `full`
+            also the weights, and pictures of saturation and of gradients through time.
+        pictures: False draws nothing at any level of detail.
         labels: a name for each timestep of the probe, for the gate explorer.
         max_bytes: how large the run may grow, with what it has from before; from there on only
             numbers are logged, which is said once. None for no limit.
@@ -61,20 +60,16 @@ class RunLog:
         log_dir: str | PathLike[str],
         *,
         first_step: int = 0,
-        write_images: bool = True,
         detail: Detail = "gates",
+        pictures: bool = True,
         labels: Sequence[str] | None = None,
         max_bytes: int | None = MAX_BYTES,
     ) -> None:
-        if detail not in get_args(Detail):
-            raise LstmProbeError(
-                f"How much to log is not known. Received: detail={detail!r}. "
-                "Expected: 'scalars', 'gates' or 'full'."
-            )
+        check_detail(detail)
         self._detail: Detail = detail
         self._labels = labels
         self._max_bytes = max_bytes
-        self._painter = HeatmapPainter() if write_images else None
+        self._painter = HeatmapPainter() if pictures and detail in ("gates", "full") else None
         self._spectra: defaultdict[str, SpectralNorms] = defaultdict(SpectralNorms)
         self._overview_written = False
         try:

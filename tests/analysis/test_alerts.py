@@ -137,7 +137,7 @@ def test_an_alert_is_raised_once_until_it_clears(rng):
 def test_the_cause_of_a_mismatch_is_looked_for_once_when_it_goes_on(rng, monkeypatch):
     calls = []
     monkeypatch.setattr(
-        "lstm_probe.analysis.conventions.search.find_convention", lambda s: calls.append(s)
+        "lstm_probe.analysis.conventions.explanation.find_convention", lambda s: calls.append(s)
     )
     snapshot = long_snapshot(rng)
     wrong = replace(snapshot, output=snapshot.output + 0.1)

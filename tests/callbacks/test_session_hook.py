@@ -53,7 +53,7 @@ def training(rng: np.random.Generator, *, dropout: bool = False) -> Training:
 
 
 def hook_for(t: Training, log_dir: Path, **options: Any) -> ProbeHook:
-    options = {"every": 5, "write_images": False} | options
+    options = {"every": 5, "detail": "explorer"} | options
     feed = {t.x: t.feed[t.x][:1]} | options.pop("feed", {})
     return ProbeHook(
         t.cell, inputs=t.x, outputs=t.outputs, feed_dict=feed, log_dir=log_dir, **options
@@ -212,7 +212,7 @@ def test_the_log_has_the_tags_of_the_keras_callback(
     model.fit(x, np.ones((len(x), 5)), verbose=0, callbacks=[probe])
     with tf.Graph().as_default():
         t = training(rng)
-        with monitored(hook_for(t, tmp_path / "session", every=1, write_images=True)) as session:
+        with monitored(hook_for(t, tmp_path / "session", every=1, detail="gates")) as session:
             session.run(t.step, t.feed)
     keras_values = event_reading.values(tmp_path / "keras" / "lstm_probe")
     values = event_reading.values(tmp_path / "session" / "lstm_probe")

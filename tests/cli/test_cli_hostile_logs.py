@@ -108,7 +108,7 @@ def test_a_course_that_is_damaged_is_left_out(tmp_path, point):
 
 
 def test_damaged_bytes_in_a_log_never_get_more_than_one_line(tmp_path, rng):
-    with RunLog(tmp_path / "logs", write_images=False) as log:
+    with RunLog(tmp_path / "logs", pictures=False) as log:
         for step in range(3):
             log.write([analyse(snapshot(rng, step=step))], step=step)
     (path,) = (tmp_path / "logs").rglob("*tfevents*")
@@ -137,7 +137,7 @@ def test_damaged_bytes_in_a_log_never_get_more_than_one_line(tmp_path, rng):
 )
 def test_nothing_is_left_behind_when_the_disk_is_full(tmp_path, rng, command):
     """A limit of the size of files stands for the disk: writing fails in the same place."""
-    with RunLog(tmp_path / "logs", write_images=False) as log:
+    with RunLog(tmp_path / "logs", pictures=False) as log:
         log.write([analyse(snapshot(rng, batch=4, time=64))], step=0)
     names = {"LOGS": tmp_path / "logs", "OUT": tmp_path / "out", "MODEL": DATA / "torch_state.pt"}
     code = "import resource, sys\nfrom lstm_probe.cli import main\n"
@@ -176,7 +176,7 @@ print(failed, "of", len(sizes))
 
 def test_netcdf_ends_in_an_error_wherever_the_disk_is_full(tmp_path, rng):
     """HDF5 would bring the process down."""
-    with RunLog(tmp_path / "logs", write_images=False) as log:
+    with RunLog(tmp_path / "logs", pictures=False) as log:
         for step in range(4):
             log.write([analyse(snapshot(rng, batch=2, time=64))], step=step)
     done = subprocess.run(

@@ -60,7 +60,7 @@ def write_log(
     steps: Any = STEPS,
 ) -> Path:
     names = ["rnn/lower", HOSTILE, "third"][:layers]
-    with RunLog(directory, write_images=False) as log:
+    with RunLog(directory, pictures=False) as log:
         for step in steps:
             analyses = [
                 analyse(
@@ -224,7 +224,7 @@ def test_page_fits_a_phone_and_follows_no_training(tmp_path, rng):
 
 @pytest.mark.long
 def test_300_steps_of_3_layers_are_under_30_mb_and_open_in_2_seconds(tmp_path, rng):
-    with RunLog(tmp_path / "logs", max_bytes=None, write_images=False) as log:
+    with RunLog(tmp_path / "logs", max_bytes=None, pictures=False) as log:
         for step in range(300):
             analyses = [
                 analyse(

@@ -39,7 +39,7 @@ def write_run(
     directory: Path, steps: list[int], *, layers: tuple[str, ...] = ("memory",), **fields: Any
 ) -> Path:
     """A run of one capture for each step; the step is also the seed."""
-    with RunLog(directory, detail="full", write_images=False) as run:
+    with RunLog(directory, detail="full", pictures=False) as run:
         for step in steps:
             run.write(
                 [analysis(step, step=step, layer=each, **fields) for each in layers], step=step

@@ -70,7 +70,6 @@ class Training:
             self.x[:2],
             directory / "training",
             every=4,
-            write_images=False,
             detail="full",
             max_overhead=None,
         )
@@ -127,7 +126,7 @@ def _damage(directory: Path) -> None:
 
 def _alert(directory: Path) -> None:
     alert = Alert("dead_units", "memory", 7, "1 of 5", 0.2, 0.1, "lower the learning rate", unit=3)
-    with RunLog(directory, write_images=False) as run:
+    with RunLog(directory, pictures=False) as run:
         for step, alerts in [(0, []), (7, [alert]), (9, [])]:
             run.write([tab_logs.analysis(step, step=step)], step=step, alerts=alerts)
 

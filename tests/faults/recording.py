@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 # Also run as a script of its own, which is killed.
@@ -15,18 +17,33 @@ import samples
 
 from lstm_probe import Snapshot
 from lstm_probe.callbacks.recording.options import Options
-from lstm_probe.callbacks.recording.recorder import Later, Recorder
+from lstm_probe.callbacks.recording.recorder import Recorder, Source
 
 
-def reader(units: int = 5, layer: str = "memory") -> Later:
-    rng = np.random.default_rng(1)
+@dataclass(frozen=True)
+class Taken:
+    """Snapshots that need not be computed any more."""
 
-    def read(step: int) -> Later:
-        weights = samples.lstm_weights(rng, units=units)
-        fresh: Snapshot = samples.snapshot(rng, weights=weights, step=step, layer=layer)
-        return lambda: [fresh]
+    found: Sequence[Snapshot]
 
-    return read  # type: ignore[return-value]
+    def snapshots(self) -> Sequence[Snapshot]:
+        return self.found
+
+
+class Random:
+    """A layer with other random weights and another random input at each step."""
+
+    def __init__(self, units: int, layer: str) -> None:
+        self._rng = np.random.default_rng(1)
+        self._units, self._layer = units, layer
+
+    def take(self, step: int) -> Taken:
+        weights = samples.lstm_weights(self._rng, units=self._units)
+        return Taken([samples.snapshot(self._rng, weights=weights, step=step, layer=self._layer)])
+
+
+def source(units: int = 5, layer: str = "memory") -> Source:
+    return Random(units, layer)
 
 
 def recorder(log_dir: Path, **options: object) -> Recorder:
@@ -37,8 +54,8 @@ def recorder(log_dir: Path, **options: object) -> Recorder:
 def main() -> None:
     """Capture without end, telling of each capture after it was written; with a number, not before
     so many processes have opened the log."""
-    record, read = recorder(Path(sys.argv[1])), reader()
-    record.start(0, read)
+    record, model = recorder(Path(sys.argv[1])), source()
+    record.start(0, model)
     if sys.argv[2:]:
         Path(f"{os.getpid()}.opened").touch()
         until = time.monotonic() + 20
@@ -49,7 +66,7 @@ def main() -> None:
         sys.stdout.write(f"{step}\n")
         sys.stdout.flush()
         step += 1
-        record.capture(step, read)
+        record.capture(step, model)
 
 
 if __name__ == "__main__":

@@ -78,16 +78,16 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 def test_a_full_disk_is_survived_counted_and_warned_of_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    record, read = recording.recorder(tmp_path), recording.reader()
-    record.start(0, read)
+    record, model = recording.recorder(tmp_path), recording.source()
+    record.start(0, model)
     size = sum(file.stat().st_size for file in (tmp_path / "lstm_probe").iterdir())
     with largest_file(3 * size + 1000):
         for step in range(1, 9):
-            record.capture(step, read)
+            record.capture(step, model)
     failed = record.report.failed
     assert failed >= 4
     assert_whole(tmp_path / "lstm_probe")
-    record.capture(9, read)
+    record.capture(9, model)
     record.close()
     steps = event_reading.steps(tmp_path / "lstm_probe", TAG)
     assert steps == [*range(9 - failed), 9]
@@ -102,10 +102,10 @@ def test_a_full_disk_is_survived_counted_and_warned_of_once(
 
 def test_a_file_system_without_room_is_survived(tmp_path: Path) -> None:
     with mounted(tmp_path, "size=128k"):
-        record, read = recording.recorder(tmp_path), recording.reader()
-        record.start(0, read)
+        record, model = recording.recorder(tmp_path), recording.source()
+        record.start(0, model)
         for step in range(1, 8):
-            record.capture(step, read)
+            record.capture(step, model)
         assert_whole(tmp_path / "lstm_probe")
         record.close()
         steps = event_reading.steps(tmp_path / "lstm_probe", TAG)
@@ -117,19 +117,19 @@ def test_a_file_system_without_room_is_survived(tmp_path: Path) -> None:
 def test_no_room_from_the_start_is_told_before_the_first_step(tmp_path: Path) -> None:
     record = recording.recorder(tmp_path)
     with largest_file(2000), pytest.raises(LstmProbeError, match="could not be logged"):
-        record.start(0, recording.reader())
+        record.start(0, recording.source())
 
 
 def test_a_read_only_file_system_is_told_before_the_first_step(tmp_path: Path) -> None:
     with mounted(tmp_path, "ro"):
         record = recording.recorder(tmp_path / "logs")
         with pytest.raises(LstmProbeError, match=r"cannot be written to.*Read-only file system"):
-            record.start(0, recording.reader())
+            record.start(0, recording.source())
 
 
 def test_a_directory_without_rights_is_told_before_the_first_step(tmp_path: Path) -> None:
     warm = recording.recorder(tmp_path / "warm")  # what is imported late needs rights to be read
-    warm.start(0, recording.reader())
+    warm.start(0, recording.source())
     warm.close()
     directory = Path(mkdtemp())  # not in tmp_path, into which nobody else may look
     directory.chmod(0o555)
@@ -139,7 +139,7 @@ def test_a_directory_without_rights_is_told_before_the_first_step(tmp_path: Path
             without_rights(),
             pytest.raises(LstmProbeError, match=r"cannot be written to.*Permission denied"),
         ):
-            record.start(0, recording.reader())
+            record.start(0, recording.source())
         assert not any(directory.iterdir())
     finally:
         directory.chmod(0o755)
@@ -147,11 +147,11 @@ def test_a_directory_without_rights_is_told_before_the_first_step(tmp_path: Path
 
 
 def test_a_log_directory_deleted_in_mid_training_is_made_again(tmp_path: Path) -> None:
-    record, read = recording.recorder(tmp_path / "logs"), recording.reader()
-    record.start(0, read)
-    record.capture(1, read)
+    record, model = recording.recorder(tmp_path / "logs"), recording.source()
+    record.start(0, model)
+    record.capture(1, model)
     shutil.rmtree(tmp_path / "logs")
-    record.capture(2, read)
+    record.capture(2, model)
     record.close()
     assert event_reading.steps(tmp_path / "logs" / "lstm_probe", TAG) == [2]
     assert (record.report.captured, record.report.failed) == (3, 0)
@@ -168,23 +168,23 @@ def test_what_was_reported_as_written_survives_a_kill(kill: signal.Signals, tmp_
     steps = event_reading.steps(tmp_path / "lstm_probe", TAG)
     assert steps == sorted(set(steps))
     assert set(told) <= set(steps)
-    record, read = recording.recorder(tmp_path), recording.reader()
-    record.start(steps[-1], read)  # resumed there: the same run goes on
-    record.capture(steps[-1] + 1, read)
+    record, model = recording.recorder(tmp_path), recording.source()
+    record.start(steps[-1], model)  # resumed there: the same run goes on
+    record.capture(steps[-1] + 1, model)
     record.close()
     assert max(event_reading.steps(tmp_path / "lstm_probe", TAG)) == steps[-1] + 1
 
 
 def test_a_copied_log_directory_goes_on_where_it_ended(tmp_path: Path) -> None:
-    record, read = recording.recorder(tmp_path / "a"), recording.reader()
-    record.start(0, read)
-    record.capture(1, read)
+    record, model = recording.recorder(tmp_path / "a"), recording.source()
+    record.start(0, model)
+    record.capture(1, model)
     record.close()
     shutil.copytree(tmp_path / "a", tmp_path / "b")
     for name, first in (("a", 1), ("b", 1)):
         again = recording.recorder(tmp_path / name)
-        again.start(first, read)
-        again.capture(first + 1, read)
+        again.start(first, model)
+        again.capture(first + 1, model)
         again.close()
     for name in "ab":
         assert sorted(event_reading.steps(tmp_path / name / "lstm_probe", TAG)) == [0, 1, 1, 2]
@@ -192,13 +192,13 @@ def test_a_copied_log_directory_goes_on_where_it_ended(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("background", [False, True])
 def test_a_fork_is_silent_and_leaves_the_log_whole(background: bool, tmp_path: Path) -> None:
-    record, read = recording.recorder(tmp_path, background=background), recording.reader()
-    record.start(0, read)
-    record.capture(1, broken)  # so that there is something to tell at the end
+    record, model = recording.recorder(tmp_path, background=background), recording.source()
+    record.start(0, model)
+    record.capture(1, Broken())  # so that there is something to tell at the end
 
     def in_the_child() -> None:
         for step in range(2, 5):
-            record.capture(step, read)
+            record.capture(step, model)
         record.close()
 
     child = multiprocessing.get_context("fork").Process(target=in_the_child)
@@ -208,7 +208,7 @@ def test_a_fork_is_silent_and_leaves_the_log_whole(background: bool, tmp_path: P
     child.kill()
     assert not hangs
     assert child.exitcode == 0
-    record.capture(7, read)
+    record.capture(7, model)
     record.close()
     directory = tmp_path / "lstm_probe"
     assert event_reading.steps(directory, TAG) == [0, 7]
@@ -216,19 +216,22 @@ def test_a_fork_is_silent_and_leaves_the_log_whole(background: bool, tmp_path: P
     assert_whole(directory)
 
 
-def broken(step: int) -> recording.Later:
-    raise RuntimeError(f"step {step}")
+class Broken:
+    """A model that cannot be read."""
+
+    def take(self, step: int) -> recording.Taken:
+        raise RuntimeError(f"step {step}")
 
 
 def test_ten_thousand_failures_make_one_warning_and_are_given_up(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    record, read = recording.recorder(tmp_path), recording.reader()
-    record.start(0, read)
+    record, model = recording.recorder(tmp_path), recording.source()
+    record.start(0, model)
 
     for step in range(1, 10_001):
-        record.capture(step, broken)
-    record.capture(10_001, read, last=True)
+        record.capture(step, Broken())
+    record.capture(10_001, model, last=True)
     record.close()
     said = warnings(caplog)
     assert len(said) == 3
@@ -247,12 +250,12 @@ def test_failures_count_when_the_worker_is_as_fast_as_can_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A job that has failed before the training thread goes on is not taken for a success."""
-    record, read = recording.recorder(tmp_path, background=True), recording.reader()
-    record.start(0, read)
+    record, model = recording.recorder(tmp_path, background=True), recording.source()
+    record.start(0, model)
     monkeypatch.setattr(recording.Recorder, "_analyse", lambda *_: 1 / 0)
     monkeypatch.setattr(Worker, "offer", lambda _, job: job() or True)
     for step in range(1, 21):
-        record.capture(step, read)
+        record.capture(step, model)
     record.close()
     report = record.report
     assert (report.captured, report.failed, report.skipped, report.due) == (1, 10, 10, 21)
@@ -284,9 +287,9 @@ def test_two_processes_write_one_directory_without_harm(tmp_path: Path) -> None:
 )
 def test_a_hostile_layer_name_stays_a_tag(name: str, tmp_path: Path) -> None:
     log_dir = tmp_path / "below" / "logs"
-    record, read = recording.recorder(log_dir), recording.reader(layer=name)
-    record.start(0, read)
-    record.capture(1, read)
+    record, model = recording.recorder(log_dir), recording.source(layer=name)
+    record.start(0, model)
+    record.capture(1, model)
     record.close()
     assert event_reading.captured_steps(log_dir, f"{name}/gates/2_f") == [0, 1]
     files = [path for path in tmp_path.rglob("*") if path.is_file()]

@@ -46,7 +46,7 @@ class World:
             "feed_dict": {self.x: self.probe},
             "log_dir": self.log_dir,
             "every": 2,
-            "write_images": False,
+            "detail": "explorer",
         }
         return ProbeHook(self.cell if cell is None else cell, **given | options)
 
@@ -253,7 +253,7 @@ def test_a_failing_probe_does_not_fail_the_run(
     with monitored(hook) as session:
         world.train_for(session, 2)
         with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
-            patch.setattr(SessionReader, "read", _failing)
+            patch.setattr(SessionReader, "take", _failing)
             world.train_for(session, 6)
         world.train_for(session, 2)
         assert session.run(world.global_step) == 10
@@ -278,7 +278,7 @@ def test_a_probe_that_is_interrupted_lets_the_interrupt_pass(
         session.run(tf1.global_variables_initializer())
         hook.after_step(session, 0)
         with monkeypatch.context() as patch:
-            patch.setattr(SessionReader, "read", interrupted)
+            patch.setattr(SessionReader, "take", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 hook.after_step(session, 2)
         hook.after_step(session, 4)

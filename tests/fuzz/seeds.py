@@ -63,7 +63,7 @@ def _capture() -> list[bytes]:
 
 def _log() -> list[bytes]:
     with TemporaryDirectory() as directory:
-        with RunLog(directory, write_images=False, detail="scalars") as log:
+        with RunLog(directory, pictures=False, detail="scalars") as log:
             log.write([_analysis()], step=3)
         return [path.read_bytes() for path in Path(directory).rglob("*tfevents*")]
 
@@ -71,7 +71,7 @@ def _log() -> list[bytes]:
 def _events() -> Iterator[bytes]:
     for detail in ("scalars", "full"):
         with TemporaryDirectory() as directory:
-            with RunLog(directory, write_images=False, detail=detail) as log:
+            with RunLog(directory, pictures=False, detail=detail) as log:
                 log.write([_analysis()], step=3)
             for path in Path(directory).rglob("*tfevents*"):
                 yield from (data for _, data, _ in read_records(path))

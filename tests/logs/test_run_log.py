@@ -154,7 +154,7 @@ def test_there_is_no_histogram_when_nothing_is_finite() -> None:
 def test_there_are_no_pictures_when_they_are_switched_off(
     tmp_path: Path, rng: np.random.Generator
 ) -> None:
-    tags = {tag for tag, _ in event_reading.values(log(tmp_path, [0], rng, write_images=False))}
+    tags = {tag for tag, _ in event_reading.values(log(tmp_path, [0], rng, pictures=False))}
     assert "memory/activations/2_f" in tags
     assert not any("/gates/" in tag for tag in tags)
 

@@ -11,16 +11,30 @@ import pytest
 from samples import snapshot
 from tensorboard.summary.writer import event_file_writer
 
+from lstm_probe import Snapshot
 from lstm_probe.callbacks.recording.recorder import Options, Recorder
 
 _TensorBoards = event_file_writer.EventFileWriter
 
 
+class Model:
+    """Random snapshots, which need not be computed any more."""
+
+    def __init__(self) -> None:
+        self._rng, self._found = np.random.default_rng(0), [snapshot(np.random.default_rng(0))]
+
+    def take(self, step: int) -> Model:
+        self._found = [snapshot(self._rng, step=step)]
+        return self
+
+    def snapshots(self) -> list[Snapshot]:
+        return self._found
+
+
 def record(log_dir: Path) -> list[int]:
-    rng = np.random.default_rng(0)
-    recorder = Recorder(log_dir, Options(max_overhead=None))
-    recorder.start(0, lambda step: lambda: [snapshot(rng, step=step)])
-    recorder.capture(3, lambda step: lambda: [snapshot(rng, step=step)])
+    recorder, model = Recorder(log_dir, Options(max_overhead=None)), Model()
+    recorder.start(0, model)
+    recorder.capture(3, model)
     recorder.close()
     return event_reading.captured_steps(log_dir)
 

@@ -18,12 +18,12 @@ pytestmark = pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="Linux counts them in /proc")
 @pytest.mark.parametrize("background", [False, True])
 def test_nothing_grows_over_ten_thousand_captures(background: bool, tmp_path: Path) -> None:
-    record, read = recording.recorder(tmp_path, background=background), recording.reader()
-    record.start(0, read)
+    record, model = recording.recorder(tmp_path, background=background), recording.source()
+    record.start(0, model)
 
     def capture(first: int, last: int) -> None:
         for step in range(first, last):
-            record.capture(step, read)
+            record.capture(step, model)
 
     capture(1, 1000)  # caches fill
     before = memory(), threading.active_count(), descriptors()

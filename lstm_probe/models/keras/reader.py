@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,13 @@ import numpy as np
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
-from lstm_probe.models.keras.flavour import Model, flavour_of
+from lstm_probe.models.keras.flavour import Model, Tensor, flavour_of
 from lstm_probe.models.keras.layers import find_layers
 from lstm_probe.models.keras.sites import Site, sites_of
 from lstm_probe.models.keras.taps import tapped
 from lstm_probe.models.probe import Probe, as_probe, probe_leaves
 
-__all__ = ["KerasReader", "capture", "training_step"]
+__all__ = ["KerasReader", "KerasSource", "Taken", "capture", "training_step"]
 
 
 def capture(
@@ -71,6 +72,31 @@ class StepReader:
         return int(np.asarray(self._read()))
 
 
+@dataclass(frozen=True)
+class Taken:
+    """What was taken hold of at one training step: the weights, and the pass to run on them.
+
+    Attributes:
+        step: the training step of the weights.
+        epoch: how many epochs had been done then; None if the training has none.
+        sites: where the model calls its recurrent layers.
+        weights: the values of the model's variables, by the variables' ids.
+        compute: runs the model on the probe with these weights, on any thread. Its results are, for
+            each call, what `Site.snapshot` takes.
+    """
+
+    step: int
+    epoch: float | None
+    sites: Sequence[Site]
+    weights: Mapping[int, Tensor]
+    compute: Callable[[], Any]
+
+    def snapshots(self) -> list[Snapshot]:
+        """Run the pass, and make a snapshot of each call of each layer, in the model's order."""
+        results = self.compute()
+        return [site.snapshot(self.step, self.epoch, results, self.weights) for site in self.sites]
+
+
 class KerasReader:
     """Reads the recurrent layers of one model for one probe.
 
@@ -119,11 +145,16 @@ class KerasReader:
         Raises:
             LstmProbeError: the model is no longer the one that the reader was made for.
         """
-        return self.take(model, step=step)()
+        return self.take(model, step=step).snapshots()
 
-    def take(self, model: Model, *, step: int) -> Callable[[], list[Snapshot]]:
-        """Take hold of the weights as they are now; what it returns computes the snapshots, then or
-        later and on any thread.
+    def take(self, model: Model, *, step: int, epoch: float | None = None) -> Taken:
+        """Take hold of the weights as they are now. Nothing is computed yet where the backend can
+        compute with these weights later.
+
+        Args:
+            model: the model as it is now.
+            step: how many steps it has been trained.
+            epoch: how many epochs, if the training counts them.
 
         Raises:
             LstmProbeError: the model is no longer the one that the reader was made for.
@@ -134,24 +165,34 @@ class KerasReader:
                 "training began. Expected: the same ones."
             )
         compute, values = self._run(self._needed)
-
-        def snapshots() -> list[Snapshot]:
-            results = compute()
-            by_variable = dict(zip(self._ids, values, strict=True))
-            return [
-                site.snapshot(
-                    step, results, [by_variable[id(v)] for v in site.description.variables]
-                )
-                for site in self._sites
-            ]
-
-        return snapshots
+        weights = dict(zip(self._ids, values, strict=True))
+        return Taken(step, epoch, self._sites, weights, compute)
 
     def _listen(self, model: Model, probe: Any) -> Any:
         with tapped(list(self._layers.values())) as calls:
             model(probe, **self._flavour.inference(model))
         self._sites = sites_of(model, self._layers, calls)
         return [(c.x, c.output, c.final_output, c.mask, c.initial_state) for c in calls]
+
+
+@dataclass(frozen=True)
+class KerasSource:
+    """A model as it is at one moment of its training, for the recorder to capture.
+
+    Attributes:
+        reader: reads it.
+        model: the model. It is looked up anew for each capture: on JAX, layers that were held on to
+            since the training began are no longer those that are trained.
+        epoch: how many epochs have been done; None if the training has none.
+    """
+
+    reader: KerasReader
+    model: Model
+    epoch: float | None
+
+    def take(self, step: int) -> Taken:
+        """Take hold of the weights; `step` is the training step."""
+        return self.reader.take(self.model, step=step, epoch=self.epoch)
 
 
 @contextmanager

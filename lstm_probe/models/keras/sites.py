@@ -41,15 +41,20 @@ class Site:
     zeroed: bool
 
     def snapshot(
-        self, step: int, results: Sequence[tuple[Any, ...]], weights: Sequence[Any]
+        self,
+        step: int,
+        epoch: float | None,
+        results: Sequence[tuple[Any, ...]],
+        values: Mapping[int, Any],
     ) -> Snapshot:
         """What was read here.
 
         Args:
             step: the training step.
+            epoch: how many epochs the training has done; None if it has none.
             results: for every call of the model the tensors `x`, `output`, `final_output`,
                 `mask`, `initial_state`, as in `Call`.
-            weights: the values of the cell's variables.
+            values: the values of the model's variables, by the variables' ids.
         """
         reverse = bool(self.layer.go_backwards)
         fields = zip(*(results[index] for index in self.calls), strict=True)
@@ -59,6 +64,7 @@ class Site:
             initial = np.zeros_like(output[:, 0]) if state is None else state[0]
             output = carried(output, mask[:, ::-1] if reverse else mask, initial)
         dtype = flavour_of(self.layer).computes_in(self.layer)
+        weights = [values[id(variable)] for variable in self.description.variables]
         return Snapshot(
             step=step,
             layer=self.name,
@@ -72,6 +78,7 @@ class Site:
             reverse=reverse,
             **masking,
             dtype=dtype,
+            epoch=epoch,
         )
 
 

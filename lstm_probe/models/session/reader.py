@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -23,13 +23,35 @@ from lstm_probe.models.session.runs import Check, Run, sites_of
 from lstm_probe.models.session.sites import Site
 from lstm_probe.models.tensorflow.graph import ancestors, undisturbed
 
-__all__ = ["SessionReader", "check_session", "graph_of"]
+__all__ = ["SessionReader", "SessionSource", "Taken", "check_session", "graph_of"]
 
 # How many times the first step, where nothing has grown yet, may be off by what rounding explains
 # before the tensors are said not to belong together; a wrong tensor is off by thousands.
 _MARGIN = 100
 # What a cell's output is above wherever it is not zero for good.
 _ZERO = 1e-3
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What one `session.run` gave: weights, and what TensorFlow computes with them.
+
+    Attributes:
+        step: the training step of the weights.
+        sites: the cells, as they were run.
+        names: their names in logs.
+        fetched: for each of them, the arrays of its `fetches()`.
+    """
+
+    step: int
+    sites: Sequence[Site]
+    names: Sequence[str]
+    fetched: Sequence[Any]
+
+    def snapshots(self) -> list[Snapshot]:
+        """A snapshot of each cell, on any thread."""
+        found = zip(self.sites, self.fetched, self.names, strict=True)
+        return [site.snapshot(each, step=self.step, name=name) for site, each, name in found]
 
 
 class SessionReader:
@@ -76,27 +98,52 @@ class SessionReader:
             pair = [check.twin.tensors, check.outputs.tensors]
             twin, outputs = session.run(pair, self._feeds)
             _check_equal(check.twin.arrange(twin), check.outputs.arrange(outputs))
-        for snapshot in self.read(session, step=0)[1]:
+        for snapshot in self.take(session, step=0).snapshots():
             analysis = analyse(snapshot)
             _check_first_step(snapshot, analysis.parity)
             _check_lengths(snapshot, analysis.trace)
 
-    def read(
-        self, session: Any, *, step: int | None = None, global_step: Any = None
-    ) -> tuple[int, list[Snapshot]]:
-        """A snapshot of each cell, all of one `session.run`, and their step.
+    def take(self, session: Any, *, step: int, global_step: Any = None) -> Taken:
+        """Read the weights and what TensorFlow computes with them, all in one `session.run`.
 
         Args:
             session: a session that runs no hooks.
-            step: the training step, if it is known.
-            global_step: the tensor that tells it otherwise, in the same run.
+            step: the training step.
+            global_step: a tensor that tells the step in the same run, where other workers may have
+                trained on since `step` was read.
         """
         fetched, steps = session.run(
             [self._fetches, [] if global_step is None else [global_step]], self._feeds
         )
-        step = int(steps[0]) if steps else int(step or 0)
-        found = zip(self._sites, fetched, self._names, strict=True)
-        return step, [site.snapshot(each, step=step, name=name) for site, each, name in found]
+        return Taken(int(steps[0]) if steps else step, self._sites, self._names, fetched)
+
+
+@dataclass(frozen=True)
+class SessionSource:
+    """A session at one moment of a training, for the recorder to capture.
+
+    Attributes:
+        reader: reads it.
+        session: a session that runs no hooks.
+        global_step: the tensor that counts the training's steps; None if the user counts them.
+        check: whether to make sure first that the user's tensors belong together.
+    """
+
+    reader: SessionReader
+    session: Any
+    global_step: Any = None
+    check: bool = False
+
+    def take(self, step: int) -> Taken:
+        """Read everything; `step` is the training step, unless the global step tells a later one.
+
+        Raises:
+            LstmProbeError: the tensors do not belong together, or the session cannot compute the
+                probe; only where `check` is set.
+        """
+        if self.check:
+            self.reader.check(self.session)
+        return self.reader.take(self.session, step=step, global_step=self.global_step)
 
 
 def check_session(session: Any, graph: tf.Graph) -> None:
