@@ -11,9 +11,10 @@ from statistics import median
 
 import numpy as np
 
-from lstm_probe import LstmCell, LstmWeights, Snapshot, analyse
+from lstm_probe import LstmCell, Snapshot, analyse
 from lstm_probe.analysis.gradient.gradient import gradient_through_time
 from lstm_probe.analysis.health.health import measure_health
+from lstm_probe.weights import LstmWeights
 
 SHAPES = [(100, 4, 32, 64), (28, 1, 28, 128), (302, 1, 1, 30)]
 

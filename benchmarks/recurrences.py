@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from measuring import Row, Work, at_least, at_most, in_turn, ratio, reported, rounds_for
 
-from lstm_probe import GruCell, LstmCell, LstmWeights, SimpleRnnCell
+from lstm_probe import GruCell, LstmCell, SimpleRnnCell
 from lstm_probe import weights as layouts
 from lstm_probe.core.blas import on_one_blas_thread
+from lstm_probe.weights import LstmWeights
 
 #: (time, batch, input, units), and how many floors a recomputation in float32 may take.
 SHAPES = {

@@ -15,11 +15,12 @@ from statistics import median
 
 import numpy as np
 
-from lstm_probe import LstmCell, LstmWeights, Snapshot, lstm
+from lstm_probe import LstmCell, Snapshot, lstm
 from lstm_probe.callbacks.recording.options import Options
 from lstm_probe.callbacks.recording.recorder import Recorder
 from lstm_probe.logs import last_step
 from lstm_probe.logs.stored.reader import find_runs
+from lstm_probe.weights import LstmWeights
 
 SHAPES = [(1, 16, 28), (1, 64, 28), (1, 256, 28), (1, 1024, 28), (1, 64, 302), (1, 64, 1000)]
 STACKS = [(2, 64, 28), (4, 64, 28), (8, 64, 28), (16, 64, 28)]

@@ -23,10 +23,11 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 import browser
 
-from lstm_probe import Analysis, LstmCell, LstmWeights, Snapshot, analyse
+from lstm_probe import Analysis, LstmCell, Snapshot, analyse
 from lstm_probe.logs import EventFile
 from lstm_probe.logs.stored.format import pack, unpack
 from lstm_probe.logs.stored.values import _blob, captures_value, gates_value
+from lstm_probe.weights import LstmWeights
 
 TIME, UNITS, VARIANTS = 200, 64, 12
 LARGE_TIME, LARGE_UNITS = 1000, 1024

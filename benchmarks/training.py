@@ -16,8 +16,8 @@ from measuring import Ratio, Row, Work, at_least, at_most, in_turn, ratio, repor
 from pictures import figure, summaries
 from recurrences import naive
 
-from lstm_probe import analyse
-from lstm_probe.callbacks import ProbeCallback, capture
+from lstm_probe import analyse, capture
+from lstm_probe.callbacks import ProbeCallback
 
 BATCH = 128
 #: How much longer a training may take, by the interval of captures.

@@ -7,25 +7,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lstm_probe.core import addresses
+
 if TYPE_CHECKING:
     from lstm_probe.callbacks.keras_callback import ProbeCallback
     from lstm_probe.callbacks.session_hook import ProbeHook
-    from lstm_probe.models.keras.reader import capture
+    from lstm_probe.logs.report import LayerReport, Report
     from lstm_probe.models.session.cells import legacy_cells
     from lstm_probe.models.session.fused import FusedCell
 
-__all__ = ["FusedCell", "ProbeCallback", "ProbeHook", "capture", "legacy_cells"]
+__all__ = ["FusedCell", "LayerReport", "ProbeCallback", "ProbeHook", "Report", "legacy_cells"]
 
 _HOMES = {
     "FusedCell": "lstm_probe.models.session.fused",
+    "LayerReport": "lstm_probe.logs.report",
     "ProbeCallback": "lstm_probe.callbacks.keras_callback",
     "ProbeHook": "lstm_probe.callbacks.session_hook",
-    "capture": "lstm_probe.models.keras.reader",
+    "Report": "lstm_probe.logs.report",
     "legacy_cells": "lstm_probe.models.session.cells",
 }
 
 
 def __getattr__(name: str) -> Any:
+    if f"lstm_probe.callbacks.{name}" in addresses.NAMES:
+        return addresses.former(f"lstm_probe.callbacks.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

@@ -85,7 +85,7 @@ def save_marks(analysis: lstm_probe.Analysis) -> None:
     x[0, 12] = np.nan
     mask = np.arange(40)[None] < 32
     weights = analysis.snapshot.weights
-    assert isinstance(weights, lstm_probe.LstmWeights)
+    assert isinstance(weights, lstm_probe.weights.LstmWeights)
     trace = lstm_probe.lstm(x, weights, mask=mask)
     png = HeatmapPainter().paint(
         trace.f[0], interval=(0.0, 1.0), letter="f", layer="memory", mask=mask[0]

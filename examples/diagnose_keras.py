@@ -22,8 +22,8 @@ import numpy.typing as npt
 from long_memory_keras import latching_problem
 
 import lstm_probe
-from lstm_probe import Alert, AlertBoard
-from lstm_probe.callbacks import capture
+from lstm_probe import Alert, capture
+from lstm_probe.analysis import AlertBoard
 
 Data = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 

@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 import lstm_probe
-from lstm_probe.callbacks import ProbeCallback, capture
+from lstm_probe import capture
+from lstm_probe.callbacks import ProbeCallback
 
 STEPS, SIGNAL_STEPS, LAYER = 302, 2, "test_layer"
 

@@ -1,7 +1,9 @@
 """See the gates of your LSTM while it trains.
 
-The core needs NumPy only: weights, cells, traces, parity. The Keras callback is in
-`lstm_probe.callbacks`.
+These are the names that most programs need. What an analysis consists of is in
+`lstm_probe.analysis`, weights of all layouts are in `lstm_probe.weights`, and what attaches to a
+training is in `lstm_probe.callbacks`. NumPy is enough to import this; a framework is imported
+by what needs it.
 
 Example:
     >>> import numpy as np
@@ -15,17 +17,7 @@ Example:
 from typing import TYPE_CHECKING, Any
 
 from lstm_probe import weights
-from lstm_probe.analysis.analysis import Analysis, analyse
-from lstm_probe.analysis.gradient.gradient import (
-    Gradient,
-    gradient_of_loss,
-    gradient_through_time,
-    jacobian_norms,
-)
-from lstm_probe.analysis.health.health import GateHealth, Health, measure_health, memory_horizon
-from lstm_probe.analysis.parity.error import Parity, ParityError
-from lstm_probe.analysis.parity.verdict import Verdict
-from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.analysis import Analysis, Snapshot, analyse
 from lstm_probe.cells import (
     ConvLstmCell,
     GruCell,
@@ -42,84 +34,44 @@ from lstm_probe.cells import (
 from lstm_probe.core import addresses
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.trace import GateTrace
-from lstm_probe.weights import LstmWeights
 
 if TYPE_CHECKING:
-    from lstm_probe.analysis.alerts.board import (
-        Alert,
-        AlertBoard,
-        AlertRules,
-        Thresholds,
-        find_alerts,
-    )
-    from lstm_probe.analysis.change.dynamics import Dynamics, measure_dynamics, measure_spectra
-    from lstm_probe.analysis.change.spectra import SpectralNorms
-    from lstm_probe.analysis.conventions.search import Convention, find_convention
-    from lstm_probe.models import inspect
-    from lstm_probe.models.files.onnx_cells import cell_from_onnx, mask_from_onnx
+    from lstm_probe.analysis import Alert, AlertRules
+    from lstm_probe.models import capture, inspect
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Alert",
-    "AlertBoard",
     "AlertRules",
     "Analysis",
     "ConvLstmCell",
-    "Convention",
-    "Dynamics",
-    "GateHealth",
     "GateTrace",
-    "Gradient",
     "GruCell",
-    "Health",
     "LstmCell",
     "LstmProbeError",
-    "LstmWeights",
-    "Parity",
-    "ParityError",
     "SimpleRnnCell",
     "Snapshot",
-    "SpectralNorms",
-    "Thresholds",
-    "Verdict",
     "__version__",
     "analyse",
     "bidirectional",
-    "cell_from_onnx",
+    "capture",
     "conv_lstm",
-    "find_alerts",
-    "find_convention",
-    "gradient_of_loss",
-    "gradient_through_time",
     "gru",
     "inspect",
-    "jacobian_norms",
     "lstm",
-    "mask_from_onnx",
-    "measure_dynamics",
-    "measure_health",
-    "measure_spectra",
-    "memory_horizon",
     "register_cell",
     "simple_rnn",
     "stack",
     "weights",
 ]
 
-#: What is loaded when it is first asked for: `import lstm_probe` stays fast.
+#: The package of each name that is imported when it is first used: `import lstm_probe` stays fast.
 _HOMES = {
-    **dict.fromkeys(
-        ("Alert", "AlertBoard", "AlertRules", "Thresholds", "find_alerts"),
-        "lstm_probe.analysis.alerts.board",
-    ),
-    **dict.fromkeys(("Convention", "find_convention"), "lstm_probe.analysis.conventions.search"),
-    **dict.fromkeys(
-        ("Dynamics", "measure_dynamics", "measure_spectra"), "lstm_probe.analysis.change.dynamics"
-    ),
-    **dict.fromkeys(("cell_from_onnx", "mask_from_onnx"), "lstm_probe.models.files.onnx_cells"),
+    "Alert": "lstm_probe.analysis",
+    "AlertRules": "lstm_probe.analysis",
+    "capture": "lstm_probe.models",
     "inspect": "lstm_probe.models",
-    "SpectralNorms": "lstm_probe.analysis.change.spectra",
 }
 
 
@@ -131,7 +83,9 @@ def __getattr__(name: str) -> Any:
 
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
-    if f"lstm_probe.{name}" in addresses.MOVED:
+    if f"lstm_probe.{name}" in addresses.NAMES:
+        return addresses.former(f"lstm_probe.{name}")
+    if f"lstm_probe.{name}" in addresses.MODULES:
         return import_module(f"lstm_probe.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

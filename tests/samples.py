@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from lstm_probe import LstmCell, LstmWeights, Snapshot
+from lstm_probe import LstmCell, Snapshot
 from lstm_probe.core.masks import emitted
+from lstm_probe.weights import LstmWeights
 
 
 def lstm_weights(rng: np.random.Generator, inputs: int = 3, units: int = 5) -> LstmWeights:

@@ -265,7 +265,7 @@ def test_no_table_is_followed_while_a_snapshot_is_analysed() -> None:
 import sys, numpy as np, lstm_probe
 from lstm_probe.core import addresses, views
 views.VIEWS.clear()
-addresses.MOVED.clear()
+addresses.MODULES.clear()
 w = lstm_probe.weights.from_keras(np.ones((3, 8)), np.ones((2, 8)))
 x = np.ones((1, 5, 3))
 seen = lstm_probe.Snapshot(0, "memory", lstm_probe.LstmCell(), w, x=x, output=np.zeros((1, 5, 2)))

@@ -1,7 +1,22 @@
-"""What a snapshot means: recomputed gates, the proof that they are true, and what they say.
+"""What a snapshot means: the recomputed gates, the proof that they are true, and what they say.
 
-What is seldom needed is imported from its own file: alerts, conventions, changes.
+`analyse` turns a snapshot into an `Analysis`: the trace of all gates, the parity error with its
+verdict, the health of the gates and the gradient through time. What one capture does not always
+need (alerts, conventions, learning dynamics) is imported when its name is first used.
+
+Example:
+    >>> import numpy as np
+    >>> from lstm_probe.analysis import Snapshot, analyse, find_alerts
+    >>> from lstm_probe.cells import LstmCell
+    >>> from lstm_probe.weights import from_keras
+    >>> weights = from_keras(np.zeros((3, 8)), np.zeros((2, 8)))
+    >>> x, h = np.zeros((1, 5, 3)), np.zeros((1, 5, 2))
+    >>> analysis = analyse(Snapshot(0, "memory", LstmCell(), weights, x=x, output=h))
+    >>> str(analysis.parity.verdict), [alert.rule for alert in find_alerts(analysis)]
+    ('match', ['dead_units'])
 """
+
+from typing import TYPE_CHECKING, Any
 
 from lstm_probe.analysis.analysis import Analysis, analyse
 from lstm_probe.analysis.gradient.gradient import (
@@ -16,8 +31,20 @@ from lstm_probe.analysis.parity.error import Parity, ParityError
 from lstm_probe.analysis.parity.verdict import Place, Verdict
 from lstm_probe.analysis.snapshot import Snapshot
 
+if TYPE_CHECKING:
+    from lstm_probe.analysis.alerts.alert import Alert, Thresholds
+    from lstm_probe.analysis.alerts.board import AlertBoard, AlertRules, find_alerts
+    from lstm_probe.analysis.change.dynamics import Dynamics, measure_dynamics, measure_spectra
+    from lstm_probe.analysis.change.spectra import SpectralNorms
+    from lstm_probe.analysis.conventions.search import Convention, find_convention
+
 __all__ = [
+    "Alert",
+    "AlertBoard",
+    "AlertRules",
     "Analysis",
+    "Convention",
+    "Dynamics",
     "GateHealth",
     "Gradient",
     "Health",
@@ -26,11 +53,42 @@ __all__ = [
     "ParityError",
     "Place",
     "Snapshot",
+    "SpectralNorms",
+    "Thresholds",
     "Verdict",
     "analyse",
+    "find_alerts",
+    "find_convention",
     "gradient_of_loss",
     "gradient_through_time",
     "jacobian_norms",
+    "measure_dynamics",
     "measure_health",
+    "measure_spectra",
     "memory_horizon",
 ]
+
+#: The module of each name that is imported when it is first used: `import lstm_probe` stays fast.
+_HOMES = {
+    **dict.fromkeys(("Alert", "Thresholds"), "lstm_probe.analysis.alerts.alert"),
+    **dict.fromkeys(
+        ("AlertBoard", "AlertRules", "find_alerts"), "lstm_probe.analysis.alerts.board"
+    ),
+    **dict.fromkeys(("Convention", "find_convention"), "lstm_probe.analysis.conventions.search"),
+    **dict.fromkeys(
+        ("Dynamics", "measure_dynamics", "measure_spectra"), "lstm_probe.analysis.change.dynamics"
+    ),
+    "SpectralNorms": "lstm_probe.analysis.change.spectra",
+}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,12 +1,15 @@
-"""Addresses under which Python finds no file: those of modules that have moved, and two others.
+"""Former addresses of names and modules, and addresses under which Python finds no file.
+
+Public names that have moved are looked up by `former`; they work for one release, with a warning
+that names the new address. docs/names.md lists them.
 
 `import lstm_probe` registers a finder that Python asks last: whatever has a file is found as ever,
 and nothing is imported before somebody asks for it. The finder knows
 
 - modules that once stood at the root of the package. The documentation named some of them, such as
-  `lstm_probe.alerts` and `lstm_probe.report`; pickled snapshots and analyses name others. An old
-  address gives the very module that stands at the new one. A type checker does not know it: code
-  that is checked imports from the new address.
+  `lstm_probe.alerts` and `lstm_probe.report`; pickled snapshots and analyses name others. A former
+  address gives the very module that stands at the new one, with a warning. A type checker does
+  not know it: code that is checked imports from the new address.
 - `lstm_probe.callbacks` in a checkout, where its folder lies beside the package and not inside it.
 - `lstm_probe.__main__`, which stands with the rest of the command: `python -m lstm_probe`.
 """
@@ -15,21 +18,54 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from importlib.abc import Loader, MetaPathFinder
 else:  # they need not be derived from, and importing them takes as long as all of lstm_probe
     Loader = MetaPathFinder = object
 
-__all__ = ["MOVED", "serve"]
+__all__ = ["MODULES", "NAMES", "former", "serve"]
 
-#: Where a module is now, by its old name.
-MOVED: Final = {
+#: The package that has a public name now, by the name's former address.
+NAMES: Final = {
+    **{
+        f"lstm_probe.{name}": "lstm_probe.analysis"
+        for name in (
+            "AlertBoard",
+            "Convention",
+            "Dynamics",
+            "GateHealth",
+            "Gradient",
+            "Health",
+            "Parity",
+            "ParityError",
+            "SpectralNorms",
+            "Thresholds",
+            "Verdict",
+            "find_alerts",
+            "find_convention",
+            "gradient_of_loss",
+            "gradient_through_time",
+            "jacobian_norms",
+            "measure_dynamics",
+            "measure_health",
+            "measure_spectra",
+            "memory_horizon",
+        )
+    },
+    "lstm_probe.LstmWeights": "lstm_probe.weights",
+    "lstm_probe.callbacks.capture": "lstm_probe",
+    "lstm_probe.cell_from_onnx": "lstm_probe.models",
+    "lstm_probe.mask_from_onnx": "lstm_probe.models",
+}
+#: Where a module is now, by its former address.
+MODULES: Final = {
     "lstm_probe.alert": "lstm_probe.analysis.alerts.alert",
     "lstm_probe.alerts": "lstm_probe.analysis.alerts.board",
     "lstm_probe.convention_weights": "lstm_probe.analysis.conventions.weights",
@@ -57,11 +93,33 @@ def serve() -> None:
         sys.meta_path.append(_Finder())
 
 
+def former(address: str) -> Any:
+    """What a key of `NAMES` means, with a warning at the line that reads the attribute.
+
+    Example:
+        >>> import pytest
+        >>> with pytest.warns(DeprecationWarning, match="use lstm_probe.analysis.find_alerts"):
+        ...     former("lstm_probe.find_alerts").__name__
+        'find_alerts'
+    """
+    home, name = NAMES[address], address.rpartition(".")[2]
+    _warn(address, f"{home}.{name}", stacklevel=4)
+    return getattr(import_module(home), name)
+
+
+def _warn(address: str, now: str, *, stacklevel: int) -> None:
+    warnings.warn(
+        f"{address} has moved, and its former address goes with the next release: use {now}.",
+        DeprecationWarning,
+        stacklevel=stacklevel,
+    )
+
+
 class _Finder(MetaPathFinder):
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name in MOVED:
+        if name in MODULES:
             return ModuleSpec(name, _Moved())
         if name == "lstm_probe.__main__":
             return _spec(name, os.path.join(_PACKAGE, "cli", "__main__.py"))
@@ -84,4 +142,6 @@ class _Moved(Loader):
         """Python makes one as usual, for the moment."""
 
     def exec_module(self, module: ModuleType) -> None:
-        sys.modules[module.__name__] = import_module(MOVED[module.__name__])
+        former_address, now = module.__name__, MODULES[module.__name__]
+        _warn(former_address, now, stacklevel=3)  # Python leaves out its own import machinery
+        sys.modules[former_address] = import_module(now)

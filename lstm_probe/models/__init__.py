@@ -1,6 +1,24 @@
-"""Models out of files, without running what is in them."""
+"""From models, live or out of files, to snapshots."""
 
+from typing import TYPE_CHECKING, Any
+
+from lstm_probe.models.files.onnx_cells import cell_from_onnx, mask_from_onnx
 from lstm_probe.models.inspection import inspect, open_model
 from lstm_probe.models.opened import Opened
 
-__all__ = ["Opened", "inspect", "open_model"]
+if TYPE_CHECKING:
+    from lstm_probe.models.keras.reader import capture
+
+__all__ = ["Opened", "capture", "cell_from_onnx", "inspect", "mask_from_onnx", "open_model"]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "capture":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from lstm_probe.models.keras.reader import capture  # needs Keras
+
+    return capture
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -51,7 +51,7 @@ def from_onnx(
         The weights; the two biases are added, but for a GRU with `linear_before_reset`. With
         `input_forget` they are `CoupledLstmWeights`, in which `i = 1 - f`: those of `f` are the
         negative ones of `i`, which is the same for `Sigmoid` and `HardSigmoid`, whose beta is
-        1/2. What else the node says, `lstm_probe.cell_from_onnx` reads.
+        1/2. What else the node says, `lstm_probe.models.cell_from_onnx` reads.
 
     Raises:
         LstmProbeError: the shapes are not those of such a node, or it has no such direction or

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import samples
 
-from lstm_probe import LstmProbeError, LstmWeights
+from lstm_probe import LstmProbeError
 from lstm_probe.analysis.change.dynamics import measure_dynamics, measure_spectra
 from lstm_probe.analysis.change.spectra import SpectralNorms
+from lstm_probe.weights import LstmWeights
 
 
 def moved(snapshot, rng, size=0.01, steps=10):

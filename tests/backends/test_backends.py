@@ -18,8 +18,8 @@ from keras import layers
 from keras_models import trainable
 from samples import training_data
 
-from lstm_probe import analyse
-from lstm_probe.callbacks import ProbeCallback, capture
+from lstm_probe import analyse, capture
+from lstm_probe.callbacks import ProbeCallback
 
 BACKEND = keras.backend.backend()
 pytestmark = pytest.mark.skipif(BACKEND == "tensorflow", reason="the other backends' tests")

@@ -11,7 +11,8 @@ import pytest
 from keras_models import trainable
 from samples import training_data
 
-from lstm_probe import AlertRules, LstmProbeError, Thresholds
+from lstm_probe import AlertRules, LstmProbeError
+from lstm_probe.analysis import Thresholds
 from lstm_probe.callbacks import ProbeCallback
 
 

@@ -17,8 +17,8 @@ from keras.ops import convert_to_numpy
 from keras_models import trainable
 from samples import training_data
 
-from lstm_probe import LstmProbeError
-from lstm_probe.callbacks import ProbeCallback, capture
+from lstm_probe import LstmProbeError, capture
+from lstm_probe.callbacks import ProbeCallback
 from lstm_probe.logs.stored.reader import RunReader
 
 

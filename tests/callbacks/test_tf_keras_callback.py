@@ -18,8 +18,8 @@ from samples import training_data
 from tensorflow.python.framework.config import disable_op_determinism
 from tf_keras import layers
 
-from lstm_probe import LstmProbeError
-from lstm_probe.callbacks import ProbeCallback, capture
+from lstm_probe import LstmProbeError, capture
+from lstm_probe.callbacks import ProbeCallback
 
 
 def build() -> tf_keras.Model:

@@ -123,7 +123,7 @@ def test_masks_and_initial_states_are_those_of_our_own_cell(pair, rng, begun, tu
 def test_a_loss_goes_back_to_the_inputs(pair, rng):
     cotangent = rng.normal(size=(2, 9, UNITS))
     ours, theirs = (
-        lstm_probe.gradient_of_loss(each, analyse(each).trace, cotangent) for each in pair
+        lstm_probe.analysis.gradient_of_loss(each, analyse(each).trace, cotangent) for each in pair
     )
     np.testing.assert_allclose(theirs.inputs, ours.inputs, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(theirs.hidden, ours.hidden, rtol=1e-9, atol=1e-12)
@@ -227,7 +227,7 @@ def test_no_gradient_is_given_when_the_output_is_no_state(rng):
     cell, x = registered_cell("Apart"), rng.normal(size=(2, 6, 3))
     seen = Snapshot(0, "apart", cell, named, x=x, output=cell.run(x, named).h, dtype="float64")
     assert analyse(seen).gradient is None
-    assert lstm_probe.gradient_of_loss(seen, analyse(seen).trace, np.ones((2, 4))) is None
+    assert lstm_probe.analysis.gradient_of_loss(seen, analyse(seen).trace, np.ones((2, 4))) is None
 
 
 @pytest.mark.parametrize(("dtype", "digits"), [("float16", 10), ("bfloat16", 7)])

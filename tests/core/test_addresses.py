@@ -14,7 +14,7 @@ import pytest
 from checkout import ROOT
 
 import lstm_probe
-from lstm_probe.core.addresses import MOVED
+from lstm_probe.core.addresses import MODULES, NAMES
 
 
 def output_of(*command: str, cwd: Path) -> str:
@@ -27,25 +27,75 @@ def output_of(*command: str, cwd: Path) -> str:
     return process.stdout.strip()
 
 
-@pytest.mark.parametrize("old", MOVED)
-def test_an_old_address_gives_the_module_that_has_moved(old: str) -> None:
-    assert import_module(old) is import_module(MOVED[old])
-    assert getattr(lstm_probe, old.partition(".")[2]) is import_module(MOVED[old])
+def fresh(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """Have Python import what a former address means as if it were the first time."""
+    monkeypatch.delitem(sys.modules, address, raising=False)
+    monkeypatch.delitem(vars(lstm_probe), address.partition(".")[2], raising=False)
 
 
-def test_the_module_is_not_another_when_it_is_imported_by_an_old_address() -> None:
-    name = MOVED["lstm_probe.report"]
-    import_module("lstm_probe.report")
+@pytest.mark.parametrize("former", MODULES)
+def test_a_former_address_gives_the_module_and_names_its_new_one(
+    former: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh(monkeypatch, former)
+    with pytest.warns(DeprecationWarning, match=f"use {MODULES[former]}[.]$") as told:
+        exec(compile(f"import {former}", "of_the_user.py", "exec"), {})
+    assert [each.filename for each in told] == ["of_the_user.py"]
+    assert import_module(former) is import_module(MODULES[former])
+    assert getattr(lstm_probe, former.partition(".")[2]) is import_module(MODULES[former])
+
+
+@pytest.mark.parametrize("former", NAMES)
+def test_a_former_name_is_the_new_one_and_says_where_it_is(former: str) -> None:
+    package, _, name = former.rpartition(".")
+    home = import_module(NAMES[former])
+    with pytest.warns(DeprecationWarning, match=f"use {NAMES[former]}.{name}[.]$") as told:
+        assert getattr(import_module(package), name) is getattr(home, name)
+    assert [Path(each.filename).name for each in told] == [Path(__file__).name]
+    assert name in dir(home)
+    assert name not in dir(import_module(package))
+
+
+def test_a_line_that_imports_a_former_name_is_warned_of() -> None:
+    with pytest.warns(DeprecationWarning, match="lstm_probe.find_alerts has moved") as told:
+        exec(compile("from lstm_probe import find_alerts", "of_the_user.py", "exec"), {})
+    assert {each.filename for each in told} == {"of_the_user.py"}
+
+
+def test_the_page_of_names_lists_every_former_address() -> None:
+    page = ROOT / "docs" / "names.md"
+    if not page.is_file():
+        pytest.skip("the tests are not in a checkout")
+    rows = [line.split("`")[1::2] for line in page.read_text().splitlines() if "| `" in line]
+    moved = {old: f"{home}.{old.rpartition('.')[2]}" for old, home in NAMES.items()}
+    listed = {row[0]: row[1] for row in rows if row[0].startswith("lstm_probe.")}
+    assert listed == {**moved, **MODULES}
+
+
+def test_the_face_has_about_twenty_names() -> None:
+    assert len(lstm_probe.__all__) <= 25
+    assert not {f"lstm_probe.{name}" for name in lstm_probe.__all__} & NAMES.keys()
+
+
+def test_the_module_is_not_another_when_it_is_imported_by_a_former_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = MODULES["lstm_probe.report"]
+    fresh(monkeypatch, "lstm_probe.report")
+    with pytest.warns(DeprecationWarning, match="has moved"):
+        import_module("lstm_probe.report")
     assert sys.modules[name].__name__ == name
     assert sys.modules[name].__spec__ is not None
     assert sys.modules[name].__spec__.name == name
 
 
-def test_a_trace_that_was_pickled_before_the_move_is_read() -> None:
+def test_a_trace_that_was_pickled_before_the_move_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     trace = lstm_probe.GateTrace({"h": np.zeros((1, 5, 2))}, {"h": None}, cell="lstm")
     data = pickle.dumps(trace, protocol=0)
     assert b"lstm_probe.core.trace" in data
-    old = pickle.loads(data.replace(b"lstm_probe.core.trace", b"lstm_probe.trace"))
+    monkeypatch.delitem(sys.modules, "lstm_probe.trace", raising=False)
+    with pytest.warns(DeprecationWarning, match="has moved"):
+        old = pickle.loads(data.replace(b"lstm_probe.core.trace", b"lstm_probe.trace"))
     assert type(old) is lstm_probe.GateTrace
     assert old.cell == "lstm"
 

@@ -11,8 +11,8 @@ import pytest
 from keras import layers, ops
 
 import lstm_probe
-from lstm_probe import analyse
-from lstm_probe.callbacks import ProbeCallback, capture
+from lstm_probe import analyse, capture
+from lstm_probe.callbacks import ProbeCallback
 
 
 @keras.saving.register_keras_serializable("lstm_probe_tests")

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from lstm_probe import LstmCell, LstmProbeError, analyse
-from lstm_probe.callbacks import capture
+from lstm_probe import LstmCell, LstmProbeError, analyse, capture
 from lstm_probe.models.keras.reader import KerasReader, StepReader
 
 

@@ -12,8 +12,7 @@ import tf_keras
 import tf_keras_models
 from tf_keras import layers
 
-from lstm_probe import LstmProbeError, analyse
-from lstm_probe.callbacks import capture
+from lstm_probe import LstmProbeError, analyse, capture
 
 BOUNDS = {"float32": 1e-5, "float64": 1e-13}
 
