@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,8 +14,14 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from lstm_probe.pictures.palette import Indices, grey_indices
+from lstm_probe.pictures.text import shortened
 
-__all__ = ["LABEL", "NOTE", "TITLE", "Canvas", "TextStyle"]
+__all__ = ["LABEL", "MARGIN", "NOTE", "TITLE", "Canvas", "TextStyle"]
+
+#: The pixels between the text of a picture and its edge.
+MARGIN: Final = 14
+#: How many lines of text are kept: at most about 13 kB each.
+_MAX_LINES: Final = 1024
 
 
 @dataclass(frozen=True)
@@ -39,13 +45,14 @@ class TextStyle:
         return _ink(self, text)
 
 
-# Drawing a line takes half of the time of a picture, and the same lines come again and again.
-@lru_cache(maxsize=1024)
+# Drawing a line of text takes longer than encoding a picture, and the same lines come again and
+# again.
+@lru_cache(maxsize=_MAX_LINES)
 def _width(size: int, text: str) -> float:
     return float(_font(size).getlength(text))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=_MAX_LINES)
 def _ink(style: TextStyle, text: str) -> Indices:
     width, height = max(1, math.ceil(style.width(text))), math.ceil(1.4 * style.size)
     image = Image.new("L", (width, height), 255)
@@ -103,18 +110,28 @@ class Canvas:
         shift = {"left": 0, "centre": width // 2, "right": width}["centre" if upwards else align]
         self.paste(ink, x=x - shift, y=y - height // 2)
 
-    def counting_text(self, text: str, style: TextStyle, *, x: int, y: int) -> None:
-        """Write a line that ends in a number, which is another one every time: only its digits
-        are drawn one by one, so that what was drawn before serves again."""
-        words = text.rstrip("0123456789")
-        self.parts((words, *text[len(words) :]), style, x=x, y=y)
+    def title(
+        self, words: Callable[[str, int | None], str], layer: str, step: int | None, *, y: int
+    ) -> None:
+        """Write a picture's title; the layer's name loses its beginning where there is no room.
 
-    def parts(self, parts: Iterable[str], style: TextStyle, *, x: int, y: int) -> int:
-        """Write pieces of a line one after another; returns where the next would start."""
-        for part in filter(None, parts):
-            self.text(part, style, x=x, y=y)
-            x += round(style.width(part))
-        return x
+        Args:
+            words: makes the title from a layer's name and a step; it ends with the step, if there
+                is one.
+            layer: the layer's name.
+            step: the training step.
+            y: the middle of the line's height.
+        """
+        digits = "" if step is None else str(step)
+        # There is room for every step of as many digits: the name stays the same from one to the
+        # next. The digits are drawn one by one, so that the ink of all that is drawn is kept.
+        longest = 10 ** len(digits) - 1 if digits else None
+        room = self.pixels.shape[1] - 2 * MARGIN
+        layer = shortened(layer, lambda name: TITLE.width(words(name, longest)) <= room)
+        x = MARGIN
+        for part in (words(layer, step).removesuffix(digits), *digits):
+            self.text(part, TITLE, x=x, y=y)
+            x += round(TITLE.width(part))
 
     def paste(self, indices: Indices, *, x: int, y: int) -> None:
         """Put pixels with their top left corner at `(x, y)`, which may lie outside."""

@@ -1,6 +1,6 @@
 """`Frame`: what the pictures of one shape have in common, drawn once.
 
-It is drawn with Pillow and not with a matplotlib figure: that takes 1 to 2 ms, gives the same
+It is drawn with Pillow and not with a matplotlib figure. So it takes 1 to 2 ms, has the same
 pixels whatever style the user has set in `rcParams`, and shares no state with what the user plots
 on another thread.
 """
@@ -8,17 +8,15 @@ on another thread.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Final
 
 import numpy as np
 
 from lstm_probe.core.trace import Interval, title
-from lstm_probe.pictures.canvas import LABEL, Canvas
+from lstm_probe.pictures.canvas import LABEL, MARGIN, Canvas
 from lstm_probe.pictures.layout import Layout
 from lstm_probe.pictures.palette import PAPER, TOP_LEVEL, Indices
 from lstm_probe.pictures.scale import Scale
-from lstm_probe.pictures.stencil import Stencil
 
 __all__ = ["Frame", "draw_frame"]
 
@@ -39,11 +37,6 @@ class Frame:
     layout: Layout
     scale: Scale
     pixels: Indices
-
-    @cached_property
-    def stencil(self) -> Stencil:
-        """The picture compressed, but for the cells; made when it is first asked for."""
-        return Stencil(self.layout, self.pixels)
 
 
 def draw_frame(shape: tuple[int, int], interval: Interval, letter: str) -> Frame:
@@ -89,7 +82,7 @@ def _draw_colour_bar(canvas: Canvas, layout: Layout, scale: Scale, *, label: str
         y = top + round((1 - place) * (height - 1))
         canvas.box(_LINE, x=x + layout.bar + 1, y=y, width=_TICK, height=1)
         canvas.text(text, LABEL, x=x + layout.bar + 9, y=y)
-    canvas.text(label, LABEL, x=layout.width - 14, y=top + height // 2, upwards=True)
+    canvas.text(label, LABEL, x=layout.width - MARGIN, y=top + height // 2, upwards=True)
 
 
 def _outline(canvas: Canvas, *, x: int, y: int, width: int, height: int) -> None:

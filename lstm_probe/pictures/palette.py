@@ -71,12 +71,11 @@ def level_indices(positions: Array) -> Indices:
         >>> level_indices(np.array([0.0, 0.5, 1.0, np.nan, np.inf])).tolist()
         [0, 100, 200, 201, 202]
     """
-    if positions.max(initial=0.0) <= 1:  # false as well if there is a NaN
-        return (positions * TOP_LEVEL + 0.5).astype(np.uint8)
-    inside = positions <= 1
-    marks = np.where(np.isnan(positions), NOT_FINITE_INDEX, OUTSIDE_INDEX)
-    levels = np.where(inside, positions, 0) * TOP_LEVEL + 0.5
-    return np.where(inside, levels, marks).astype(np.uint8)
+    levels, inside = positions * TOP_LEVEL + 0.5, positions <= 1
+    if not inside.all():
+        marks = np.where(np.isnan(positions), NOT_FINITE_INDEX, OUTSIDE_INDEX)
+        levels = np.where(inside, levels, marks)
+    return levels.astype(np.uint8)
 
 
 def grey_indices(shades: Indices) -> Indices:

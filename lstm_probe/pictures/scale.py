@@ -96,16 +96,11 @@ class Scale:
             interval by more than `ROUNDING`; NaN for NaN and infinity.
         """
         values = np.asarray(array, computing_dtype(array.dtype))
-        least, most = values.min(initial=np.inf), values.max(initial=-np.inf)
         if self.interval is None:
             positions = np.asarray(np.tanh(values) * 0.5 + 0.5)
-            if np.isfinite(least) and np.isfinite(most):
-                return positions
         else:
             low, high = self.interval
             span = high - low
-            if low <= least and most <= high:  # false as well if there is a NaN
-                return np.asarray((values - low) / span)
             near = np.clip(values, low - span, high + span)  # differences cannot overflow
             positions = np.asarray((near - low) / span)
             outside = (positions < -ROUNDING) | (positions > 1 + ROUNDING)
@@ -113,30 +108,6 @@ class Scale:
             positions[outside] = OUTSIDE
         positions[~np.isfinite(values)] = np.nan
         return positions
-
-    def levels(self, array: Array, top: int) -> Array | None:
-        """The positions as whole numbers from 0 to `top`, where nothing is to be marked.
-
-        Args:
-            array: values of any shape and real dtype.
-            top: below 256.
-
-        Returns:
-            The same shape, uint8; None where a value is not finite, or outside of the interval.
-
-        Example:
-            >>> Scale((0.0, 1.0)).levels(np.array([0.0, 0.25, 1.0]), 200).tolist()
-            [0, 50, 200]
-        """
-        values = np.asarray(array, computing_dtype(array.dtype))
-        low, high = (-np.inf, np.inf) if self.interval is None else self.interval
-        least, most = np.minimum.reduce(values, axis=None), np.maximum.reduce(values, axis=None)
-        if not (low <= least and most <= high and np.isfinite(least) and np.isfinite(most)):
-            return None
-        if self.interval is None:
-            return (np.tanh(values) * (0.5 * top) + (0.5 * top + 0.5)).astype(np.uint8)
-        factor = top / (high - low)
-        return (values * factor + (0.5 - low * factor)).astype(np.uint8)
 
     def norm(self) -> Normalize:
         """The same scale for matplotlib.

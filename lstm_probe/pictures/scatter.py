@@ -11,10 +11,9 @@ import numpy as np
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.trace import title
-from lstm_probe.pictures.canvas import LABEL, TITLE, Canvas
+from lstm_probe.pictures.canvas import LABEL, MARGIN, Canvas
 from lstm_probe.pictures.palette import PAPER, TOP_LEVEL, Indices, grey_indices
 from lstm_probe.pictures.png import Png, encode
-from lstm_probe.pictures.text import shortened
 
 __all__ = ["paint_saturation"]
 
@@ -56,28 +55,24 @@ def paint_saturation(
             "There is nothing to paint. Received: no gate. Expected: at least one."
         )
     canvas = Canvas(_frame(tuple(gates)).copy())
-
-    def heading(name: str, at: int | None = step) -> str:
-        return " \N{MIDDLE DOT} ".join(
-            filter(None, (name, "saturation", "" if at is None else f"step {at}"))
-        )
-
-    room = canvas.pixels.shape[1] - 28
-    longest = None if step is None else 10 ** len(str(step)) - 1  # one for all steps of a length
-    layer = shortened(layer, lambda name: TITLE.width(heading(name, longest)) <= room)
-    canvas.counting_text(heading(layer), TITLE, x=14, y=20)
+    canvas.title(_heading, layer, step, y=20)
     for index, (low, high) in enumerate(gates.values()):
         canvas.paste(_dots(low, high), x=_LEFT + index * (_SIDE + _GAP), y=_TOP)
     return encode(canvas.pixels)
 
 
+def _heading(layer: str, step: int | None) -> str:
+    words = (layer, "saturation", "" if step is None else f"step {step}")
+    return " \N{MIDDLE DOT} ".join(filter(None, words))
+
+
 @lru_cache(maxsize=8)
 def _frame(letters: tuple[str, ...]) -> Indices:
     """What the pictures of the same gates have in common; not to be written to."""
-    width = _LEFT + len(letters) * (_SIDE + _GAP) + 14
+    width = _LEFT + len(letters) * (_SIDE + _GAP) + MARGIN
     canvas = Canvas(np.full((_TOP + _SIDE + _BOTTOM, width), PAPER, np.uint8))
     canvas.text(
-        "nearly open (> 0.9), part of steps", LABEL, x=14, y=_TOP + _SIDE // 2, upwards=True
+        "nearly open (> 0.9), part of steps", LABEL, x=MARGIN, y=_TOP + _SIDE // 2, upwards=True
     )
     for index, letter in enumerate(letters):
         _square(canvas, _LEFT + index * (_SIDE + _GAP), letter, with_labels=index == 0)

@@ -12,7 +12,7 @@ from matplotlib import colormaps
 from PIL import Image
 
 from lstm_probe import LstmProbeError
-from lstm_probe.pictures import HeatmapPainter
+from lstm_probe.pictures import HeatmapPainter, canvas
 from lstm_probe.pictures.layout import Axis, Layout
 from lstm_probe.pictures.palette import HATCH, NOT_FINITE_INDEX, OUTSIDE_INDEX, PAPER
 
@@ -295,9 +295,17 @@ def test_frames_are_bounded_when_shapes_are_many():
     painter = HeatmapPainter()
     for timesteps in range(1, 80):
         paint(random_gate((timesteps, 2)), painter=painter)
-    for cache in (painter._frame, painter._worded):
+    info = painter._frame.cache_info()
+    assert (info.misses, info.currsize) == (79, info.maxsize)
+
+
+def test_lines_of_text_are_bounded_when_layers_are_many():
+    painter, values = HeatmapPainter(), random_gate((5, 2))
+    for number in range(1100):
+        paint(values, painter=painter, layer=f"layer_{number}")
+    for cache in (canvas._ink, canvas._width):
         info = cache.cache_info()
-        assert (info.misses, info.currsize) == (79, info.maxsize)
+        assert (info.currsize, info.misses >= 1100) == (info.maxsize, True)
 
 
 def test_frame_is_drawn_once_when_step_and_layer_change():
@@ -340,7 +348,7 @@ def test_pyplot_is_not_loaded_and_styles_are_unchanged_when_painting():
 import sys, numpy, matplotlib
 styles = lambda: {k: matplotlib.rcParams[k] for k in matplotlib.rcParams if k != "backend"}
 before = styles()  # without the backend: reading it loads pyplot
-from lstm_probe.pictures import HeatmapPainter
+from lstm_probe.pictures import HeatmapPainter, canvas
 HeatmapPainter().paint(numpy.zeros((5, 3)), interval=None, letter="c")
 assert styles() == before, "rcParams"
 assert "matplotlib.pyplot" not in sys.modules, "pyplot"
