@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import google_crc32c
 import numpy as np
 
 from lstm_probe.core.arrays import Array
+from lstm_probe.core.checksum import masked_crc32c
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.limits import damaged, reading
 from lstm_probe.core.wire import fields_of, varint
@@ -146,7 +146,7 @@ class Bundle(Mapping[str, Array]):
             data = file.read(min(entry.size, path.stat().st_size))
         if len(data) != entry.size:
             raise damaged(path, _WHAT, f"{len(data):,} of {entry.size:,} bytes of a variable")
-        if entry.dtype != _STRING and _masked(data) != entry.checksum:
+        if entry.dtype != _STRING and masked_crc32c(data) != entry.checksum:
             raise damaged(path, _WHAT, "a variable whose checksum is wrong")
         return data
 
@@ -194,8 +194,3 @@ def _block(data: bytes, handle: bytes) -> Iterator[tuple[bytes, bytes]]:
         position += fresh
         yield key, block[position : position + length]
         position += length
-
-
-def _masked(data: bytes) -> int:
-    crc = google_crc32c.value(data)
-    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF

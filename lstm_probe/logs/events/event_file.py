@@ -14,23 +14,20 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from lstm_probe.logs.events.records import frame, records_backwards
-from lstm_probe.logs.events.wire import field_number, head
 
 __all__ = ["EventFile", "last_step"]
 
 _numbers = itertools.count()
-_SUMMARY = field_number(Event, "summary")
-_VALUE = field_number(Summary, "value")
 
 
 class EventFile:
-    """One event file in a directory; what `write` returned from is on its way to the disk.
+    """One event file in a directory.
 
-    Every record is one unbuffered write, so a killed process loses nothing that was written. A
-    write that fails is cut off again: the file always ends with a whole record.
+    Every record is one unbuffered write, so a killed process loses nothing that was written. What
+    a failed write has left is cut off again, so the file always ends with a whole record.
 
     Args:
-        directory: is made if it is missing.
+        directory: where the file is; it is made if it is missing.
 
     Raises:
         OSError: the directory or file cannot be made.
@@ -56,13 +53,13 @@ class EventFile:
         )
         self.path = self._directory / name
         self._file = self.path.open("xb", buffering=0)
-        self._append(Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
+        self._append(Event(wall_time=time.time(), file_version="brain.Event:2"))
 
-    def write(self, values: Iterable[bytes], *, step: int) -> None:
+    def write(self, values: Iterable[Summary.Value], *, step: int) -> None:
         """Append one event. A file that was deleted meanwhile is begun anew.
 
         Args:
-            values: serialised `Summary.Value`s.
+            values: what the event holds.
             step: the training step.
 
         Raises:
@@ -71,13 +68,12 @@ class EventFile:
         if os.fstat(self._file.fileno()).st_nlink == 0:
             self._file.close()
             self._open()
-        event = Event(wall_time=time.time(), step=step).SerializeToString()
-        summary = [part for each in values for part in (head(_VALUE, len(each)), each)]
-        size = sum(map(len, summary))
-        self._append(event, head(_SUMMARY, size), *summary)
+        event = Event(wall_time=time.time(), step=step, summary=Summary())
+        event.summary.value.extend(values)
+        self._append(event)
 
-    def _append(self, *event: bytes) -> None:
-        record = frame(*event)  # put together once: of large parts, copies are what costs
+    def _append(self, event: Event) -> None:
+        record = frame(event.SerializeToString())
         start = self._file.tell()
         try:
             written = self._file.write(record)

@@ -13,24 +13,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-import google_crc32c
+from lstm_probe.core.checksum import masked_crc32c
 
 __all__ = ["frame", "read_records", "record_spans", "records_backwards"]
 
 _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")
-_MASK_DELTA = 0xA282EAD8
 
 
-def frame(*parts: bytes) -> bytes:
-    """The parts, put together, with their length and checksums around them.
+def frame(data: bytes) -> bytes:
+    """The data with their length and checksums around them.
 
     Example:
-        >>> len(frame(b"ab", b"c"))
+        >>> len(frame(b"abc"))
         19
     """
-    length = struct.pack("<Q", sum(map(len, parts)))
-    return b"".join((length, _checksum(length), *parts, _checksum(*parts)))
+    length = struct.pack("<Q", len(data))
+    return b"".join((length, _checksum(length), data, _checksum(data)))
 
 
 def record_spans(file: BinaryIO, position: int = 0) -> Iterator[tuple[int, int]]:
@@ -75,8 +74,5 @@ def records_backwards(path: Path) -> Iterator[bytes]:
             yield file.read(length)
 
 
-def _checksum(*parts: bytes) -> bytes:
-    crc = 0
-    for part in parts:
-        crc = google_crc32c.extend(crc, part)
-    return _FOOTER.pack(((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF)
+def _checksum(data: bytes) -> bytes:
+    return _FOOTER.pack(masked_crc32c(data))
