@@ -136,10 +136,9 @@ def placed(analysis: Analysis, layer: str, step: int) -> Analysis:
     return replace(analysis, snapshot=replace(analysis.snapshot, layer=layer, step=step))
 
 
-def large_value(analysis: Analysis) -> bytes:
+def large_value(analysis: Analysis) -> Summary.Value:
     """A capture of which everything is kept, however large."""
-    value = Summary.Value.FromString(gates_value(analysis))
-    stored = unpack(value.tensor.string_val[0])
+    stored = unpack(gates_value(analysis).tensor.string_val[0])
     rng = np.random.default_rng(0)
     shape = (1, LARGE_TIME, LARGE_UNITS)
     arrays = {f"gates/{k}": rng.random(shape, np.float32).astype(np.float16) for k in "ifgoch"}

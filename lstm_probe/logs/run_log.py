@@ -9,6 +9,8 @@ from itertools import count
 from os import PathLike
 from pathlib import Path
 
+from tensorboard.compat.proto.summary_pb2 import Summary
+
 from lstm_probe.analysis.alerts.board import Alert
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.analysis.change.dynamics import Dynamics
@@ -108,7 +110,7 @@ class RunLog:
         analyses = list(analyses)
         changes = dynamics or {}
         watch = watch or Stopwatch()
-        values: list[bytes] = []
+        values: list[Summary.Value] = []
         if self._painter is not None and self._detail != "scalars":
             for analysis in analyses:
                 values += picture_values(analysis, self._painter, detail=self._detail)

@@ -27,13 +27,12 @@ META = {"letters": ["f"], "ranges": {"f": [0, 1]}, "titles": {"f": "gate"}, "cel
         "step": 0, "layer": "x", "parity": None}  # fmt: skip
 
 
-def value_of(tag: str, data: bytes | None) -> bytes:
+def value_of(tag: str, data: bytes | None) -> Summary.Value:
     value = Summary.Value(tag=tag)
     value.metadata.plugin_data.plugin_name = "lstm_probe"
     if data is not None:
         value.tensor.string_val.append(data)
-    serialised: bytes = value.SerializeToString()
-    return serialised
+    return value
 
 
 def log_of(directory: Path, capture: bytes | None, point: bytes | None) -> Path:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import tab_logs
 from tab_browser import Explorer
-from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_BLOB_SEQUENCE, Summary
+from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_BLOB_SEQUENCE
 
 from lstm_probe import Analysis
 from lstm_probe.analysis.alerts.board import Alert
@@ -359,7 +359,7 @@ def test_an_alert_is_a_mark_on_the_slider_that_leads_to_it(explorer: Explorer) -
 @pytest.mark.parametrize("seed", range(4))
 def test_no_bytes_break_the_page(explorer: Explorer, seed: int) -> None:
     explorer.open(run=RUN, layers=[TOP], step=8)
-    good = Summary.Value.FromString(gates_value(tab_logs.analysis(0))).tensor.string_val[0]
+    good = gates_value(tab_logs.analysis(0)).tensor.string_val[0]
     bad = [list(_mutated(good, np.random.default_rng([seed, k]))) for k in range(40)]
     outcomes = explorer.frame.evaluate(READ, bad)
     assert set(outcomes) <= {"read", "DamagedError"}

@@ -2,18 +2,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
 import event_reading
 import pytest
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
 
 from lstm_probe.logs import EventFile, last_step
-from lstm_probe.logs.events.records import frame
+from lstm_probe.logs.events.records import frame, read_records
 from lstm_probe.logs.tags.values import scalar
 
 
-def summary(value: float, *, padding: int = 0) -> list[bytes]:
+def summary(value: float, *, padding: int = 0) -> list[Summary.Value]:
     return [scalar("tag", value, description="x" * padding)]
 
 
@@ -35,6 +38,19 @@ def test_tensorboard_reads_every_event_when_the_file_is_still_open(tmp_path: Pat
         0.0, 0.5, 1.0, 1.5, 2.0,
     ]  # fmt: skip
     file.close()
+
+
+def test_a_record_is_an_event_with_the_values_in_their_order(tmp_path: Path) -> None:
+    values = [scalar(tag, 0.25, description="words") for tag in "cab"]
+    with EventFile(tmp_path) as file:
+        file.write((value for value in values), step=7)
+        file.write([], step=2**40)
+    first, *events = (Event.FromString(data) for _, data, _ in read_records(file.path))
+    assert (first.file_version, first.HasField("summary")) == ("brain.Event:2", False)
+    assert [event.step for event in events] == [7, 2**40]
+    assert [list(event.summary.value) for event in events] == [values, []]
+    assert all(event.HasField("summary") for event in events)
+    assert first.wall_time <= events[0].wall_time <= events[1].wall_time <= time.time()
 
 
 def test_nothing_of_a_record_remains_when_the_disk_is_full(

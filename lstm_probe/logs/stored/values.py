@@ -18,6 +18,7 @@ import numpy as np
 from tensorboard.compat.proto.summary_pb2 import (
     DATA_CLASS_BLOB_SEQUENCE,
     DATA_CLASS_TENSOR,
+    Summary,
     SummaryMetadata,
 )
 
@@ -45,7 +46,7 @@ def gates_value(
     *,
     labels: Sequence[str] | None = None,
     alerts: Sequence[Alert] = (),
-) -> bytes:
+) -> Summary.Value:
     """Every gate of a layer at one step: format 1 of the stored capture.
 
     Args:
@@ -67,7 +68,7 @@ def gates_value(
     return _blob(f"{analysis.snapshot.layer}/capture", pack(arrays, meta))
 
 
-def weights_value(analysis: Analysis) -> bytes:
+def weights_value(analysis: Analysis) -> Summary.Value:
     """The weights of a layer at one step, by gate, as int8 of their largest magnitude."""
     arrays: dict[str, Any] = {}
     scales: dict[str, float] = {}
@@ -95,7 +96,7 @@ def captures_value(
     step: int,
     dynamics: Mapping[str, Dynamics] | None = None,
     alerts: Sequence[Alert] = (),
-) -> bytes:
+) -> Summary.Value:
     """One point of the run's course: for each layer what its gates came to, and new alerts."""
     changes = dynamics or {}
     course = {
@@ -110,21 +111,19 @@ def captures_value(
     )
 
 
-def _blob(tag: str, data: bytes) -> bytes:
+def _blob(tag: str, data: bytes) -> Summary.Value:
     return strings_value(tag, plugin_metadata(DATA_CLASS_BLOB_SEQUENCE), [data], scalar=False)
 
 
 @lru_cache(maxsize=8)
-def plugin_metadata(data_class: Any) -> bytes:
-    """What names the gate explorer as the reader of a value, serialised.
+def plugin_metadata(data_class: Any) -> SummaryMetadata:
+    """What names the gate explorer as the reader of a value.
 
     Args:
         data_class: one of `DataClass`.
     """
     plugin_data = SummaryMetadata.PluginData(plugin_name=PLUGIN, content=str(FORMAT).encode())
-    metadata = SummaryMetadata(plugin_data=plugin_data, data_class=data_class)
-    serialised: bytes = metadata.SerializeToString()
-    return serialised
+    return SummaryMetadata(plugin_data=plugin_data, data_class=data_class)
 
 
 def _meta(analysis: Analysis) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+from tensorboard.compat.proto.summary_pb2 import Summary
 
 from lstm_probe.analysis.alerts.board import Alert
 from lstm_probe.analysis.analysis import Analysis
@@ -24,7 +25,7 @@ _VERDICTS = ("match", "reduced precision", "mismatch")
 
 def diagnosis_values(
     analysis: Analysis, dynamics: Dynamics | None, *, histograms: bool = True
-) -> Iterator[bytes]:
+) -> Iterator[Summary.Value]:
     """What the numbers of one layer say at one step.
 
     Args:
@@ -44,7 +45,7 @@ def weight_values(
     dynamics: Dynamics | None,
     norms: Mapping[str, float],
     radii: Mapping[str, float],
-) -> Iterator[bytes]:
+) -> Iterator[Summary.Value]:
     """How large each gate's weights are, and how fast they change.
 
     Args:
@@ -76,14 +77,14 @@ def weight_values(
         )
 
 
-def alert_values(alerts: Sequence[Alert]) -> Iterator[bytes]:
+def alert_values(alerts: Sequence[Alert]) -> Iterator[Summary.Value]:
     """The alerts that are new, as one text; nothing if there are none."""
     if alerts:
         lines = "\n".join(f"- {alert}" for alert in alerts)
         yield text("lstm_probe/alerts", f"### Alerts\n\n{lines}\n")
 
 
-def _verdict(analysis: Analysis) -> Iterator[bytes]:
+def _verdict(analysis: Analysis) -> Iterator[Summary.Value]:
     parity, layer = analysis.parity, analysis.snapshot.layer
     if parity is None or parity.verdict is None:
         return
@@ -101,7 +102,7 @@ def _verdict(analysis: Analysis) -> Iterator[bytes]:
     )
 
 
-def _health(analysis: Analysis, *, histograms: bool) -> Iterator[bytes]:
+def _health(analysis: Analysis, *, histograms: bool) -> Iterator[Summary.Value]:
     health, layer, letters = analysis.health, analysis.snapshot.layer, analysis.trace.letters
     for letter, gate in health.gates.items():
         yield from _finite(
@@ -127,7 +128,7 @@ def _health(analysis: Analysis, *, histograms: bool) -> Iterator[bytes]:
     )
 
 
-def _horizons(layer: str, horizon: Array) -> Iterator[bytes]:
+def _horizons(layer: str, horizon: Array) -> Iterator[Summary.Value]:
     value = histogram(
         f"{layer}/health/horizons",
         np.log10(np.maximum(horizon, 1e-3)),
@@ -137,7 +138,7 @@ def _horizons(layer: str, horizon: Array) -> Iterator[bytes]:
         yield value
 
 
-def _gradient(analysis: Analysis) -> Iterator[bytes]:
+def _gradient(analysis: Analysis) -> Iterator[Summary.Value]:
     gradient, layer = analysis.gradient, analysis.snapshot.layer
     if gradient is None:
         return
@@ -156,7 +157,7 @@ def _gradient(analysis: Analysis) -> Iterator[bytes]:
     )
 
 
-def _dynamics(layer: str, dynamics: Dynamics) -> Iterator[bytes]:
+def _dynamics(layer: str, dynamics: Dynamics) -> Iterator[Summary.Value]:
     yield from _finite(
         f"{layer}/dynamics/update_ratio",
         dynamics.update_ratio,
@@ -170,7 +171,7 @@ def _dynamics(layer: str, dynamics: Dynamics) -> Iterator[bytes]:
     )
 
 
-def _finite(tag: str, value: float, description: str) -> Iterator[bytes]:
+def _finite(tag: str, value: float, description: str) -> Iterator[Summary.Value]:
     """A point, if there is one: what is not finite has a gap, and an alert of its own."""
     if np.isfinite(value):
         yield scalar(tag, value, description=description)

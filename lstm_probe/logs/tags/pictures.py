@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from tensorboard.compat.proto.summary_pb2 import Summary
 
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.core.arrays import Array
@@ -22,7 +23,7 @@ _LOWEST_POWER, _HIGHEST_POWER = -8.0, 2.0
 
 def picture_values(
     analysis: Analysis, painter: HeatmapPainter, *, detail: Detail = "full"
-) -> Iterator[bytes]:
+) -> Iterator[Summary.Value]:
     """The pictures of one layer at one step.
 
     Args:
@@ -36,7 +37,7 @@ def picture_values(
         yield from _gradient(analysis, painter)
 
 
-def _heatmaps(analysis: Analysis, painter: HeatmapPainter) -> Iterator[bytes]:
+def _heatmaps(analysis: Analysis, painter: HeatmapPainter) -> Iterator[Summary.Value]:
     trace, snapshot = analysis.trace, analysis.snapshot
     for number, letter in enumerate(trace.letters, start=1):
         png = painter.paint(
@@ -54,7 +55,7 @@ def _heatmaps(analysis: Analysis, painter: HeatmapPainter) -> Iterator[bytes]:
         )
 
 
-def _saturation(analysis: Analysis) -> Iterator[bytes]:
+def _saturation(analysis: Analysis) -> Iterator[Summary.Value]:
     health, layer = analysis.health, analysis.snapshot.layer
     if health.gates and health.steps:
         yield image(
@@ -69,7 +70,7 @@ def _saturation(analysis: Analysis) -> Iterator[bytes]:
         )
 
 
-def _gradient(analysis: Analysis, painter: HeatmapPainter) -> Iterator[bytes]:
+def _gradient(analysis: Analysis, painter: HeatmapPainter) -> Iterator[Summary.Value]:
     gradient, layer, mask = analysis.gradient, analysis.snapshot.layer, analysis.trace.mask
     if gradient is not None:
         yield image(

@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal, TypeAlias, get_args
 
+from tensorboard.compat.proto.summary_pb2 import Summary
+
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.analysis.change.dynamics import Dynamics
+from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.stopwatch import STAGES
 from lstm_probe.core.trace import title
 from lstm_probe.logs.tags.diagnosis import diagnosis_values
-from lstm_probe.logs.tags.values import histogram, histograms, scalar
+from lstm_probe.logs.tags.values import histogram, scalar
 
 __all__ = ["Detail", "check_detail", "cost_values", "layer_values"]
 
@@ -37,7 +40,7 @@ def check_detail(detail: object) -> None:
 
 def layer_values(
     analysis: Analysis, dynamics: Dynamics | None = None, *, detail: Detail = "full"
-) -> Iterator[bytes]:
+) -> Iterator[Summary.Value]:
     """What the dashboards of numbers and distributions show of one layer at one step.
 
     Args:
@@ -53,7 +56,7 @@ def layer_values(
         yield from _weights(analysis)
 
 
-def _parity(analysis: Analysis, detail: Detail) -> Iterator[bytes]:
+def _parity(analysis: Analysis, detail: Detail) -> Iterator[Summary.Value]:
     prefix, parity = f"{analysis.snapshot.layer}/parity", analysis.parity
     if parity is None:
         return
@@ -78,23 +81,31 @@ def _parity(analysis: Analysis, detail: Detail) -> Iterator[bytes]:
         )
 
 
-def _activations(analysis: Analysis) -> Iterator[bytes]:
+def _activations(analysis: Analysis) -> Iterator[Summary.Value]:
     trace, layer = analysis.trace, analysis.snapshot.layer
-    tags = [f"{layer}/activations/{k}_{letter}" for k, letter in enumerate(trace.letters, start=1)]
-    yield from histograms(
-        dict(zip(tags, map(trace.valid, trace.letters), strict=True)),
-        [f"{title(k).capitalize()} over all valid steps of the probe." for k in trace.letters],
-    )
+    for number, letter in enumerate(trace.letters, start=1):
+        yield from _distribution(
+            f"{layer}/activations/{number}_{letter}",
+            trace.valid(letter),
+            f"{title(letter).capitalize()} over all valid steps of the probe.",
+        )
 
 
-def _weights(analysis: Analysis) -> Iterator[bytes]:
+def _weights(analysis: Analysis) -> Iterator[Summary.Value]:
     for name, array in analysis.snapshot.weights.named():
-        value = histogram(f"{analysis.snapshot.layer}/{name}", array)
-        if value is not None:
-            yield value
+        yield from _distribution(f"{analysis.snapshot.layer}/{name}", array)
 
 
-def cost_values(seconds: float, stages: Mapping[str, float], fraction: float) -> Iterator[bytes]:
+def _distribution(tag: str, values: Array, description: str = "") -> Iterator[Summary.Value]:
+    """A histogram, if any value is finite."""
+    value = histogram(tag, values, description=description)
+    if value is not None:
+        yield value
+
+
+def cost_values(
+    seconds: float, stages: Mapping[str, float], fraction: float
+) -> Iterator[Summary.Value]:
     """What a capture cost.
 
     Args:
