@@ -1,7 +1,10 @@
-"""The checksum that TensorFlow's files share: event files, and the tables of checkpoints.
+"""The checksum of TensorFlow's files: event files, and the checkpoints of variables.
 
-Source: tensorflow/core/lib/hash/crc32c.h, `Mask`: the CRC of data that holds CRCs itself is a weak
-one, so that a stored CRC is rotated and a constant is added.
+It is a CRC32C, rotated and shifted by a constant. A file that holds CRCs may itself be part of
+data that a CRC is taken of, and the plain CRC of data that end with their own CRC is always the
+same.
+
+Source: tensorflow/core/lib/hash/crc32c.h, `Mask`.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ def masked_crc32c(data: bytes) -> int:
 
     Example:
         >>> hex(masked_crc32c(b"123456789"))
-        '0xc78cab3b'
+        '0xc78ab0e5'
     """
     crc = google_crc32c.value(data)
     return ((crc >> 15 | crc << 17) + _DELTA) & 0xFFFFFFFF
