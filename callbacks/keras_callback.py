@@ -10,11 +10,10 @@ from lstm_probe.analysis.alerts.board import OnAlert
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.callbacks.keras_config import current, described_schedule, schedule_from
 from lstm_probe.callbacks.recording.options import Options
-from lstm_probe.callbacks.recording.recorder import Recorder
 from lstm_probe.callbacks.schedule import Every, StepWatch
+from lstm_probe.core.switch import is_switched_on
+from lstm_probe.logs.detail import MAX_BYTES, Detail
 from lstm_probe.logs.report import Report
-from lstm_probe.logs.run_log import MAX_BYTES
-from lstm_probe.logs.tags.summaries import Detail
 from lstm_probe.models.keras.flavour import callback_class, deserialised, flavour_of, registered
 from lstm_probe.models.keras.reader import KerasReader, KerasSource, training_step
 from lstm_probe.models.probe import Probe, as_labels, as_probe
@@ -23,6 +22,8 @@ __all__ = ["ProbeCallback"]
 
 if TYPE_CHECKING:
     from keras.callbacks import Callback
+
+    from lstm_probe.callbacks.recording.recorder import Recorder
 else:
     Callback = callback_class()
 
@@ -36,10 +37,14 @@ class ProbeCallback(Callback):
     captures and the others do nothing.
 
     Captures before the first training step, whenever `optimizer.iterations` crosses a multiple of
-    `every`, and at the end. Each capture reads the weights, lets the model compute the probe,
-    recomputes every gate with NumPy, and logs pictures, histograms and the parity error: the
+    `every`, and at the end of `fit`. Each capture reads the weights, lets the model compute the
+    probe, recomputes every gate with NumPy, and logs pictures, histograms and the parity error: the
     largest difference between NumPy's hidden states and the model's own. The training is not
     changed: weights, losses, states and random numbers are bit for bit those without the probe.
+
+    A callback that is given to `fit` again and again sees all of it as one training with one log.
+    The ends of later fits are captured as `max_overhead` allows; `close` captures the last weights
+    of all.
 
     Args:
         probe: a fixed input for the model, `(batch, time, features)` or what else it takes: the
@@ -69,10 +74,13 @@ class ProbeCallback(Callback):
         max_log_bytes: how large the log may grow, 1 GiB by default; from there on only numbers are
             logged. None for no limit.
         write_images: deprecated: `detail` says whether heatmaps are drawn.
+        enabled: False turns the callback into nothing, as `LSTM_PROBE=off` in the environment does
+            with every callback and hook: nothing is checked, imported, captured or logged.
 
     Raises:
         LstmProbeError: on construction or when training begins, before the first step, if
-            something does not fit. Later nothing is raised: what fails is warned of and counted.
+            something does not fit. Later nothing is raised, also not when another `fit` begins:
+            what fails is warned of and counted.
 
     Example:
         >>> import keras, numpy as np, tempfile
@@ -103,6 +111,7 @@ class ProbeCallback(Callback):
         labels: Sequence[str] | None = None,
         max_log_bytes: int | None = MAX_BYTES,
         write_images: bool | None = None,
+        enabled: bool = True,
     ) -> None:
         super().__init__()
         self._config: dict[str, Any] = {
@@ -118,6 +127,16 @@ class ProbeCallback(Callback):
         }
         if write_images is not None:
             self._config["write_images"] = write_images
+        if not enabled:
+            self._config["enabled"] = False
+        self._probe = probe
+        self._is_watching = False
+        self._recorder: Recorder | None = None
+        self._reader: KerasReader | None = None
+        if not is_switched_on(enabled):
+            return
+        from lstm_probe.callbacks.recording.recorder import Recorder  # TensorBoard, matplotlib
+
         self._probe = as_probe(probe)
         labels = as_labels(labels, self._probe)
         self._layers = [layers] if isinstance(layers, str) else layers
@@ -132,12 +151,10 @@ class ProbeCallback(Callback):
             write_images=write_images,
         )
         self._recorder = Recorder(log_dir, options)
-        self._reader: KerasReader | None = None
         self._batches = 0
         # The index of the last batch that was trained: it tells the steps of an execution, but
         # begins anew with each epoch, and overshoots its end.
         self._batch = -1
-        self._is_chief = True
         self._in_a_loop = False
         self._given_step: int | None = None
         self._epoch: int | None = None
@@ -165,12 +182,12 @@ class ProbeCallback(Callback):
     @property
     def analyses(self) -> dict[str, Analysis]:
         """What the latest capture showed, by layer name."""
-        return self._recorder.analyses
+        return {} if self._recorder is None else self._recorder.analyses
 
     @property
     def report(self) -> Report:
         """What has been captured so far; printed, it is a table."""
-        return self._recorder.report
+        return Report() if self._recorder is None else self._recorder.report
 
     def step(self, model: Any, step: int | None = None) -> None:
         """For training loops without `fit`: to be called before the first step and after each.
@@ -184,7 +201,8 @@ class ProbeCallback(Callback):
                 the calls if it has none.
 
         Raises:
-            LstmProbeError: at the first call only, if something does not fit.
+            LstmProbeError: at the first call only, if something does not fit; after a `close`,
+                nothing.
 
         Example:
             >>> import keras, numpy as np, tempfile
@@ -200,6 +218,8 @@ class ProbeCallback(Callback):
             >>> probe.report.captured
             3
         """
+        if self._recorder is None:
+            return
         self._given_step = step
         if self._in_a_loop:
             self.on_train_batch_end(0)
@@ -209,22 +229,26 @@ class ProbeCallback(Callback):
         self._in_a_loop = True
 
     def close(self) -> None:
-        """End what `step` began: capture the final weights, and close the log."""
-        if self._in_a_loop:
-            self._in_a_loop = False
-            self.on_train_end()
-            self._given_step = None
+        """Capture the last weights, if that has not been done, and close the log: after a loop of
+        calls of `step`, or of fits that share the callback."""
+        if self._recorder is None or self._reader is None:
+            return
+        step = self._recorder.guard.run("reading the training step", self._read_step)
+        if step is not None:
+            self._recorder.finish(step, self._source)
+        self._recorder.close()
+        self._is_watching = self._in_a_loop = False
+        self._reader = self._given_step = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Check everything, and capture before the first step."""
-        self._epoch, self._batch = None, -1
-        flavour = flavour_of(self.model)
-        flavour.check()
-        self._is_chief = flavour.is_chief(self.model)
-        if not self._is_chief:
+        if self._recorder is None:
             return
-        self._reader = KerasReader(self.model, self._probe, self._layers)
-        self._recorder.start(self._watch.start(), self._source)
+        self._epoch, self._batch, self._is_watching = None, -1, False
+        if self._recorder.has_begun:
+            self._recorder.guard.run("beginning another fit", self._begin)
+        else:
+            self._begin()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Take note of the epoch."""
@@ -232,9 +256,8 @@ class ProbeCallback(Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Capture if the step has crossed a multiple of `every`."""
-        if not self._is_chief:
+        if self._recorder is None or not self._is_watching:
             return
-        # All this is cold in the processor's caches after every batch: the less the better.
         self._batches += 1
         trained = batch - self._batch if batch > self._batch else batch + 1
         self._batch = batch
@@ -242,18 +265,22 @@ class ProbeCallback(Callback):
             step = self._recorder.guard.run("reading the training step", self._look)
             if step is not None:
                 self._recorder.capture(step, self._source)
-        if self._recorder.stop_training:
+        if self._recorder.asks_to_stop():
             self.model.stop_training = True
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Capture the final weights, and close the log."""
-        if not self._is_chief:
+        """Capture the final weights, and close the log until the next `fit`."""
+        if self._recorder is None or not self._is_watching:
             return
         step = self._recorder.guard.run("reading the training step", self._read_step)
         if step is not None:
             self._recorder.capture(step, self._source, last=True)
+        self._is_watching = False
         self._recorder.close()
-        self._reader = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy reads its own model: what this one has traced stays here."""
+        return {**self.__dict__, "_reader": None, "_is_watching": False}
 
     def _implements_train_batch_hooks(self) -> bool:
         return True
@@ -263,6 +290,17 @@ class ProbeCallback(Callback):
 
     def _implements_predict_batch_hooks(self) -> bool:
         return False
+
+    def _begin(self) -> None:
+        assert self._recorder is not None
+        flavour = flavour_of(self.model)
+        flavour.check()
+        if not flavour.is_chief(self.model):
+            return
+        if self._reader is None or not self._reader.reads(self.model):
+            self._reader = KerasReader(self.model, self._probe, self._layers)
+        self._recorder.start(self._watch.start(), self._source)
+        self._is_watching = True
 
     @property
     def _source(self) -> KerasSource:

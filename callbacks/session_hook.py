@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
 from lstm_probe.analysis.alerts.board import OnAlert
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.callbacks.recording.options import Options
-from lstm_probe.callbacks.recording.recorder import Recorder
 from lstm_probe.callbacks.schedule import Every, StepWatch
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.switch import is_switched_on
+from lstm_probe.core.warn import warn
+from lstm_probe.logs.detail import MAX_BYTES, Detail
 from lstm_probe.logs.report import Report
-from lstm_probe.logs.run_log import MAX_BYTES
-from lstm_probe.logs.tags.summaries import Detail
 from lstm_probe.models.session.feeds import checked_feeds
 from lstm_probe.models.session.reader import (
     SessionReader,
@@ -26,6 +26,9 @@ from lstm_probe.models.session.reader import (
     graph_of,
 )
 from lstm_probe.models.session.runs import Run, as_run
+
+if TYPE_CHECKING:
+    from lstm_probe.callbacks.recording.recorder import Recorder
 
 __all__ = ["ProbeHook"]
 
@@ -70,10 +73,12 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
         labels: a name for each timestep of the probe.
         max_log_bytes: how large the log may grow.
         write_images: deprecated.
+        enabled: False turns the hook into nothing.
 
     Raises:
         LstmProbeError: on construction or before the first step, if something does not fit. Later
-            nothing is raised: what fails is warned of and counted.
+            nothing is raised, also not when another session begins: what fails is warned of and
+            counted.
 
     Example:
         >>> import keras, numpy as np, tempfile
@@ -110,8 +115,14 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
         labels: Sequence[str] | None = None,
         max_log_bytes: int | None = MAX_BYTES,
         write_images: bool | None = None,
+        enabled: bool = True,
     ) -> None:
         super().__init__()
+        self._recorder: Recorder | None = None
+        if not is_switched_on(enabled):
+            return
+        from lstm_probe.callbacks.recording.recorder import Recorder  # TensorBoard, matplotlib
+
         self._cell = cell
         self._run: Run = as_run(inputs, outputs, time_major, sequence_length, initial_state)
         self._graph = graph_of(self._run)
@@ -140,12 +151,12 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
     @property
     def analyses(self) -> dict[str, Analysis]:
         """What the latest capture showed, by the name of the cell."""
-        return self._recorder.analyses
+        return {} if self._recorder is None else self._recorder.analyses
 
     @property
     def report(self) -> Report:
         """What has been captured so far; printed, it is a table."""
-        return self._recorder.report
+        return Report() if self._recorder is None else self._recorder.report
 
     def begin(self) -> None:
         """Add all ops that the captures need; the session calls it before the graph is final.
@@ -153,10 +164,13 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
         Raises:
             LstmProbeError: something does not fit.
         """
+        if self._recorder is None:
+            return
         self._started = False
-        self._global_step = tf.compat.v1.train.get_global_step(self._graph)
-        if self._reader is None:
-            self._reader = self._make_reader()
+        if self._recorder.has_begun:
+            self._recorder.guard.run("preparing another session", self._prepare)
+        else:
+            self._prepare()
 
     def after_create_session(self, session: Any, coord: Any) -> None:
         """Check everything, and capture before the first step; or go on after a recovery.
@@ -164,29 +178,28 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
         Raises:
             LstmProbeError: something does not fit.
         """
+        if self._recorder is None:
+            return
         self._session = session
-        if self._global_step is None:
-            raise LstmProbeError(
-                "The graph has no global step. Received: none. Expected: the step that the "
-                "training counts. Pass global_step=tf.compat.v1.train.get_or_create_global_step() "
-                "to optimizer.minimize."
-            )
         if self._started:
             # A recovered session trains some steps again; their points are in the log already.
             self._recorder.guard.run("reading the global step", self._watch.start)
+        elif self._recorder.has_begun:
+            self._recorder.guard.run("beginning another session", self._start_counted)
         else:
-            self._start(self._watch.start())
+            self._start_counted()
 
     def after_run(self, run_context: Any, run_values: Any) -> None:
         """Capture if the global step has crossed a multiple of `every`."""
-        # All this is cold in the processor's caches after every run: the less the better.
+        if self._recorder is None or not self._started:
+            return
         self._runs += 1
         if self._watch.is_time():
             self._session = run_context.session
             step = self._recorder.guard.run("reading the global step", self._watch.look)
             if step is not None:
                 self._capture(step)
-        if self._recorder.stop_training:
+        if self._recorder.asks_to_stop():
             run_context.request_stop()
 
     def after_step(self, session: Any, step: int) -> None:
@@ -200,28 +213,37 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
             step: how many training steps have been done.
 
         Raises:
-            LstmProbeError: in the first call, something does not fit.
+            LstmProbeError: in the first call, something does not fit; after an `end`, nothing is
+                raised.
         """
+        if self._recorder is None:
+            return
         self._session = session
         if self._started:
             self._recorder.guard.run("looking at the step", lambda: self._look(int(step)))
-            return
-        if self._reader is None:
-            self.begin()
-        self._global_step = None
-        self._given = int(step)
-        self._start(self._watch.start())
+            self._recorder.asks_to_stop()
+        elif self._recorder.has_begun:
+            self._recorder.guard.run("beginning anew", lambda: self._start_given(int(step)))
+        else:
+            self._start_given(int(step))
 
     def end(self, session: Any) -> None:
         """Capture the final weights, and close the log."""
+        if self._recorder is None or not self._started:
+            return
         self._session = session
         step = self._recorder.guard.run("reading the training step", self._read_step)
-        if step is not None and self._started:
+        if step is not None:
             self._warn_if_stuck(step)
             self._capture(step, last=True)
-        self._recorder.close()
         self._started = False
         self._session, self._step_reader = None, (None, int)
+        self._recorder.close()
+
+    def _prepare(self) -> None:
+        self._global_step = tf.compat.v1.train.get_global_step(self._graph)
+        if self._reader is None:
+            self._reader = self._make_reader()
 
     def _make_reader(self) -> SessionReader:
         try:
@@ -235,7 +257,26 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
                 "graph.finalize()."
             ) from error
 
+    def _start_counted(self) -> None:
+        """Begin in a session whose graph counts the steps."""
+        if self._global_step is None:
+            raise LstmProbeError(
+                "The graph has no global step. Received: none. Expected: the step that the "
+                "training counts. Pass global_step=tf.compat.v1.train.get_or_create_global_step() "
+                "to optimizer.minimize."
+            )
+        self._start(self._watch.start())
+
+    def _start_given(self, step: int) -> None:
+        """Begin in a loop of the user's own, which counts the steps."""
+        if self._reader is None:
+            self._prepare()
+        self._global_step = None
+        self._given = step
+        self._start(self._watch.start())
+
     def _start(self, step: int) -> None:
+        assert self._recorder is not None
         check_session(self._session, self._graph)
         self._first = self._last = step
         self._runs = 0
@@ -249,6 +290,7 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
 
     def _capture(self, step: int, *, last: bool = False) -> None:
         # TensorBoard hides what lies before a step that went back.
+        assert self._recorder is not None
         if step > self._last or (last and step == self._last):
             self._last = step
             self._recorder.capture(step, self._source(), last=last)
@@ -268,7 +310,8 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
 
     def _warn_if_stuck(self, step: int) -> None:
         if self._global_step is not None and step == self._first and self._runs > 1:
-            _log.warning(
+            warn(
+                _log,
                 "lstm_probe captured nothing after the first step: the global step stayed at %d "
                 "during %d runs. Pass global_step=tf.compat.v1.train.get_or_create_global_step() "
                 "to optimizer.minimize.",

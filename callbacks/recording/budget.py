@@ -15,6 +15,7 @@ __all__ = ["Budget"]
 #: Seconds of captures that are always allowed, so that a short training is captured as asked for.
 GRACE: Final = 2.0
 _RECENT: Final = 9
+_FITS_GRANTED: Final = 10
 
 
 class Budget:
@@ -82,6 +83,20 @@ class Budget:
             return False
         self._due, self._latest = 0, self.trained
         return True
+
+    def allows_end(self, *, of_fit: int) -> bool:
+        """Whether to capture the end of a fit that went on from another. None is due there, so that
+        what is due later does not wait for it.
+
+        Args:
+            of_fit: the number of the fit, counted from 1. The two seconds are for the first ten: a
+                loop of hundreds of fits would use them up, where each is shorter than a capture.
+        """
+        if self._max_overhead is None:
+            return True
+        after = self.spent + self.usual
+        granted = after <= GRACE and of_fit <= _FITS_GRANTED
+        return granted or after <= self._max_overhead * self.trained
 
     @property
     def stretch(self) -> int:

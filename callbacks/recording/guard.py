@@ -7,6 +7,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
+from lstm_probe.core.errstate import own_errstate
+from lstm_probe.core.warn import warn
+
 __all__ = ["Guard"]
 
 _log = logging.getLogger(__name__)
@@ -18,7 +21,8 @@ class Guard:
     """Runs code of ours inside a training that it must not stop.
 
     A failure is counted and warned of, once for each cause. `KeyboardInterrupt` and `SystemExit`
-    pass.
+    pass. Floating-point errors are handled as NumPy does by default, whatever the user has chosen
+    by `np.seterr` for code of theirs.
 
     Example:
         >>> guard = Guard()
@@ -37,20 +41,30 @@ class Guard:
             action: takes no arguments.
         """
         try:
-            return action()
+            with own_errstate():
+                return action()
         except Exception as error:
             cause = _cause(error)
             self.failures[cause] += 1
             if self.failures[cause] == 1:
-                _log.warning(
+                warn(
+                    _log,
                     "lstm_probe failed while %s; training goes on, and further failures of this "
                     "kind are only counted. %s: %s",
                     doing,
                     type(error).__name__,
-                    error,
+                    _message(error),
                     exc_info=_log.isEnabledFor(logging.DEBUG),
                 )
             return None
+
+
+def _message(error: Exception) -> str:
+    """What an error says; some cannot even say that."""
+    try:
+        return str(error)
+    except Exception:
+        return "its message cannot be shown"
 
 
 def _cause(error: Exception) -> tuple[type[Exception], str, int]:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from lstm_probe.analysis.alerts.board import OnAlert
 from lstm_probe.core.errors import LstmProbeError
-from lstm_probe.logs.run_log import MAX_BYTES
-from lstm_probe.logs.tags.summaries import Detail, check_detail
+from lstm_probe.logs.detail import MAX_BYTES, Detail, check_detail
 
 __all__ = ["Options"]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from lstm_probe.analysis.alerts.board import Alert, OnAlert
 from lstm_probe.callbacks.recording.guard import Guard
+from lstm_probe.core.warn import warn
 
 __all__ = ["Reactions"]
 
@@ -46,5 +47,5 @@ class Reactions:
             on_alert = self._on_alert
             self._guard.run(f"calling on_alert at step {alert.step}", lambda: on_alert(alert))
             return
-        _log.warning("%s", alert)
+        warn(_log, "%s", alert)
         self.stop_training = self.stop_training or self._on_alert == "stop"

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from os import PathLike
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from lstm_probe.analysis.alerts.board import AlertBoard, AlertRules
 from lstm_probe.analysis.analysis import Analysis, analyse
@@ -20,9 +20,11 @@ from lstm_probe.callbacks.recording.reactions import Reactions
 from lstm_probe.callbacks.recording.tally import COSTLY, FAILING, QUEUED, Tally
 from lstm_probe.callbacks.recording.worker import Worker
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.errstate import own_errstate
 from lstm_probe.core.stopwatch import Stopwatch
-from lstm_probe.logs import RunLog
+from lstm_probe.core.warn import warn
 from lstm_probe.logs.report import Report
+from lstm_probe.logs.run_log import RunLog, check_log_dir
 from lstm_probe.logs.trackers import announce
 
 __all__ = ["Recorder", "Source", "Taken"]
@@ -54,6 +56,8 @@ class Source(Protocol):
 class Recorder:
     """Takes captures: reads, analyses, logs, counts, and keeps what that costs to a budget.
 
+    A training may consist of several fits. They share one log, and only the first may refuse.
+
     Args:
         log_dir: where the training's logs are.
         options: how.
@@ -68,6 +72,7 @@ class Recorder:
     """
 
     def __init__(self, log_dir: str | PathLike[str], options: Options) -> None:
+        check_log_dir(log_dir)
         given = options.on_alert
         rules = given if isinstance(given, AlertRules) else AlertRules(given)
         self._board = AlertBoard(rules.thresholds, rules=rules.rules)
@@ -75,6 +80,8 @@ class Recorder:
         self._budget = Budget(options.max_overhead)
         self._worker: Worker | None = None
         self._run_log: RunLog | None = None
+        self._fits = 0
+        self._is_fitting = False
         self._process = os.getpid()
         self.guard = Guard()
         self._reactions = Reactions(rules.then, self.guard)
@@ -82,13 +89,37 @@ class Recorder:
         self.report = Report()
         self._tally = Tally(self.report)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy of a recorder opens a log of its own."""
+        return {
+            **self.__dict__,
+            "_run_log": None,
+            "_worker": None,
+            "_fits": 0,
+            "_is_fitting": False,
+        }
+
     @property
-    def stop_training(self) -> bool:
-        """An alert has asked for it."""
+    def has_begun(self) -> bool:
+        """Whether there has been a fit: from then on nothing of ours is raised."""
+        return self._fits > 0
+
+    def asks_to_stop(self) -> bool:
+        """Whether an alert has asked for the end of the training.
+
+        Raises:
+            SystemExit, KeyboardInterrupt: what `on_alert` has raised on the background thread.
+        """
+        if self._worker is not None and self._worker.leaving is not None:
+            leaving, self._worker.leaving = self._worker.leaving, None
+            raise leaving
         return self._reactions.stop_training
 
     def start(self, step: int, source: Source) -> None:
-        """Open the log and capture what there is before training goes on.
+        """Begin a fit: the first of a training, or one that goes on from where another has ended.
+
+        The first one opens the log and captures what there is before training goes on. A later one
+        goes on in the same log, unless it begins at an earlier step, as another training does.
 
         Args:
             step: how many steps the model has been trained.
@@ -101,23 +132,13 @@ class Recorder:
         self._process = os.getpid()
         self._tally.in_a_row = 0
         self._reactions.stop_training = False
-        cost = CaptureCost()
-        analyses = self._first(step, source, cost)
-        options = self._options
-        log = RunLog(
-            self._log_dir,
-            first_step=step,
-            detail=options.detail,
-            pictures=options.pictures,
-            labels=options.labels,
-            max_bytes=options.max_log_bytes,
-        )
-        self._run_log, self.report.directory = log, log.directory
-        self.guard.run("telling trackers of the log", lambda: announce(log.directory))
-        if step != self._tally.captured:  # a second fit goes on where the first one ended
-            self._write_first(log, analyses, step, cost)
-        if options.background:
+        if self._run_log is None or step < self._tally.latest:
+            with own_errstate():
+                self._begin(step, source)
+        if self._options.background:
             self._worker = Worker()
+        self._fits += 1
+        self._is_fitting = True
         self._budget.start()
 
     def capture(self, step: int, source: Source, *, last: bool = False) -> None:
@@ -126,45 +147,76 @@ class Recorder:
         Args:
             step: the training step.
             source: the model.
-            last: the training ends here: this is captured whatever it costs.
+            last: the fit ends here. That of the first fit is captured whatever it costs, those of
+                later ones as the budget allows: there may be hundreds.
         """
-        log, tally = self._run_log, self._tally
-        if log is None or step == tally.captured or os.getpid() != self._process:
-            return
-        if last:
-            self._drain()
-            if step == tally.captured:
-                return
-            tally.take_after_all(step)
-        elif tally.in_a_row >= GIVEN_UP_AFTER:
-            tally.skip(step, FAILING, GIVEN_UP_AFTER)
-            return
-        elif not self._budget.allows():
-            budget = self._budget
-            overhead = self._options.max_overhead
-            tally.skip(
-                step, COSTLY, 1e3 * budget.usual, 1e2 * budget.fraction, overhead, budget.stretch
-            )
-            return
-        self._attempt(step, lambda: self._take(step, source, log))
+        if self._is_fitting and os.getpid() == self._process and step != self._tally.captured:
+            self.guard.run("deciding on a capture", lambda: self._capture(step, source, last))
+
+    def finish(self, step: int, source: Source) -> None:
+        """Capture the last weights of all, if that has not been done, and close the log.
+
+        Args:
+            step: the training step.
+            source: the model.
+        """
+        if self._run_log is not None and os.getpid() == self._process:
+            self._is_fitting = True
+            self.guard.run("deciding on a capture", lambda: self._capture_last(step, source))
+            self.close()
 
     def close(self) -> None:
-        """Finish what is under way, close the log, and say what was missed, if anything was."""
-        if self._run_log is None or os.getpid() != self._process:
+        """End a fit: finish what is under way, close the log's file, and say what was missed.
+
+        Raises:
+            SystemExit, KeyboardInterrupt: what `on_alert` has raised on the background thread.
+        """
+        if not self._is_fitting or os.getpid() != self._process:
             return
+        self._is_fitting = False
+        worker = self._worker
         self._drain()
         self._budget.stop()
-        if self.report.failed or self.report.skipped:
-            self.guard.run("counting the captures", self._write_counts)
-        self.guard.run("closing the log", self._run_log.close)
-        self._run_log = None
-        if self.report.failed:
-            _log.warning(
+        self.guard.run("closing the log", self._close_log)
+        if self._tally.has_news_of_failures():
+            warn(
+                _log,
                 "lstm_probe: %d of %d captures failed, %d were left out.",
                 self.report.failed,
                 self.report.due,
                 self.report.skipped,
             )
+        if worker is not None and worker.leaving is not None:
+            raise worker.leaving
+
+    def _begin(self, step: int, source: Source) -> None:
+        """Open a log, and capture before the training goes on."""
+        cost, options = CaptureCost(), self._options
+        analyses = self._first(step, source, cost)
+        log = RunLog(
+            self._log_dir,
+            first_step=step,
+            detail=options.detail,
+            pictures=options.pictures,
+            labels=options.labels,
+            max_bytes=options.max_log_bytes,
+        )
+        self.guard.run("telling trackers of the log", lambda: announce(log.directory))
+        self._tally.begin()
+        self._write_first(log, analyses, step, cost)
+        self._run_log, self.report.directory = log, log.directory
+
+    def _close_log(self) -> None:
+        if self._run_log is None:
+            return
+        try:
+            if self._tally.has_news():
+                report = self.report
+                self._run_log.write_counts(
+                    report.captured, report.failed, report.skipped, step=self._tally.latest
+                )
+        finally:
+            self._run_log.close()
 
     def _first(self, step: int, source: Source, cost: CaptureCost) -> list[Analysis]:
         try:
@@ -186,23 +238,36 @@ class Recorder:
             self._write(log, analyses, step, cost, charged=False)
         except Exception as error:
             log.close()
-            self._run_log = None
             raise LstmProbeError(
                 f"The first capture could not be logged. Received: {type(error).__name__}: "
                 f"{error}. Expected: room and rights to write in {log.directory}."
             ) from error
 
-    def _write_counts(self) -> None:
-        report, log = self.report, self._run_log
-        if log is not None:
-            log.write_counts(
-                report.captured, report.failed, report.skipped, step=self._tally.latest
-            )
-
     def _drain(self) -> None:
         if self._worker is not None:
             self.guard.run("finishing the captures", self._worker.drain)
         self._worker = None
+
+    def _capture(self, step: int, source: Source, last: bool) -> None:
+        tally, budget = self._tally, self._budget
+        if last:
+            if self._fits == 1 or budget.allows_end(of_fit=self._fits):
+                self._capture_last(step, source)
+        elif tally.in_a_row >= GIVEN_UP_AFTER:
+            tally.skip(step, FAILING, GIVEN_UP_AFTER)
+        elif not budget.allows():
+            overhead = self._options.max_overhead
+            tally.skip(
+                step, COSTLY, 1e3 * budget.usual, 1e2 * budget.fraction, overhead, budget.stretch
+            )
+        else:
+            self._attempt(step, lambda: self._take(step, source))
+
+    def _capture_last(self, step: int, source: Source) -> None:
+        self._drain()
+        if step != self._tally.captured:
+            self._tally.take_after_all(step)
+            self._attempt(step, lambda: self._take(step, source))
 
     def _attempt(self, step: int, capture: Callable[[], bool]) -> None:
         done = self.guard.run(f"capturing at step {step}", capture)
@@ -211,24 +276,25 @@ class Recorder:
         elif done is None:
             self._tally.fail(step)
 
-    def _take(self, step: int, source: Source, log: RunLog) -> bool:
+    def _take(self, step: int, source: Source) -> bool:
         cost = CaptureCost()
         taken = source.take(step)
         cost.watch.lap("read")
         if self._worker is None:
-            return self._work_off(taken, log, cost)
+            return self._work_off(taken, cost)
         cost.leave_training_thread()
-        job = partial(self._attempt, step, partial(self._work_off, taken, log, cost))
+        job = partial(self._attempt, step, partial(self._work_off, taken, cost))
         if not self._worker.offer(job):
             self._tally.skip(step, QUEUED)
         return False  # not yet: the worker says how it went, and may have done so already
 
-    def _work_off(self, taken: Taken, log: RunLog, cost: CaptureCost) -> bool:
+    def _work_off(self, taken: Taken, cost: CaptureCost) -> bool:
         """The rest of a capture, on whichever thread."""
+        assert self._run_log is not None
         cost.begin_work()
         analyses = self._analyse(taken, cost.watch)
         # Where other workers train too, the step may have gone on before the weights were read.
-        self._write(log, analyses, analyses[0].snapshot.step, cost)
+        self._write(self._run_log, analyses, analyses[0].snapshot.step, cost)
         return True
 
     def _analyse(self, taken: Taken, watch: Stopwatch) -> list[Analysis]:
@@ -255,6 +321,9 @@ class Recorder:
             self.report.add(analyses, 1e3 * cost.stall)
             if charged:
                 self._budget.spend(cost.charged)
-            log.write_cost(cost.stall, cost.watch.seconds, self._budget.fraction, step=step)
+            self.guard.run("logging the cost", lambda: self._write_cost(log, cost, step))
         finally:  # the board raises an alert once: not even a full disk may swallow it
             self._reactions.to(alerts)
+
+    def _write_cost(self, log: RunLog, cost: CaptureCost, step: int) -> None:
+        log.write_cost(cost.stall, cost.watch.seconds, self._budget.fraction, step=step)

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import Final
 
+from lstm_probe.core.warn import warn
 from lstm_probe.logs.report import Report
 
 __all__ = ["COSTLY", "FAILING", "QUEUED", "Tally"]
@@ -53,12 +54,29 @@ class Tally:
     skipped: int | None = None
     in_a_row: int = 0
     _said: set[str] = field(default_factory=set, repr=False)
+    _told: tuple[int, int] = (0, 0)
+    _warned: int = 0
 
     @property
     def latest(self) -> int:
         """The latest step at which a capture was due; 0 if there was none."""
         steps = (self.captured, self.failed, self.skipped)
         return max((step for step in steps if step is not None), default=0)
+
+    def begin(self) -> None:
+        """Another training begins, whose steps have nothing to do with those so far."""
+        self.captured = self.failed = self.skipped = None
+        self.in_a_row = 0
+
+    def has_news(self) -> bool:
+        """Whether captures were lost or left out since this was asked last."""
+        told, self._told = self._told, (self.report.failed, self.report.skipped)
+        return told != self._told
+
+    def has_news_of_failures(self) -> bool:
+        """Whether captures were lost since this was asked last."""
+        warned, self._warned = self._warned, self.report.failed
+        return self._warned > warned
 
     def succeed(self, step: int) -> None:
         """What was due at a step has been dealt with."""
@@ -77,7 +95,7 @@ class Tally:
         self.skipped = step
         if why not in self._said:
             self._said.add(why)
-            _log.warning(why, *values)
+            warn(_log, why, *values)
 
     def take_after_all(self, step: int) -> None:
         """A step that may have been left out is captured nevertheless."""

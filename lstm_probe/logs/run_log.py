@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
@@ -17,30 +18,35 @@ from lstm_probe.analysis.change.dynamics import Dynamics
 from lstm_probe.analysis.change.spectra import SpectralNorms, spectral_radii
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.stopwatch import Stopwatch
-from lstm_probe.logs.events.event_file import EventFile, last_step
+from lstm_probe.core.warn import warn
+from lstm_probe.logs.detail import MAX_BYTES, Detail, check_detail
+from lstm_probe.logs.events.event_file import EventFile, event_files, last_step
+from lstm_probe.logs.events.writing import is_being_written
 from lstm_probe.logs.overview import overview
 from lstm_probe.logs.stored.values import captures_value, gates_value, weights_value
 from lstm_probe.logs.tags.diagnosis import alert_values, weight_values
 from lstm_probe.logs.tags.pictures import picture_values
-from lstm_probe.logs.tags.summaries import Detail, check_detail, cost_values, layer_values
+from lstm_probe.logs.tags.summaries import cost_values, layer_values
 from lstm_probe.logs.tags.values import scalar, text
 from lstm_probe.pictures import HeatmapPainter
 
-__all__ = ["MAX_BYTES", "RunLog"]
+__all__ = ["RunLog", "check_log_dir"]
 
 _log = logging.getLogger(__name__)
 
 _RUN_NAME = "lstm_probe"
-#: How large a run grows by default: some 5,000 captures of an LSTM of 128 units on 28 steps.
-MAX_BYTES = 2**30
+# Two letters or more: one is a drive of Windows. `Path("gs://b")` has lost a slash.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+")
 
 
 class RunLog:
     """Writes analyses to a run of their own, `<log_dir>/lstm_probe`.
 
-    A run whose steps went back would hide data in TensorBoard. So a training that begins before
-    the step at which the directory's last one ended gets the next free name, `lstm_probe_2`; one
-    that goes on from there (a resumed training, a second `fit`) continues the run.
+    A run whose steps went back would hide data in TensorBoard, and one that two trainings write
+    would show neither. So a training gets the next free name, `lstm_probe_2`, where the directory's
+    last one has ended at a later step, where it begins with step 0 as the last one did, and where
+    the run is being written. One that goes on from an earlier step (a resumed training) continues
+    the run.
 
     Args:
         log_dir: where the training's logs are; is made if it is missing.
@@ -54,7 +60,8 @@ class RunLog:
             numbers are logged, which is said once. None for no limit.
 
     Raises:
-        LstmProbeError: the directory cannot be written to, or there is no such detail.
+        LstmProbeError: the directory cannot be written to or is not one of this machine, or there
+            is no such detail.
     """
 
     def __init__(
@@ -68,6 +75,7 @@ class RunLog:
         max_bytes: int | None = MAX_BYTES,
     ) -> None:
         check_detail(detail)
+        check_log_dir(log_dir)
         self._detail: Detail = detail
         self._labels = labels
         self._max_bytes = max_bytes
@@ -76,7 +84,7 @@ class RunLog:
         self._overview_written = False
         try:
             self.directory = _run_directory(Path(log_dir), first_step)
-            self._bytes_before = sum(f.stat().st_size for f in self.directory.glob("*tfevents*"))
+            self._bytes_before = sum(f.stat().st_size for f in event_files(self.directory))
             self._file = EventFile(self.directory)
         except OSError as error:
             raise LstmProbeError(
@@ -161,7 +169,8 @@ class RunLog:
         if limit is None or written < limit or self._detail == "scalars":
             return
         self._detail = "scalars"
-        _log.warning(
+        warn(
+            _log,
             "lstm_probe: the log %s has reached its limit of %.3g MB; from now on only numbers "
             "are logged. Capture less often, or raise max_log_bytes.",
             self.directory,
@@ -169,7 +178,7 @@ class RunLog:
         )
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, until it is written again."""
         self._file.close()
 
     def __enter__(self) -> RunLog:
@@ -179,10 +188,31 @@ class RunLog:
         self.close()
 
 
+def check_log_dir(log_dir: str | PathLike[str]) -> None:
+    """Make sure that a log directory is a path, not the address of something remote.
+
+    Raises:
+        LstmProbeError: it is an address such as `gs://bucket/logs`.
+
+    Example:
+        >>> check_log_dir("logs")
+    """
+    remote = _SCHEME.match(str(log_dir))
+    if remote:
+        raise LstmProbeError(
+            f"The log directory is not on this machine. Received: log_dir={str(log_dir)!r}, an "
+            f"address of {remote[0].rstrip('/')}//. Expected: a local directory: the log grows "
+            "record by record, and such stores take whole files only. Log to a local directory "
+            "and copy it there as the training goes on (gsutil rsync, aws s3 sync, hdfs dfs -put), "
+            "or mount the store as a directory."
+        )
+
+
 def _run_directory(log_dir: Path, first_step: int) -> Path:
     for number in count(1):
         directory = log_dir / (_RUN_NAME if number == 1 else f"{_RUN_NAME}_{number}")
         last = last_step(directory)
-        if last is None or last <= first_step:
+        goes_on = last is None or (first_step > 0 and last <= first_step)
+        if goes_on and not any(map(is_being_written, event_files(directory))):
             return directory
     raise AssertionError("count() has no end")

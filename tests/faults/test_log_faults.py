@@ -13,15 +13,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
 
 import event_reading
+import numpy as np
 import pytest
 
 from lstm_probe import LstmProbeError
 from lstm_probe.callbacks.recording.worker import Worker
 from lstm_probe.logs.events.records import read_records
+from lstm_probe.logs.run_log import check_log_dir
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import recording
@@ -294,3 +297,177 @@ def test_a_hostile_layer_name_stays_a_tag(name: str, tmp_path: Path) -> None:
     assert event_reading.captured_steps(log_dir, f"{name}/gates/2_f") == [0, 1]
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert [path.parent for path in files] == [log_dir / "lstm_probe"]
+
+
+def test_a_fresh_training_after_an_early_crash_has_its_own_run(tmp_path: Path) -> None:
+    """Both have captured the weights of step 0, and one point would hide the other."""
+    for name in ("lstm_probe", "lstm_probe_2"):
+        record = recording.recorder(tmp_path)
+        record.start(0, recording.source())
+        record.close()
+        assert event_reading.steps(tmp_path / name, TAG) == [0]
+
+
+def test_a_run_that_is_being_written_is_left_to_its_writer(tmp_path: Path) -> None:
+    first, second = recording.recorder(tmp_path), recording.recorder(tmp_path)
+    first.start(5, recording.source())
+    second.start(5, recording.source())
+    for record in (first, second):
+        record.capture(6, recording.source())
+        record.close()
+    for name in ("lstm_probe", "lstm_probe_2"):
+        assert event_reading.steps(tmp_path / name, TAG) == [5, 6]
+
+
+def test_captures_go_on_when_a_file_stood_in_the_place_of_the_log(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    record, model = recording.recorder(logs), recording.source()
+    record.start(0, model)
+    shutil.rmtree(logs)
+    logs.touch()
+    record.capture(1, model)
+    record.capture(2, model)
+    logs.unlink()
+    record.capture(3, model)
+    record.capture(4, model)
+    record.close()
+    assert event_reading.steps(logs / "lstm_probe", TAG) == [3, 4]
+    assert_whole(logs / "lstm_probe")
+    assert (record.report.captured, record.report.failed) == (3, 2)
+
+
+def test_a_pipe_that_is_called_like_an_event_file_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "lstm_probe").mkdir()
+    os.mkfifo(tmp_path / "lstm_probe" / "events.out.tfevents.9999999999.pipe")
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[2]); import recording, pathlib\n"
+        "record = recording.recorder(pathlib.Path(sys.argv[1]))\n"
+        "record.start(3, recording.source())\n"
+        "record.close()\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path), str(Path(__file__).parent)]
+    assert subprocess.run(command, timeout=60).returncode == 0
+    files = [path for path in (tmp_path / "lstm_probe").iterdir() if path.is_file()]
+    assert len(files) == 1
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_a_logging_handler_that_raises_stops_nothing(
+    background: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Strict(logging.Handler):
+        def emit(self, _: logging.LogRecord) -> None:
+            raise RuntimeError("warnings are errors here")
+
+    handler = Strict()
+    logging.getLogger().addHandler(handler)
+    try:
+        record = recording.recorder(tmp_path, background=background, max_log_bytes=20_000)
+        model = recording.source()
+        record.start(0, model)
+        for step in range(1, 13):  # fails, warns, is given up, warns
+            record.capture(step, Broken())
+        record._tally.in_a_row = 0
+        record._options = recording.Options(max_overhead=1e-9)
+        monkeypatch.setattr("lstm_probe.callbacks.recording.budget.Budget.allows", lambda _: False)
+        record.capture(13, model)  # is left out, warns
+        monkeypatch.undo()
+        for step in range(14, 18):  # the log is too large, warns
+            record.capture(step, model)
+            if record._worker is not None:
+                record._worker.drain()
+        record.close()
+    finally:
+        logging.getLogger().removeHandler(handler)
+    report = record.report
+    assert (report.captured, report.failed, report.skipped) == (5, 10, 3)
+    assert report.due == 18
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_a_strict_floating_point_state_of_the_user_is_not_ours(
+    background: bool, tmp_path: Path
+) -> None:
+    class Saturated(recording.Random):
+        def take(self, step: int) -> recording.Taken:
+            [seen] = super().take(step).snapshots()
+            return recording.Taken([replace(seen, weights=seen.weights.astype(np.float64) * 1e4)])
+
+        def __init__(self) -> None:
+            super().__init__(5, "memory")
+
+    def strict(_: object) -> None:
+        assert np.geterr()["under"] != "raise"
+
+    before = np.seterr(all="raise")
+    try:
+        record = recording.recorder(tmp_path, background=background, detail="full", on_alert=strict)
+        record.start(0, Saturated())
+        for step in range(1, 4):
+            record.capture(step, Saturated())
+        record.close()
+        assert set(np.geterr().values()) == {"raise"}
+    finally:
+        np.seterr(**before)
+    assert (record.report.captured, record.report.failed) == (4, 0)
+
+
+def test_counts_add_up_when_no_thread_can_be_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, model = recording.recorder(tmp_path, background=True), recording.source()
+    record.start(0, model)
+
+    def refused(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("threading.Thread.start", refused)
+        for step in range(1, 6):
+            record.capture(step, model)
+    for step in range(6, 9):
+        record.capture(step, model)
+        assert record._worker is not None
+        record._worker.drain()
+    record.close()
+    report = record.report
+    assert (report.captured, report.failed, report.skipped, report.due) == (4, 5, 0, 9)
+    assert event_reading.steps(tmp_path / "lstm_probe", TAG) == [0, 6, 7, 8]
+
+
+def test_a_capture_counts_once_when_only_its_cost_cannot_be_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, model = recording.recorder(tmp_path), recording.source()
+    record.start(0, model)
+    monkeypatch.setattr("lstm_probe.logs.run_log.RunLog.write_cost", lambda *_, **__: 1 / 0)
+    record.capture(1, model)
+    record.close()
+    assert (record.report.captured, record.report.failed, record.report.due) == (2, 0, 2)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "gs://bucket/logs",
+        "s3://bucket/logs",
+        "hdfs://host:9000/logs",
+        "abfss://c@account.dfs.core.windows.net/logs",
+        "dbfs:/logs",
+        "file:///tmp/logs",
+        Path("gs://bucket/logs"),
+    ],
+)
+def test_an_address_of_a_remote_store_is_refused(
+    address: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    scheme = str(address).partition(":")[0]
+    with pytest.raises(LstmProbeError, match=rf"{scheme}://.*Expected: a local directory"):
+        recording.recorder(address)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("path", ["logs", "C:/logs", "C:\\logs", "a:b/c", "~/gs:/x"])
+def test_a_local_path_is_no_address(path: str) -> None:
+    check_log_dir(path)

@@ -10,7 +10,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.trace import title
-from lstm_probe.logs.tags.summaries import Detail
+from lstm_probe.logs.detail import Detail
 from lstm_probe.logs.tags.values import image
 from lstm_probe.pictures import HeatmapPainter
 from lstm_probe.pictures.scatter import paint_saturation

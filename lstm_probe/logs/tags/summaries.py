@@ -6,36 +6,19 @@ The tags are a promise to old logs: users compare runs by tag.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal, TypeAlias, get_args
 
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.analysis.change.dynamics import Dynamics
 from lstm_probe.core.arrays import Array
-from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.stopwatch import STAGES
 from lstm_probe.core.trace import title
+from lstm_probe.logs.detail import Detail
 from lstm_probe.logs.tags.diagnosis import diagnosis_values
 from lstm_probe.logs.tags.values import histogram, scalar
 
-__all__ = ["Detail", "check_detail", "cost_values", "layer_values"]
-
-#: How much is logged: numbers; also every gate; also pictures of the gates; also every weight.
-Detail: TypeAlias = Literal["scalars", "explorer", "gates", "full"]
-
-
-def check_detail(detail: object) -> None:
-    """Make sure that there is such a level of detail.
-
-    Raises:
-        LstmProbeError: there is not.
-    """
-    if detail not in get_args(Detail):
-        raise LstmProbeError(
-            f"How much to log is not known. Received: detail={detail!r}. "
-            "Expected: 'scalars', 'explorer', 'gates' or 'full'."
-        )
+__all__ = ["cost_values", "layer_values"]
 
 
 def layer_values(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Container, Sequence
 from functools import lru_cache
 from importlib import import_module
@@ -11,6 +12,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 from lstm_probe.core.activations import ActivationLike
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.switch import is_switched_on
 
 __all__ = [
     "Flavour",
@@ -129,18 +131,44 @@ _FLAVOURS = {
 }
 
 
+class Idle:
+    """Stands in for Keras's class of callbacks where no Keras is to be imported: whatever is called
+    of it does nothing."""
+
+    model: Any = None
+    params: Any = None
+
+    def set_model(self, model: Model) -> None:
+        """Keras gives every callback the model."""
+        self.model = model
+
+    def set_params(self, params: Any) -> None:
+        """Keras gives every callback the settings of the training."""
+        self.params = params
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("on_"):
+            return lambda *_, **__: None
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
 def callback_class() -> Any:
     """The class that callbacks are derived from: that of Keras 3, or of tf_keras where Keras 3 is
-    not installed or `TF_USE_LEGACY_KERAS` is set. Either is called by both Kerases.
+    not installed or `TF_USE_LEGACY_KERAS` is set. Either is called by both Kerases. Where the probe
+    is switched off and the program has imported no Keras, none is imported for it.
 
     Raises:
         LstmProbeError: neither is installed.
     """
+    if _is_idle():
+        return Idle
     return import_module(f"{_package()}.callbacks").Callback
 
 
 def registered(kind: Kind) -> Kind:
     """Tell Keras the class by its name, so that it can be made anew out of a configuration."""
+    if _is_idle():
+        return kind
     saving = import_module(f"{_package()}.saving")
     marked: Kind = saving.register_keras_serializable(package="lstm_probe")(kind)
     return marked
@@ -155,7 +183,14 @@ def deserialised(value: Any) -> Any:
     return [deserialised(each) for each in value] if isinstance(value, list) else value
 
 
+def _is_idle() -> bool:
+    return not is_switched_on() and not any(name in sys.modules for name in _FLAVOURS)
+
+
 def _package() -> str:
+    imported = [name for name in _FLAVOURS if name in sys.modules]
+    if imported and not is_switched_on():
+        return imported[0]
     legacy = os.environ.get("TF_USE_LEGACY_KERAS", "").lower() in ("1", "true")
     installed = [name for name in _FLAVOURS if find_spec(name) is not None]
     if not installed:

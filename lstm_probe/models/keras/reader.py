@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -122,6 +123,8 @@ class KerasReader:
         check_fits(model, probe)
         with _refused(model, probe):
             self._flavour.build(model, probe)
+        self._model = weakref.ref(model)
+        self._optimizer = getattr(model, "optimizer", None)
         self._layers = find_layers(model, layers)
         self._variables = list(model.variables)  # held on to, so that no other takes on their ids
         self._ids = [id(variable) for variable in self._variables]
@@ -138,6 +141,15 @@ class KerasReader:
             )
 
         self._needed = {id(v) for site in self._sites for v in site.description.variables}
+
+    def reads(self, model: Model) -> bool:
+        """Whether this is the model that was traced, as it was: a model that was compiled anew or
+        has other variables may compute something else."""
+        seen: Model = self._model()
+        if seen is None or seen is not model:
+            return False
+        same_optimizer = getattr(model, "optimizer", None) is self._optimizer
+        return same_optimizer and [id(v) for v in model.variables] == self._ids
 
     def read(self, model: Model, *, step: int) -> list[Snapshot]:
         """A snapshot of each call of each layer, in the order in which the model runs them.

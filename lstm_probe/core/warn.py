@@ -1,0 +1,24 @@
+"""Warnings in the user's log that stop nothing, whatever the user's handlers do with them."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+
+__all__ = ["warn"]
+
+
+def warn(logger: logging.Logger, message: str, *values: object, exc_info: bool = False) -> None:
+    """Log a warning. A handler or filter of the user's that raises does not stop the training.
+
+    Args:
+        logger: the module's own.
+        message: with a `%` for each value.
+        values: what the message is about.
+        exc_info: whether the traceback of the exception that is being handled is logged too.
+
+    Example:
+        >>> warn(logging.getLogger("silent"), "%d captures failed", 3)
+    """
+    with suppress(Exception):
+        logger.warning(message, *values, exc_info=exc_info)
