@@ -100,14 +100,17 @@ class Canvas:
         Args:
             text: one line.
             style: size and shade.
-            x: where the line starts, has its centre, or ends, as `align` says.
+            x: the column of the line's start, centre or end, as `align` says.
             y: the middle of the line's height.
-            align: see `x`.
-            upwards: turned to be read from bottom to top; `x` and `y` are then its centre.
+            align: which part of the line stands at `x`.
+            upwards: whether the line is turned, to be read from bottom to top; `x` and `y` are
+                then its centre.
         """
-        ink = np.rot90(style.ink(text)) if upwards else style.ink(text)
+        ink = style.ink(text)
+        if upwards:
+            ink, align = np.rot90(ink), "centre"
         height, width = ink.shape
-        shift = {"left": 0, "centre": width // 2, "right": width}["centre" if upwards else align]
+        shift = {"left": 0, "centre": width // 2, "right": width}[align]
         self.paste(ink, x=x - shift, y=y - height // 2)
 
     def title(
@@ -134,7 +137,13 @@ class Canvas:
             x += round(TITLE.width(part))
 
     def paste(self, indices: Indices, *, x: int, y: int) -> None:
-        """Put pixels with their top left corner at `(x, y)`, which may lie outside."""
+        """Copy pixels onto the canvas, and leave out what lies beyond its edges.
+
+        Args:
+            indices: `(height, width)`, indices into the palette.
+            x: the column of their left edge; it may be negative.
+            y: the row of their upper edge; it may be negative.
+        """
         indices = indices[max(0, -y) :, max(0, -x) :]
         target = self.pixels[max(0, y) :, max(0, x) :][: indices.shape[0], : indices.shape[1]]
         target[...] = indices[: target.shape[0], : target.shape[1]]

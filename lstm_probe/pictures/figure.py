@@ -32,7 +32,7 @@ _NOTE_COLOUR: Final = "0.4"
 
 
 class _NotebookFigure(Figure):
-    """A figure that a notebook shows although it belongs to no window and pyplot is not loaded."""
+    """A figure that notebooks can show without pyplot: it has no window, and makes its own PNG."""
 
     def _repr_png_(self) -> bytes:
         file = BytesIO()
@@ -131,7 +131,8 @@ def _draw_heatmap(axes: Axes, values: Array, *, scale: Scale, mask: BoolArray | 
 
 
 def _plottable(values: Array, scale: Scale) -> Array:
-    """The values without infinity, and back inside of the interval if only rounding led out."""
+    """The values as matplotlib can draw them: infinity becomes NaN, and a value that only rounding
+    led out of the interval is put back onto its end."""
     positions = scale.positions(values)
     plottable = np.where(np.isnan(positions), np.nan, values)
     if scale.interval is None:

@@ -31,7 +31,7 @@ class Frame:
     Attributes:
         layout: where things lie.
         scale: which value has which colour.
-        pixels: `(height, width)`, indices into the palette; not to be written to.
+        pixels: `(height, width)`, indices into the palette; they are read-only.
     """
 
     layout: Layout

@@ -25,8 +25,9 @@ _CAPTION: Final = 20
 
 
 def paint_mosaic(trace: GateTrace, *, sequence: int = 0) -> Png:
-    """Paint every array of a trace as a small heatmap, in rows of three, on the colour scales of
-    the large ones.
+    """Paint every array of a trace as a small heatmap, three in a row.
+
+    The colour scales are those of the large heatmaps.
 
     Args:
         trace: arrays of `(batch, time, units)`.

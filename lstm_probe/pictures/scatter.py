@@ -33,9 +33,9 @@ def paint_saturation(
 ) -> Png:
     """Paint one square for each gate and one dot for each unit.
 
-    A dot's place says at which part of the steps the gate is nearly shut (below 0.1, to the
-    right) and nearly open (above 0.9, upwards). On the diagonal a gate is always one or the other.
-    Darker dots stand for more units in one place.
+    A dot lies further to the right the more of the steps its gate is nearly shut (below 0.1), and
+    further up the more of them it is nearly open (above 0.9). On the diagonal a gate is always
+    one or the other. A darker dot stands for more units in the same place.
 
     Args:
         gates: by letter, the fractions `(units,)` of steps at which it is shut and open; 0..1, or

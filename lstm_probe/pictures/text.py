@@ -1,4 +1,4 @@
-"""Words: the headings and notes of pictures and figures, and fitting them into a width."""
+"""The words of pictures and figures: headings, notes, and names that fit into a width."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
 
 def heading(layer: str, letter: str = "", step: int | None = None) -> str:
-    """The title line; what is not there is left out.
+    """The title line; what is empty or None is left out.
 
     Example:
         >>> heading("lstm", "f", 300)
@@ -44,11 +44,12 @@ def shortened(layer: str, fits: Callable[[str], bool]) -> str:
     if fits(layer):
         return layer
     ends = [_ELLIPSIS + layer[start:] for start in range(len(layer), 0, -1)]
-    return ends[max(0, bisect_right(ends, False, key=lambda end: not fits(end)) - 1)]
+    fitting = bisect_right(ends, False, key=lambda end: not fits(end))  # the shortest come first
+    return ends[max(0, fitting - 1)]
 
 
 def notes(positions: Array, mask: BoolArray | None, scale: Scale) -> str:
-    """What is marked in a picture; empty if nothing is.
+    """The line below a picture that says what is marked in it; empty if nothing is.
 
     Args:
         positions: `(time, units)`, as `scale.positions` gives them.
