@@ -60,7 +60,7 @@ class EventFile:
             OSError: the record could not be written whole; nothing of it remains. The next write
                 tries again.
         """
-        event = Event(wall_time=time.time(), step=step, summary=Summary())
+        event = Event(wall_time=time.time(), step=step)
         event.summary.value.extend(values)
         _append(self._open_file(), event)
 
