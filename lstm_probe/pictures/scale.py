@@ -101,11 +101,9 @@ class Scale:
         else:
             low, high = self.interval
             span = high - low
-            near = np.clip(values, low - span, high + span)  # differences cannot overflow
-            positions = np.asarray((near - low) / span)
-            outside = (positions < -ROUNDING) | (positions > 1 + ROUNDING)
-            np.clip(positions, 0, 1, out=positions)
-            positions[outside] = OUTSIDE
+            margin = ROUNDING * span
+            positions = np.asarray((np.clip(values, low, high) - low) / span)
+            positions[(values < low - margin) | (values > high + margin)] = OUTSIDE
         positions[~np.isfinite(values)] = np.nan
         return positions
 

@@ -52,7 +52,7 @@ def histogram(tag: str, values: Array, *, description: str = "") -> Summary.Valu
     finite = values[np.isfinite(values)]
     if not finite.size:
         return None
-    buckets = _buckets(finite.astype(np.float64))
+    buckets = _buckets(np.asarray(finite, np.float64))
     tensor = TensorProto(
         dtype=DT_DOUBLE,
         tensor_shape={"dim": [{"size": size} for size in buckets.shape]},
@@ -106,4 +106,4 @@ def _buckets(values: Array) -> Array:
     places = ((values - low) * (_BUCKETS / (high - low))).astype(np.intp)
     highest = _BUCKETS - 1  # also for the highest value itself
     counts = np.bincount(np.minimum(places, highest), minlength=_BUCKETS)
-    return np.stack([edges[:-1], edges[1:], counts], axis=1)
+    return np.array([edges[:-1], edges[1:], counts]).T
