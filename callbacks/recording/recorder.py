@@ -111,8 +111,7 @@ class Recorder:
             SystemExit, KeyboardInterrupt: what `on_alert` has raised on the background thread.
         """
         if self._worker is not None and self._worker.leaving is not None:
-            leaving, self._worker.leaving = self._worker.leaving, None
-            raise leaving
+            self.close()  # raises it; nobody will come to say that the fit has ended
         return self._reactions.stop_training
 
     def start(self, step: int, source: Source) -> None:

@@ -15,8 +15,9 @@ ON_TENSORFLOW = [guard for guard in GUARDS if guard.file != "models/keras/on_jax
 Outcome = tuple[bool, str]
 
 
-def test_every_fault_has_a_guard() -> None:
-    assert sorted({guard.fault for guard in GUARDS}) == [*range(1, 39)]
+def test_the_faults_of_the_first_list_have_guards() -> None:
+    """docs/reliability.md and the list are held against each other: test_reliability_page.py."""
+    assert {guard.fault for guard in GUARDS} >= {*range(1, 39)}
 
 
 @pytest.mark.parametrize("guard", GUARDS, ids=str)

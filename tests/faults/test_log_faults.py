@@ -391,10 +391,7 @@ def test_a_strict_floating_point_state_of_the_user_is_not_ours(
     class Saturated(recording.Random):
         def take(self, step: int) -> recording.Taken:
             [seen] = super().take(step).snapshots()
-            return recording.Taken([replace(seen, weights=seen.weights.astype(np.float64) * 1e4)])
-
-        def __init__(self) -> None:
-            super().__init__(5, "memory")
+            return recording.Taken([replace(seen, x=seen.x * 1e4)])
 
     def strict(_: object) -> None:
         assert np.geterr()["under"] != "raise"
@@ -402,9 +399,9 @@ def test_a_strict_floating_point_state_of_the_user_is_not_ours(
     before = np.seterr(all="raise")
     try:
         record = recording.recorder(tmp_path, background=background, detail="full", on_alert=strict)
-        record.start(0, Saturated())
+        record.start(0, Saturated(5, "memory"))
         for step in range(1, 4):
-            record.capture(step, Saturated())
+            record.capture(step, Saturated(5, "memory"))
         record.close()
         assert set(np.geterr().values()) == {"raise"}
     finally:

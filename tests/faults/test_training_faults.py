@@ -217,7 +217,7 @@ CALL_SITES = [
     "lstm_probe.callbacks.recording.recorder.analyse",
     "lstm_probe.models.keras.sites.Site.snapshot",
     "lstm_probe.logs.run_log.layer_values",
-    "lstm_probe.logs.events.event_file.EventFile._append",
+    "lstm_probe.logs.events.event_file._append",
     "lstm_probe.analysis.alerts.board.AlertBoard.update",
     "lstm_probe.models.keras.reader.StepReader.__call__",
 ]
