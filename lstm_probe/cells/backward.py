@@ -1,4 +1,4 @@
-"""What a cell is given to take gradients back through its steps, and what it gives back."""
+"""What a cell gets and returns when it takes gradients back through its steps."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ __all__ = ["Back", "Run", "StepBack"]
 
 
 class StepBack(NamedTuple):
-    """Gradients of `K` targets, taken back through one step.
+    """The gradients of `K` targets after they were taken back through one step.
 
     Attributes:
-        inputs: by what `Cell.inputs` gave, `(K, batch, ..., gates, units)`.
-        before: by the states before, by letter, `(K, batch, ..., units)`.
-        states: by the states after, with what one of them owes another: an LSTM's hidden state is
-            made of its cell state.
+        inputs: The gradients with respect to what `Cell.inputs` returned,
+            `(K, batch, ..., gates, units)`.
+        before: The gradients with respect to the states before the step, by letter,
+            `(K, batch, ..., units)`.
+        states: The gradients with respect to the states after the step, by letter. They include
+            what one state contributes through another: an LSTM computes `h` from `c`.
     """
 
     inputs: Array
@@ -28,21 +30,22 @@ class StepBack(NamedTuple):
     states: Mapping[str, Array]
 
 
-#: Takes the number of a step, and the gradients by the states after it as far as later steps and
-#: the targets themselves depend on them, by letter, `(K, batch, ..., units)`.
+#: Takes gradients back through one step. The arguments are the number of the step and, by letter,
+#: the gradients with respect to the states after it, `(K, batch, ..., units)`. These hold what the
+#: later steps and the targets themselves contribute.
 Back: TypeAlias = Callable[[int, Mapping[str, Array]], StepBack]
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A sequence that was computed, time-major and in reading order.
+    """A sequence as it was computed. Time is the first axis, in the order of reading.
 
     Attributes:
-        weights: of the dtype of the gradients.
-        x: `(time, batch, input)`.
-        arrays: by letter, `(time, batch, size)`, in float64.
-        initial: by letter of the states, `(batch, size)`.
-        mask: `(time, batch)`, or None.
+        weights: The weights, of the dtype of the gradients.
+        x: The input, `(time, batch, input)`.
+        arrays: The gates and states by letter, `(time, batch, size)`, in float64.
+        initial: The states before the first step, by letter, `(batch, size)`.
+        mask: `(time, batch)`. It is False where a step was skipped. None if all steps count.
     """
 
     weights: Any
@@ -52,11 +55,11 @@ class Run:
     mask: BoolArray | None
 
     def before(self, letter: str) -> Array:
-        """`(time, batch, size)`, the state that each step started from."""
+        """The state from which each step started, `(time, batch, size)`."""
         return np.concatenate([self.initial[letter][None], self.arrays[letter][:-1]])
 
     def stretch(self, start: int, stop: int) -> Run:
-        """These steps alone."""
+        """The steps from `start` up to `stop`, without `stop`, as a run of their own."""
         before = {k: self.arrays[k][start - 1] for k in self.initial} if start else self.initial
         return replace(
             self,

@@ -1,14 +1,14 @@
-"""What a cell knows of itself beyond its equations.
+"""What a cell knows about itself beyond the loop over time.
 
-A cell owns its mathematics. It says what one step computes (`step`), takes gradients back through
-it (`back`), and bounds what rounding does to it (`rounding`). Whoever recomputes a layer, judges a
-parity error or measures how far learning reaches asks the cell, and knows no cell by its name.
+A cell owns its mathematics: it computes a step (`step`), takes gradients back through it (`back`),
+and bounds what rounding does to it (`rounding`). The code that recomputes a layer, judges a parity
+error or measures a gradient asks the cell and does not need to know which cell it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,19 +19,19 @@ from lstm_probe.weights.named import CellWeights
 
 __all__ = ["Cell", "Reading", "UnknownBiases", "Values"]
 
-#: Biases that may be unknown: for each, its gate, and in which arrays of the weights it is added
-#: and with which sign.
+#: A set of biases that may be unknown. Each has the index of its gate, and the sign with which it
+#: is added to arrays of the weights, by the name of the array.
 UnknownBiases = list[tuple[int, Mapping[str, float]]]
 
 
 class Reading(NamedTuple):
-    """Another way to read a cell: what a framework might compute with the same name and arrays.
+    """Another convention: what a framework may compute under the same name from the same arrays.
 
     Attributes:
-        name: of the convention, such as `reset_after`.
-        explanation: what the framework does, in words.
-        cell: the options.
-        weights: the weights.
+        name: The name of the convention, such as `reset_after`.
+        explanation: What the framework does, in words. The framework is the subject.
+        cell: The options under this convention.
+        weights: The weights under this convention.
     """
 
     name: str
@@ -41,129 +41,140 @@ class Reading(NamedTuple):
 
 
 class Cell(Recurrence[WeightsT]):
-    """A recurrent cell, with what others ask of it.
+    """A recurrent cell and everything that an analysis asks of it.
 
-    With `back` a cell gets gradients, with `rounding` a verdict on its parity error.
+    A cell that has `back` gets gradients. A cell that has `rounding` gets a verdict on its parity
+    error.
     """
 
-    #: The letter of the gate that keeps the old state; None for a cell without such a gate.
-    keeper: ClassVar[str | None] = None
+    #: The letter of the gate that keeps the old state, or None if the cell has no such gate.
+    keeper: str | None = None
 
     def steps(
-        self,
-        x: Array,
-        h: Array,
-        initial: Values,
-        weights: WeightsT,
-        mask: BoolArray | None = None,
+        self, x: Array, h: Array, initial: Values, weights: WeightsT, mask: BoolArray | None = None
     ) -> tuple[dict[str, Array], dict[str, Array]] | None:
-        """Every step from the hidden state that somebody else had reached (teacher forcing).
+        """Compute every step from the hidden state that a framework reached before it.
 
-        States that cannot be seen from outside, such as an LSTM's cell state, are carried along.
+        This is teacher forcing. The states that a framework does not show, such as the cell state
+        of an LSTM, are carried from step to step.
 
         Args:
-            x: `(time, batch, input)`.
-            h: `(time, batch, output)`, the hidden state before each step.
-            initial: the states before the first step, by letter, `(batch, size)`.
-            weights: of the dtype of `x`.
-            mask: `(time, batch)`, False where a step is skipped; None if all count.
+            x: The input, `(time, batch, input)`.
+            h: The hidden state before each step, `(time, batch, output)`.
+            initial: The states before the first step, by letter, `(batch, size)`.
+            weights: The weights, of the dtype of `x`.
+            mask: `(time, batch)`. Where it is False the step is skipped. None if all steps count.
 
         Returns:
-            By letter, `(time, batch, size)`: what each step computes, and the states before it.
-            None for a cell whose output is none of its states.
+            What each step computes, and the states before each step. Both are by letter,
+            `(time, batch, size)`. None for a cell whose output is not one of its states.
         """
-        inputs, h = self.inputs(x, weights), self._inside(h, weights)
-        if self.states == ("h",):  # all is known beforehand
-            return self._outside(self.step(inputs, {"h": h}, weights)), self._outside({"h": h})
-        carried = {letter: self._inside(initial[letter], weights) for letter in self.states}
-        taken = []
+        inputs, h = self.inputs(x, weights), self.unflattened(h, weights)
+        if self.states == ("h",):  # every state before is known, so all steps are computed at once
+            values, before = self.step(inputs, {"h": h}, weights), {"h": h}
+            return self._all_flattened(values), self._all_flattened(before)
+        carried = {letter: self.unflattened(initial[letter], weights) for letter in self.states}
+        taken: list[Values] = []
 
         def step(t: int, before: Values) -> dict[str, Array]:
             taken.append({**before, "h": h[t]})
             return self.step(inputs[t], taken[-1], weights)
 
         values = self._walk(step, len(x), carried, mask)
-        before = {
-            letter: np.concatenate([each[letter] for each in taken]).reshape(len(x), *array.shape)
-            for letter, array in taken[0].items()
-        }
-        return self._outside(values), self._outside(before)
+        before = {k: np.stack([each[k] for each in taken]) for k in self.states}
+        return self._all_flattened(values), self._all_flattened(before)
 
     def back(self, run: Run) -> Back | None:
-        """Take gradients back through steps: the vector-Jacobian product of each.
+        """Prepare the vector-Jacobian product of each step, which takes gradients back through it.
 
         Args:
-            run: the steps, as they were computed.
+            run: The steps as they were computed.
 
         Returns:
-            A function that takes gradients back through one of them; None where the derivatives
-            are not known.
+            A function that takes gradients back through one of the steps. None if the derivatives
+            of the cell are not known.
         """
         return None
 
     def inputs_back(self, changes: Array, weights: WeightsT) -> Array:
-        """From gradients by what `inputs` gave to those by the inputs, `(..., input)`."""
-        raise NotImplementedError  # asked only of a cell that has `back`
+        """Take gradients back through `inputs`. Only a cell that has `back` needs this.
+
+        Args:
+            changes: The gradients with respect to what `inputs` returned, `(..., gates, units)`.
+            weights: The weights, of the dtype of the gradients.
+
+        Returns:
+            The gradients with respect to the input, `(..., input)`.
+        """
+        raise NotImplementedError
 
     def rounding(
         self, x: Array, before: Values, values: Values, weights: WeightsT, mask: BoolArray | None,
         u: float,
     ) -> Array | None:  # fmt: skip
-        """How far rounding can take each step from the equations.
+        """Bound how far rounding can take each step from the equations.
 
         Args:
-            x: `(time, batch, input)`.
-            before: the states before each step, by letter, `(time, batch, size)`.
-            values: what each step computes, likewise.
-            weights: of the dtype of `x`.
+            x: The input, `(time, batch, input)`.
+            before: The states before each step, by letter, `(time, batch, size)`.
+            values: What each step computes, by letter, `(time, batch, size)`.
+            weights: The weights, of the dtype of `x`.
             mask: `(time, batch)`, or None.
-            u: the unit roundoff of the computation.
+            u: The unit roundoff of the framework's computation.
 
         Returns:
-            `(time, batch, output)`, a bound of the error of `h`. None for a cell that does not
-            know one.
+            A bound of the error of `h`, `(time, batch, output)`. None if the cell knows no bound.
         """
         return None
 
     def explaining(
         self, before: Values, values: Values, shown: Array, weights: WeightsT, unit: int
     ) -> dict[str, Array]:
-        """The change of each gate's pre-activation that would explain what a unit shows.
+        """For each gate, the change of its pre-activation that would explain a unit's output.
 
         Args:
-            before: the states before each step, by letter, `(time, batch, size)`.
-            values: what each step computes, likewise.
-            shown: `(time, batch)`, the hidden state of the unit in the framework.
-            weights: of the dtype of `x`.
-            unit: which unit.
+            before: The states before each step, by letter, `(time, batch, size)`.
+            values: What each step computes, by letter, `(time, batch, size)`.
+            shown: The hidden state of the unit in the framework, `(time, batch)`.
+            weights: The weights, of the dtype of `x`.
+            unit: The index of the unit.
 
         Returns:
-            By gate, `(time, batch)`; empty where it cannot be told.
+            The changes by gate, `(time, batch)`. Empty if the cell cannot tell.
         """
         return {}
 
     def readings(self, weights: WeightsT) -> Iterator[Reading]:
-        """Other ways in which frameworks are known to compute this cell."""
+        """The other conventions under which frameworks are known to compute this cell.
+
+        Args:
+            weights: The weights as the user gave them.
+        """
         yield from ()
 
     def unknown_biases(self, weights: WeightsT) -> list[UnknownBiases]:
-        """Sets of biases that could be inferred from the cell's output, the likeliest first. Each
-        unit's output depends on no biases but its own."""
+        """Sets of biases that can be inferred from the output of the cell, the likeliest set first.
+
+        The output of each unit depends on no biases but its own.
+
+        Args:
+            weights: The weights as the user gave them.
+        """
         return []
 
     def unseen_states(
         self, values: Values, shown: Array, mask: BoolArray, weights: WeightsT
     ) -> list[Array] | None:
-        """The states beside `h` at the start of a sequence, inferred from what follows.
+        """Infer the initial states other than `h` from the output of a sequence.
 
         Args:
-            values: what each step computes from the framework's own `h` and from zeros for the
+            values: What each step computes from the framework's own `h` and from zeros for the
                 other states, by letter, `(time, batch, size)`.
-            shown: `(time, batch, output)`, the framework's own hidden states.
-            mask: `(time, batch)`, True where a step counts.
-            weights: what the cell computes with.
+            shown: The framework's own hidden states, `(time, batch, output)`.
+            mask: `(time, batch)`. It is True where a step counts.
+            weights: The weights that the cell computes with.
 
         Returns:
-            `(batch, size)` for each state but the first; None where they cannot be inferred.
+            `(batch, size)` for each state but the first. None if they cannot be inferred.
         """
         return [] if self.states == ("h",) else None

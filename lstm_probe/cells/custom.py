@@ -57,8 +57,8 @@ class CustomCell(Cell[NamedWeights]):
     kind: str
     recurrence: Recurrence
     intervals: tuple[tuple[str, Interval], ...]
-    states: tuple[str, ...] = ("h",)  # type: ignore[misc]
-    keeper: str | None = None  # type: ignore[misc]
+    states: tuple[str, ...] = ("h",)
+    keeper: str | None = None
     own_steps: Steps | None = None
     own_back: OneStepBack | None = None
 

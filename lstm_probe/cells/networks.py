@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_probe.cells.base import Cell
-from lstm_probe.cells.gru.cell import GruCell
-from lstm_probe.cells.lstm.cell import LstmCell
-from lstm_probe.cells.simple_rnn.cell import SimpleRnnCell
+from lstm_probe.cells.gru_cell.cell import GruCell
+from lstm_probe.cells.lstm_cell.cell import LstmCell
+from lstm_probe.cells.simple_rnn_cell.cell import SimpleRnnCell
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.trace import GateTrace

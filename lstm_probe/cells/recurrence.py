@@ -1,7 +1,6 @@
-"""Running a cell's equations over a whole sequence.
+"""The loop over time that every cell shares.
 
-Inside, arrays are time-major: `(time, batch, ...)`. What a cell shows of itself is `(batch, time,
-size)`.
+The equations work on arrays `(time, batch, ...)`. Callers pass and get `(batch, time, size)`.
 """
 
 from __future__ import annotations
@@ -21,37 +20,39 @@ from lstm_probe.weights.named import CellWeights
 __all__ = ["Recurrence", "Values", "WeightsT"]
 
 WeightsT = TypeVar("WeightsT", bound=CellWeights)
-#: What a cell computes at one step, or at many, by letter: its gates and its states.
+#: What a cell computes at one step or at many steps: its gates and its states, by letter.
 Values = Mapping[str, Array]
 
-#: The inputs of so many steps are multiplied at once: more would need much memory.
+#: The inputs of this many steps are multiplied at once. A longer stretch would need more memory.
 _STRETCH = 64
 
 
 class Recurrence(ABC, Generic[WeightsT]):
-    """A recurrent cell: a frozen record of its options, and the equations of a step.
+    """A recurrent cell: a frozen record of its options, and the equations of one step.
 
-    A subclass names itself and its states, says in which interval each array of its trace lies
-    (`ranges`), and writes down what the kernel makes of the inputs (`inputs`) and what one step
-    computes (`step`).
+    A subclass says its name and its states, the interval of each array of its trace (`ranges`),
+    what the kernel makes of the inputs (`inputs`), and what one step computes (`step`).
     """
 
-    #: The cell's name in logs and files.
+    #: The name of the cell in logs and files.
     name: ClassVar[str]
-    #: The letters of the states, in the order of `initial_state`; the first is the output.
-    states: ClassVar[tuple[str, ...]]
-    #: The weights that the cell computes with.
+    #: The letters of the states, in the order of `initial_state`. The first is the output.
+    states: tuple[str, ...]
+    #: The class of the weights that the cell computes with.
     weights_type: ClassVar[type[CellWeights]]
 
-    # What a cell tells of itself.
+    # What a cell says about itself.
 
     @abstractmethod
     def ranges(self, weights: WeightsT | None = None) -> dict[str, Interval]:
-        """The arrays of the trace in the order in which they are shown, each with the closed
-        interval of its values, or None where they are not bounded.
+        """The closed interval of the values of each array of the trace, in the order of display.
 
         Args:
-            weights: what the cell computes with, if that is known: a projection has no bounds.
+            weights: The weights, if they are known. They tell whether the output is a projection,
+                which has no bounds.
+
+        Returns:
+            The intervals by letter. None stands for an array that has no bounds.
         """
 
     def input_size(self, weights: WeightsT) -> int:
@@ -63,17 +64,21 @@ class Recurrence(ABC, Generic[WeightsT]):
         return weights.output_size
 
     def state_size(self, letter: str, weights: WeightsT) -> int:
-        """The number of values of one of the cell's states."""
+        """The number of values of one of the states."""
         return self.output_size(weights) if letter == "h" else weights.units
 
-    # The mathematics. `...` stands for the batch, or for time and batch. The weights are those that
-    # `prepared` gives.
+    # The equations. `...` stands for `batch`, or for `time, batch`. All weights come from
+    # `prepared`.
 
     def prepared(self, weights: CellWeights, dtype: npt.DTypeLike) -> WeightsT:
-        """The weights as the equations take them: of one dtype, and with all biases.
+        """The weights in one dtype, with every bias that the equations add.
+
+        Args:
+            weights: The weights as `lstm_probe.weights` makes them.
+            dtype: float32 or float64.
 
         Raises:
-            LstmProbeError: they are those of another cell.
+            LstmProbeError: The weights belong to another cell.
         """
         if not isinstance(weights, self.weights_type):
             raise LstmProbeError(
@@ -85,11 +90,11 @@ class Recurrence(ABC, Generic[WeightsT]):
 
     @abstractmethod
     def inputs(self, x: Array, weights: WeightsT) -> Array:
-        """What the kernel makes of inputs, with the bias: all that needs no state.
+        """The part of each gate that needs no state: the product with the kernel, and the bias.
 
         Args:
-            x: `(..., input)`.
-            weights: of the dtype of `x`.
+            x: The input, `(..., input)`.
+            weights: The weights, of the dtype of `x`.
 
         Returns:
             `(..., gates, units)`.
@@ -97,16 +102,32 @@ class Recurrence(ABC, Generic[WeightsT]):
 
     @abstractmethod
     def step(self, inputs: Array, before: Values, weights: WeightsT) -> dict[str, Array]:
-        """The equations: one step, or many whose states before are all known.
+        """The equations of one step, or of many steps whose states before are all known.
 
         Args:
-            inputs: `(..., gates, units)`, as `inputs` gives them.
-            before: the states before, by letter, `(..., units)`.
-            weights: of the dtype of the inputs.
+            inputs: What `inputs` returned, `(..., gates, units)`.
+            before: The states before, by letter, `(..., units)`.
+            weights: The weights, of the dtype of the inputs.
 
         Returns:
-            By letter, `(..., units)`: the gates, and the new states.
+            The gates and the new states by letter, `(..., units)`.
         """
+
+    def unflattened(self, state: Array, weights: WeightsT) -> Array:
+        """A state or a gate in the shape that the equations work on.
+
+        Args:
+            state: `(..., size)`, as a trace shows it.
+            weights: The weights, which tell the shape.
+
+        Returns:
+            `(..., *space, units)` for a convolutional cell. Other cells return `state` itself.
+        """
+        return state
+
+    def flattened(self, array: Array) -> Array:
+        """The inverse of `unflattened`: `(..., size)`, as a trace shows it."""
+        return array
 
     # A whole sequence.
 
@@ -123,21 +144,23 @@ class Recurrence(ABC, Generic[WeightsT]):
         """Recompute every gate of every timestep.
 
         Args:
-            x: `(batch, time, input)`.
-            weights: the cell's canonical weights.
-            initial_state: one array for each of the cell's states, `(batch, units)`, or
-                `(batch, output)` for an `h` that is projected; None for zeros.
-            mask: `(batch, time)`, False where a step is skipped: the state is carried over it.
-            dtype: float32 or float64; by default that of the weights, at least float32.
-            reverse: read from the last timestep to the first.
+            x: The input, `(batch, time, input)`.
+            weights: The weights of the cell, as `lstm_probe.weights` makes them.
+            initial_state: One array for each state of the cell, `(batch, units)`. An `h` that is
+                projected is `(batch, output)`. The default is zeros.
+            mask: `(batch, time)`. Where it is False the step is skipped and the states stay the
+                same.
+            dtype: float32 or float64. The default is that of the weights, but at least float32.
+            reverse: Read from the last timestep to the first.
 
         Returns:
-            The trace; each array is `(batch, time, units)` of `dtype`, in the order of the input's
-            time. NaN and infinity flow through as they do in a framework.
+            The trace. Each array is `(batch, time, units)` of `dtype`, in the order of the input.
+            NaN and infinity in the input or in the weights reach the trace, as they do in a
+            framework.
 
         Raises:
-            LstmProbeError: the shapes do not fit, there is nothing to compute, or the weights
-                are those of another cell.
+            LstmProbeError: The shapes do not fit, there is no sequence or no timestep, or the
+                weights belong to another cell.
         """
         x = np.asarray(x)
         mask = None if mask is None else np.asarray(mask, dtype=bool)
@@ -148,7 +171,7 @@ class Recurrence(ABC, Generic[WeightsT]):
         self._check(x, own, mask)
         state = self.initial_states(initial_state, x.shape[0], own, dtype)
         steps = None if mask is None or mask.all() else np.ascontiguousarray(mask.T)
-        with np.errstate(all="ignore"):  # as in a framework, infinity and NaN are values
+        with np.errstate(all="ignore"):  # infinity and NaN are values, as in a framework
             values = self._recur(
                 np.ascontiguousarray(x.swapaxes(0, 1), dtype=dtype), own, state, steps
             )
@@ -165,16 +188,17 @@ class Recurrence(ABC, Generic[WeightsT]):
     def _recur(
         self, x: Array, weights: WeightsT, state: Values, mask: BoolArray | None
     ) -> dict[str, Array]:
-        """Run the equations over `(time, batch, input)`; all arrays are of one dtype."""
-        before = {letter: self._inside(array, weights) for letter, array in state.items()}
+        """Run the equations over `x`, `(time, batch, input)`. All arrays have one dtype."""
+        before = {letter: self.unflattened(array, weights) for letter, array in state.items()}
         inputs = self._inputs_of_steps(x, weights)
 
         def step(t: int, before: Values) -> dict[str, Array]:
             return self.step(next(inputs), before, weights)
 
-        return self._outside(self._walk(step, len(x), before, mask))
+        return self._all_flattened(self._walk(step, len(x), before, mask))
 
     def _inputs_of_steps(self, x: Array, weights: WeightsT) -> Iterator[Array]:
+        """What `inputs` makes of each step."""
         for start in range(0, len(x), _STRETCH):
             yield from self.inputs(x[start : start + _STRETCH], weights)
 
@@ -185,7 +209,17 @@ class Recurrence(ABC, Generic[WeightsT]):
         before: Values,
         mask: BoolArray | None,
     ) -> dict[str, Array]:
-        """Step after step; where the mask is False, the states stay as they are."""
+        """Compute one step after the other. Where the mask is False, the states stay the same.
+
+        Args:
+            step: What computes a step, given its number and the states before it.
+            time: The number of steps.
+            before: The states before the first step, by letter.
+            mask: `(time, batch)`, or None.
+
+        Returns:
+            What all steps computed, by letter, `(time, batch, ...)`.
+        """
         kept: dict[str, Array] = {}
         for start in range(0, time, _STRETCH):
             stop = min(start + _STRETCH, time)
@@ -199,25 +233,17 @@ class Recurrence(ABC, Generic[WeightsT]):
                 trace.append(after)
                 before = after  # the states are among the values
             kept = kept or {k: np.empty((time, *v.shape), v.dtype) for k, v in before.items()}
-            for letter, array in kept.items():  # together: one by one takes longer
-                rows = array[start:stop].reshape(-1, *array.shape[2:])
-                np.concatenate([each[letter] for each in trace], out=rows)
+            for letter, array in kept.items():
+                np.stack([each[letter] for each in trace], out=array[start:stop])
         return kept
 
-    def _inside(self, array: Array, weights: WeightsT) -> Array:
-        """A state as the equations take it, from `(..., size)`."""
-        return array
+    def _all_flattened(self, values: Values) -> dict[str, Array]:
+        return {letter: self.flattened(array) for letter, array in values.items()}
 
-    def _flat(self, array: Array) -> Array:
-        """What the equations give, as a trace shows it: `(..., size)`."""
-        return array
-
-    def _outside(self, values: Values) -> dict[str, Array]:
-        return {letter: self._flat(array) for letter, array in values.items()}
-
-    # Checks of what a cell is given.
+    # Checks of the arguments.
 
     def _check(self, x: npt.NDArray[Any], weights: WeightsT, mask: npt.NDArray[Any] | None) -> None:
+        """Raise an LstmProbeError if the shapes of the input and of the mask do not fit."""
         features = self.input_size(weights)
         if x.ndim != 3 or x.shape[2] != features or 0 in x.shape[:2]:
             raise LstmProbeError(
@@ -237,15 +263,23 @@ class Recurrence(ABC, Generic[WeightsT]):
         weights: WeightsT,
         dtype: npt.DTypeLike,
     ) -> dict[str, Array]:
-        """The states before the first step, by letter, `(batch, size)`; zeros where none is given.
+        """The states before the first step.
+
+        Args:
+            given: One array `(batch, size)` for each state, or None for zeros.
+            batch: The number of sequences.
+            weights: The weights, which tell the sizes.
+            dtype: The dtype of the result.
+
+        Returns:
+            The states by letter, `(batch, size)`.
 
         Raises:
-            LstmProbeError: they do not fit the cell.
+            LstmProbeError: The number of arrays or their shapes do not fit the cell.
         """
         shapes = [(batch, self.state_size(letter, weights)) for letter in self.states]
         if given is None:
-            arrays = [np.zeros(shape, dtype) for shape in shapes]
-            return dict(zip(self.states, arrays, strict=True))
+            given = [np.zeros(shape, dtype) for shape in shapes]
         arrays = [np.asarray(state) for state in given]
         if [state.shape for state in arrays] != shapes:
             raise LstmProbeError(

@@ -1,4 +1,4 @@
-"""Backpropagation through time: the loop that all cells share.
+"""Backpropagation through time: the loop that every cell shares.
 
 Source: Werbos 1990, "Backpropagation through time: what it does and how to do it".
 """
@@ -14,20 +14,23 @@ import numpy as np
 from lstm_probe.cells.backward import Run
 from lstm_probe.cells.base import Cell
 from lstm_probe.core.arrays import Array
+from lstm_probe.core.errors import LstmProbeError
 
 __all__ = ["Walk", "walk_back"]
 
-#: The local derivatives of so many steps are prepared at once: more would need much memory.
+#: The local derivatives of this many steps are prepared at once. More would need more memory.
 _STRETCH = 128
 
 
 @dataclass(frozen=True, eq=False)
 class Walk:
-    """Gradients of `K` targets with respect to everything on the way.
+    """The gradients of `K` targets with respect to every step of a sequence.
 
     Attributes:
-        states: by letter, `(time, K, batch, size)`: by each step's states.
-        inputs: `(time, K, batch, input)`: by each step's input; None if they were not asked for.
+        states: The gradients with respect to the states after each step, by letter,
+            `(time, K, batch, size)`.
+        inputs: The gradients with respect to the input of each step, `(time, K, batch, input)`.
+            None if they were not asked for.
     """
 
     states: Mapping[str, Array]
@@ -37,29 +40,40 @@ class Walk:
 def walk_back(
     cell: Cell[Any], run: Run, seeds: Mapping[str, Array], *, inputs: bool = False
 ) -> Walk:
-    """Take gradients back through a sequence.
+    """Take gradients back through a whole sequence.
 
-    A masked step hands the gradients on as they are.
+    A step that the mask leaves out passes the gradients on unchanged.
 
     Args:
-        cell: one that has `back`.
-        run: the sequence.
-        seeds: by letter of the states, `(time, K, batch, size)`, or `(1, K, batch, size)` for the
-            last step alone: the targets' gradients by what they read directly.
-        inputs: whether the gradients by the inputs are wanted too.
+        cell: The cell that computed the sequence. It must have `back`.
+        run: The sequence.
+        seeds: By letter of the states, the gradients of the targets with respect to the states
+            that the targets read directly: `(time, K, batch, size)`, or `(1, K, batch, size)` if
+            they read the last step alone.
+        inputs: Whether to compute the gradients with respect to the inputs.
+
+    Returns:
+        The gradients, of the dtype of the seeds.
+
+    Raises:
+        LstmProbeError: The derivatives of the cell are not known.
     """
     time, weights = len(run.x), run.weights
-    inside = {letter: cell._inside(each, weights) for letter, each in seeds.items()}
+    unflattened = {letter: cell.unflattened(each, weights) for letter, each in seeds.items()}
     states = {k: np.empty((time, *v.shape[1:]), v.dtype) for k, v in seeds.items()}
     by_inputs = [np.zeros(0)] * time
-    change = {letter: np.zeros_like(each[-1]) for letter, each in inside.items()}
+    change = {letter: np.zeros_like(each[-1]) for letter, each in unflattened.items()}
     for start in reversed(range(0, time, _STRETCH)):
         part = run.stretch(start, start + _STRETCH)
         back = cell.back(part)
-        assert back is not None
+        if back is None:
+            raise LstmProbeError(
+                f"There is no gradient through this cell. Received: {cell!r}. Expected: a cell "
+                "whose `back` gives the derivatives of its equations."
+            )
         for t in reversed(range(len(part.x))):
-            for letter, each in inside.items():
-                seed = start + t - time + len(each)  # the last ones are there
+            for letter, each in unflattened.items():
+                seed = start + t - time + len(each)  # seeds of one step belong to the last step
                 if seed >= 0:
                     change[letter] = change[letter] + each[seed]
             by_input, before, here = back(t, change)
@@ -70,7 +84,7 @@ def walk_back(
                 before = {k: np.where(valid, v, change[k]) for k, v in before.items()}
                 here = {k: np.where(valid, v, change[k]) for k, v in here.items()}
             for letter, each in here.items():
-                states[letter][start + t] = cell._flat(each)
+                states[letter][start + t] = cell.flattened(each)
             if inputs:
                 by_inputs[start + t] = cell.inputs_back(by_input, weights)
             change = before

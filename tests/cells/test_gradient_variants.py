@@ -16,8 +16,8 @@ from lstm_probe.analysis.gradient.gradient import (
     gradient_through_time,
     jacobian_norms,
 )
-from lstm_probe.cells.conv_lstm.convolution import convolve
-from lstm_probe.cells.conv_lstm.convolution_backward import convolve_back
+from lstm_probe.cells.conv_lstm_cell.convolution import convolve
+from lstm_probe.cells.conv_lstm_cell.convolution_backward import convolve_back
 from lstm_probe.core.masks import emitted
 from lstm_probe.weights import CoupledLstmWeights, LstmWeights, from_keras
 

@@ -1,4 +1,4 @@
-"""Products of inputs and states with the kernels of all gates, and the way back."""
+"""The products of inputs and states with the kernels of all gates, and their derivatives."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ __all__ = ["product", "product_back"]
 
 
 def product(values: Array, kernel: Array) -> Array:
-    """`values @ kernel`, for all gates at once.
+    """Multiply by the kernels of all gates at once.
 
     Args:
-        values: `(..., n)`.
+        values: Inputs or hidden states, `(..., n)`.
         kernel: `(n, gates, units)`.
 
     Returns:
-        `(..., gates, units)`.
+        `(..., gates, units)`, of the common dtype.
 
     Example:
         >>> import numpy as np
@@ -28,7 +28,14 @@ def product(values: Array, kernel: Array) -> Array:
 
 
 def product_back(changes: Array, kernel: Array) -> Array:
-    """From the gradient by `product`, `(..., gates, units)`, to that by its values, `(..., n)`.
+    """Take gradients back through `product`.
+
+    Args:
+        changes: The gradients with respect to the product, `(..., gates, units)`.
+        kernel: `(n, gates, units)`.
+
+    Returns:
+        The gradients with respect to the values, `(..., n)`.
 
     Example:
         >>> import numpy as np
@@ -36,6 +43,6 @@ def product_back(changes: Array, kernel: Array) -> Array:
         [[8.0, 8.0, 8.0]]
     """
     n, gates, units = kernel.shape
-    # In this order BLAS reads a large kernel as it lies; for few rows that is three times as fast.
+    # With the kernel on the right, BLAS takes three times as long for a large kernel and few rows.
     flat = kernel.reshape(n, gates * units).dot(changes.reshape(-1, gates * units).T).T
     return flat.reshape(*changes.shape[:-2], n)

@@ -1,4 +1,4 @@
-"""The slopes of activations, and what one that mixes the units makes of a gradient."""
+"""The slopes of activation functions at the values that a trace holds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ __all__ = ["has_slopes", "slopes"]
 
 
 def has_slopes(*activations: ActivationLike) -> bool:
-    """Whether each value of the activations depends on one argument alone, unlike `softmax`.
+    """Whether each value of each activation depends on one argument alone.
+
+    `softmax` is an activation whose values depend on all units, so that it has no slope.
+
+    Args:
+        activations: Names or functions.
 
     Example:
         >>> has_slopes("tanh", "sigmoid"), has_slopes("tanh", "softmax")
@@ -22,12 +27,16 @@ def has_slopes(*activations: ActivationLike) -> bool:
 
 
 def slopes(activation: ActivationLike, values: Array, arguments: Callable[[], Array]) -> Array:
-    """The derivative of an activation, at the values that it took.
+    """The derivative of an activation at the values that it returned.
 
     Args:
-        activation: by name, or a function.
-        values: what it gave.
-        arguments: works out what it was given; asked only where the values do not tell the slope.
+        activation: A name or a function.
+        values: What the activation returned, of any shape.
+        arguments: Computes what the activation was given. It is called only if the values do not
+            determine the slope.
+
+    Returns:
+        The derivative, of the shape of `values`.
 
     Example:
         >>> import numpy as np

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, ClassVar
@@ -12,22 +12,22 @@ import numpy.typing as npt
 
 from lstm_probe.cells.backward import Back, Run
 from lstm_probe.cells.base import Reading, UnknownBiases, Values
-from lstm_probe.cells.conv_lstm.convolution import convolve, output_space
-from lstm_probe.cells.conv_lstm.convolution_backward import convolve_back
-from lstm_probe.cells.lstm.backward import lstm_back
-from lstm_probe.cells.lstm.equations import LstmEquations
-from lstm_probe.cells.lstm.inference import forget_bias_readings, unseen_cell_state
-from lstm_probe.cells.lstm.rounding import lstm_rounding
+from lstm_probe.cells.conv_lstm_cell.convolution import convolve, output_space
+from lstm_probe.cells.conv_lstm_cell.convolution_backward import convolve_back
+from lstm_probe.cells.lstm_cell.backward import lstm_back
+from lstm_probe.cells.lstm_cell.equations import LstmEquations
+from lstm_probe.cells.lstm_cell.inference import forget_bias_readings, unseen_cell_state
+from lstm_probe.cells.lstm_cell.rounding import lstm_rounding
 from lstm_probe.cells.shared.slopes import has_slopes
 from lstm_probe.core.activations import ActivationLike, get_activation, value_range
 from lstm_probe.core.arrays import Array, BoolArray
 from lstm_probe.core.errors import LstmProbeError
-from lstm_probe.core.trace import GateTrace, Interval
+from lstm_probe.core.trace import Interval
 from lstm_probe.weights.gates import GateWeights
 from lstm_probe.weights.kinds import ConvLstmWeights
 from lstm_probe.weights.named import CellWeights
 
-__all__ = ["ConvLstmCell", "conv_lstm"]
+__all__ = ["ConvLstmCell"]
 
 
 @dataclass(frozen=True)
@@ -41,21 +41,23 @@ class ConvLstmCell(LstmEquations[ConvLstmWeights]):
         c' = f . c + i . g                      cell state
         h' = o . phi(c')                        hidden state
 
-    where `*` is a convolution: that of the input has the options below, that of the hidden state
-    is always `same`, with stride 1 and undilated. A trace is flat: each array is
-    `(batch, time, size of the output)`, in the order of `output_shape`.
+    Here `*` is a convolution and `.` multiplies elements. The convolution of the input has the
+    options below. The convolution of the hidden state always has padding `same`, strides of 1 and
+    no dilation. The arrays of a trace are flat: each is `(batch, time, size)`, where `size` is the
+    product of `output_shape` and the elements are in its order.
 
     Attributes:
         input_shape: `(*space, channels)`, or `(channels, *space)` for `channels_first`.
         padding: `valid` or `same`.
-        strides: one for each dimension of space; ones by default.
-        dilation: one for each dimension of space; ones by default.
+        strides: One for each dimension of space. The default is ones.
+        dilation: One for each dimension of space. The default is ones.
         data_format: `channels_last` or `channels_first`.
         activation: phi, by its Keras name or as a function.
-        recurrent_activation: sigma; Keras 2 has `hard_sigmoid_keras2` by default.
+        recurrent_activation: sigma, by its Keras name or as a function. The default of Keras 2 is
+            `hard_sigmoid_keras2`.
 
     Raises:
-        LstmProbeError: an option is not known.
+        LstmProbeError: An option is not known.
 
     Source:
         keras/src/layers/rnn/conv_lstm.py, `ConvLSTMCell.call`.
@@ -98,7 +100,7 @@ class ConvLstmCell(LstmEquations[ConvLstmWeights]):
         return {"i": gate, "f": gate, "g": candidate, "o": gate, "c": None, "h": hidden}
 
     def input_size(self, weights: ConvLstmWeights) -> int:
-        self._output_space(weights)  # raises where the input shape does not fit
+        self._output_space(weights)  # raises if the input shape does not fit
         return prod(self.input_shape)
 
     def output_size(self, weights: ConvLstmWeights) -> int:
@@ -111,7 +113,7 @@ class ConvLstmCell(LstmEquations[ConvLstmWeights]):
         """The shape of one hidden state, in the data format of the input.
 
         Raises:
-            LstmProbeError: the input shape does not fit the weights.
+            LstmProbeError: The input shape does not fit the weights.
 
         Example:
             >>> from lstm_probe import weights
@@ -126,6 +128,7 @@ class ConvLstmCell(LstmEquations[ConvLstmWeights]):
         return (*space, weights.units)
 
     def _output_space(self, weights: ConvLstmWeights) -> tuple[int, ...]:
+        """The extent of the output in space. It raises an LstmProbeError if nothing fits."""
         size = weights.kernel.shape[:-3]
         first = self.data_format == "channels_first"
         space = self.input_shape[1:] if first else self.input_shape[:-1]
@@ -144,27 +147,25 @@ class ConvLstmCell(LstmEquations[ConvLstmWeights]):
             f"space, at least as large as the kernel {size}, and {weights.input_size} channels."
         )
 
-    # The mathematics: that of every LSTM, with convolutions for products.
+    # The equations of every LSTM, with convolutions in place of products.
 
     def prepared(self, weights: CellWeights, dtype: npt.DTypeLike) -> ConvLstmWeights:
         own = super().prepared(weights, dtype)
         return own if own.bias is not None else replace(own, bias=np.zeros((4, own.units), dtype))
 
-    def inputs(self, x: Array, weights: ConvLstmWeights) -> Array:
+    def input_products(self, x: Array, kernel: Array) -> Array:
         images = self._channels_last(x.reshape(-1, *self.input_shape))
-        result = convolve(images, _fused(weights.kernel), **self._options)
-        return result.reshape(*x.shape[:-1], *result.shape[1:-1], 4, weights.units) + weights.bias
+        result = convolve(images, _fused(kernel), **self._options)
+        return result.reshape(*x.shape[:-1], *result.shape[1:-1], *kernel.shape[-2:])
 
-    def recurrent(self, h: Array, weights: ConvLstmWeights) -> Array:
-        images = h.reshape(-1, *self._output_space(weights), weights.units)
-        result = convolve(images, _fused(weights.recurrent_kernel))
-        return result.reshape(*h.shape[:-1], 4, weights.units)
+    def state_products(self, h: Array, kernel: Array) -> Array:
+        result = convolve(_images(h, kernel), _fused(kernel))
+        return result.reshape(*h.shape[:-1], *kernel.shape[-2:])
 
-    def recurrent_back(self, changes: Array, weights: ConvLstmWeights) -> Array:
-        space = self._output_space(weights)
-        images = changes.reshape(-1, *space, 4 * weights.units)
-        result = convolve_back(images, _fused(weights.recurrent_kernel), space)
-        return result.reshape(*changes.shape[:-2], weights.units)
+    def states_back(self, changes: Array, kernel: Array) -> Array:
+        images = _images(changes.reshape(*changes.shape[:-2], -1), kernel)
+        result = convolve_back(images, _fused(kernel), images.shape[1:-1])
+        return result.reshape(*changes.shape[:-2], -1)
 
     def inputs_back(self, changes: Array, weights: ConvLstmWeights) -> Array:
         space = self._output_space(weights)
@@ -176,7 +177,7 @@ class ConvLstmCell(LstmEquations[ConvLstmWeights]):
             **self._options,
         )
         lead = changes.shape[: changes.ndim - len(space) - 2]
-        return self._flat(result.reshape(*lead, *result.shape[1:]))
+        return self.flattened(result.reshape(*lead, *result.shape[1:]))
 
     def back(self, run: Run) -> Back | None:
         known = has_slopes(self.activation, self.recurrent_activation)
@@ -200,7 +201,7 @@ class ConvLstmCell(LstmEquations[ConvLstmWeights]):
         yield Reading("mirrored", does, self, flipped)
 
     def unknown_biases(self, weights: ConvLstmWeights) -> list[UnknownBiases]:
-        # A unit's bias is inferred from the values in its place, which are the last axis.
+        # The biases are inferred along the last axis of the output, which must be the filters.
         if self.data_format != "channels_last":
             return []
         return [[(k, {"bias": 1.0}) for k in range(4)]]
@@ -214,70 +215,30 @@ class ConvLstmCell(LstmEquations[ConvLstmWeights]):
 
     @property
     def _options(self) -> dict[str, Any]:
+        """The options of the convolution of the input."""
         return {"padding": self.padding, "strides": self.strides, "dilation": self.dilation}
 
     def _channels_last(self, images: Array) -> Array:
-        """`(batch, ...)` in the cell's data format to `(batch, *space, channels)`."""
+        """`(batch, ...)` in the data format of the cell, as `(batch, *space, channels)`."""
         return np.moveaxis(images, 1, -1) if self.data_format == "channels_first" else images
 
-    def _inside(self, array: Array, weights: ConvLstmWeights) -> Array:
-        """`(..., size)` in the cell's data format to `(..., *space, filters)`."""
-        images = self._channels_last(array.reshape(-1, *self.output_shape(weights)))
-        return images.reshape(*array.shape[:-1], *images.shape[1:])
+    def unflattened(self, state: Array, weights: ConvLstmWeights) -> Array:
+        images = self._channels_last(state.reshape(-1, *self.output_shape(weights)))
+        return images.reshape(*state.shape[:-1], *images.shape[1:])
 
-    def _flat(self, array: Array) -> Array:
-        """`(..., *space, channels)` to `(..., size)` in the cell's data format."""
+    def flattened(self, array: Array) -> Array:
         lead = array.ndim - len(self.input_shape)
         if self.data_format == "channels_first":
             array = np.moveaxis(array, -1, lead)
         return array.reshape(*array.shape[:lead], -1)
 
 
+def _images(array: Array, kernel: Array) -> Array:
+    """`(..., *space, channels)` as `(batch, *space, channels)`. The kernel tells the dimensions."""
+    rank = kernel.ndim - 3
+    return array.reshape(-1, *array.shape[-rank - 1 :])
+
+
 def _fused(kernel: Array) -> Array:
     """The kernels of all gates as one, `(*size, channels, gates * filters)`."""
     return kernel.reshape(*kernel.shape[:-2], -1)
-
-
-def conv_lstm(
-    x: npt.ArrayLike,
-    weights: GateWeights,
-    *,
-    cell: ConvLstmCell | None = None,
-    initial_state: Sequence[npt.ArrayLike] | None = None,
-    mask: npt.ArrayLike | None = None,
-    dtype: npt.DTypeLike | None = None,
-    reverse: bool = False,
-) -> GateTrace:
-    """Run a convolutional LSTM over a batch of sequences of images and keep every gate.
-
-    Args:
-        x: `(batch, time, *space, channels)`, or `(batch, time, channels, *space)`.
-        weights: as `lstm_probe.weights.from_keras` makes them.
-        cell: the cell's options, whose `input_shape` is taken from `x`; by default those of a
-            Keras ConvLSTM.
-        initial_state: `(h, c)`, each `(batch, *space, filters)` in the data format of `x`.
-        mask: `(batch, time)`, False where a step is skipped.
-        dtype: float32 or float64; by default that of the weights.
-        reverse: read from the last timestep to the first; the trace is in the order of the input.
-
-    Returns:
-        A trace with `i f g o c h`, each `(batch, time, size)`, where size is the product of
-        `cell.output_shape(weights)`.
-
-    Raises:
-        LstmProbeError: the shapes do not fit, or the weights are those of another cell.
-
-    Example:
-        >>> from lstm_probe import weights
-        >>> rng = np.random.default_rng(0)
-        >>> cell = weights.from_keras(rng.normal(size=(3, 1, 8)), rng.normal(size=(3, 2, 8)))
-        >>> conv_lstm(rng.normal(size=(1, 5, 10, 1)), cell).f.shape
-        (1, 5, 16)
-    """
-    x = np.asarray(x)
-    cell = replace(cell or ConvLstmCell(), input_shape=x.shape[2:])
-    state = None
-    if initial_state is not None:
-        state = [np.reshape(s, (len(np.asarray(s)), -1)) for s in initial_state]
-    flat = x.reshape(*x.shape[:2], prod(x.shape[2:]))
-    return cell.run(flat, weights, initial_state=state, mask=mask, dtype=dtype, reverse=reverse)

@@ -12,7 +12,7 @@ from lstm_probe.core.arrays import Array
 
 __all__ = ["convolve", "output_space"]
 
-#: So many values at most are laid out for a convolution at a time.
+#: A convolution lays out at most this many values at a time.
 _VALUES = 2**20
 
 
@@ -24,17 +24,17 @@ def convolve(
     strides: Sequence[int] = (),
     dilation: Sequence[int] = (),
 ) -> Array:
-    """The convolution (cross-correlation) of a batch with a kernel.
+    """Convolve a batch with a kernel. As in every framework this is a cross-correlation.
 
     Args:
         x: `(batch, *space, channels)`.
         kernel: `(*size, channels, filters)`.
         padding: `same` or `valid`.
-        strides: one for each dimension of space; ones by default.
-        dilation: one for each dimension of space; ones by default.
+        strides: One for each dimension of space. The default is ones.
+        dilation: One for each dimension of space. The default is ones.
 
     Returns:
-        `(batch, *output_space, filters)` of the common dtype.
+        `(batch, *output_space, filters)`, of the common dtype.
 
     Source:
         keras.ops.conv on the TensorFlow backend.
@@ -74,7 +74,20 @@ def output_space(
     strides: Sequence[int] = (),
     dilation: Sequence[int] = (),
 ) -> tuple[int, ...]:
-    """The extent of a convolution's result; 0 or less where the kernel does not fit.
+    """The extent of the result of a convolution.
+
+    Args:
+        space: The extent of the input.
+        size: The extent of the kernel.
+        padding: `same` or `valid`.
+        strides: One for each dimension of space. The default is ones.
+        dilation: One for each dimension of space. The default is ones.
+
+    Returns:
+        One number for each dimension. It is 0 or less where the kernel does not fit.
+
+    Source:
+        keras/src/ops/operation_utils.py, `compute_conv_output_shape`.
 
     Example:
         >>> output_space((7, 7), (3, 2), padding="valid", strides=(2, 1))
@@ -90,6 +103,6 @@ def output_space(
 
 
 def _same(n: int, reach: int, stride: int) -> tuple[int, int]:
-    """Padding before and after: what does not divide evenly goes to the end."""
+    """The padding before and after. If it is odd, the end gets one more."""
     total = max((-(-n // stride) - 1) * stride + reach - n, 0)
     return total // 2, total - total // 2

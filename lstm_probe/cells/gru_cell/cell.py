@@ -1,8 +1,8 @@
-"""The GRU (Cho et al. 2014), with the reset gate before or after the recurrent product."""
+"""The GRU (Cho et al. 2014). Its reset gate acts before or after the recurrent product."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from lstm_probe.cells.backward import Back, Run
 from lstm_probe.cells.base import Cell, Reading, UnknownBiases, Values
-from lstm_probe.cells.gru.backward import gru_back
+from lstm_probe.cells.gru_cell.backward import gru_back
 from lstm_probe.cells.shared.products import product, product_back
 from lstm_probe.cells.shared.rounding import error_of_sum
 from lstm_probe.cells.shared.rounding_of_functions import activated
@@ -25,12 +25,12 @@ from lstm_probe.core.activations import (
     value_range,
 )
 from lstm_probe.core.arrays import Array, BoolArray
-from lstm_probe.core.trace import GateTrace, Interval
+from lstm_probe.core.trace import Interval
 from lstm_probe.weights.gates import GateWeights
 from lstm_probe.weights.kinds import GruWeights
 from lstm_probe.weights.named import CellWeights
 
-__all__ = ["GruCell", "gru"]
+__all__ = ["GruCell"]
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,18 @@ class GruCell(Cell[GruWeights]):
         g = phi(x W_g + b_g + (r * h) U_g + d_g)        candidate, reset before the product
         h' = z * h + (1 - z) * g                        hidden state
 
-    The update gate keeps the old state. `b` is the bias, `d` the recurrent bias.
+    An update gate of 1 keeps the old state. `b` is the bias and `d` is the recurrent bias.
 
     Attributes:
         activation: phi, by its Keras name or as a function.
-        recurrent_activation: sigma.
-        reset_after: where the reset gate acts: True for Keras's default, cuDNN, torch and ONNX's
-            `linear_before_reset=1`; False for TF1's `GRUCell` and the paper. None says what the
-            weights say: before the product if there is one bias, else after.
+        recurrent_activation: sigma, by its Keras name or as a function.
+        reset_after: Whether the reset gate acts after the recurrent product. It is True in Keras by
+            default, in cuDNN, in torch, and in ONNX with `linear_before_reset=1`. It is False in
+            TF1's `GRUCell` and in the paper. None takes it from the weights: before the product if
+            they have one bias, after it if they have two biases or none.
 
     Raises:
-        LstmProbeError: an activation is not known.
+        LstmProbeError: An activation is not known.
 
     Source:
         keras/src/layers/rnn/gru.py, `GRUCell.call`; tf_keras legacy_cells.py, `GRUCell.call`.
@@ -68,9 +69,9 @@ class GruCell(Cell[GruWeights]):
     reset_after: bool | None = None
 
     name: ClassVar[str] = "gru"
-    states: ClassVar[tuple[str, ...]] = ("h",)
     weights_type: ClassVar[type[GateWeights]] = GruWeights
-    keeper: ClassVar[str | None] = "z"
+    states = ("h",)
+    keeper = "z"
 
     def __post_init__(self) -> None:
         get_activation(self.activation)
@@ -117,7 +118,7 @@ class GruCell(Cell[GruWeights]):
         return products if second is None else products + second
 
     def _reset(self, recurrent: Array, r: Array, h: Array, weights: GruWeights) -> Array:
-        """What the candidate sees of the hidden state, `(..., units)`."""
+        """The part of the candidate that comes from the hidden state, `(..., units)`."""
         if self.resets_after(weights):
             return r * recurrent[..., 2, :]
         inner = (r * h) @ weights.recurrent_kernel[:, 2]
@@ -129,7 +130,7 @@ class GruCell(Cell[GruWeights]):
         return gru_back(self, run)
 
     def arguments(self, run: Run) -> Array:
-        """What the activations are given at each step, `(time, batch, gates, units)`."""
+        """The pre-activations of each step, `(time, batch, gates, units)`."""
         h = run.before("h")
         second = self._recurrent(h, run.weights)
         second[..., 2, :] = self._reset(second, run.arrays["r"], h, run.weights)
@@ -139,14 +140,9 @@ class GruCell(Cell[GruWeights]):
         return product_back(changes, weights.kernel)
 
     def rounding(
-        self,
-        x: Array,
-        before: Values,
-        values: Values,
-        weights: GruWeights,
-        mask: BoolArray | None,
-        u: float,
-    ) -> Array:
+        self, x: Array, before: Values, values: Values, weights: GruWeights,
+        mask: BoolArray | None, u: float,
+    ) -> Array:  # fmt: skip
         h, (z, r, g) = before["h"], (values[letter] for letter in "zrg")
         kernel, recurrent = weights.kernel, weights.recurrent_kernel
         inputs, products = product(x, kernel), product(h, recurrent)
@@ -168,7 +164,7 @@ class GruCell(Cell[GruWeights]):
         if self.resets_after(weights):
             inner = r_error * (np.abs(products[..., 2, :]) + second[2])
         else:
-            # The errors of the reset states are as good as independent, too.
+            # The errors of the units are nearly independent, so that their squares add up.
             reset = np.square(h * (r_error + u * np.abs(r)))
             inner = 2 * np.sqrt(reset @ np.square(recurrent[:, 2], dtype=np.float64))
         g_error = activated(self.activation, g, a[..., 2, :] + inner, u)
@@ -176,12 +172,7 @@ class GruCell(Cell[GruWeights]):
         return mixed + 3 * u * (np.abs(z * h) + np.abs((1 - z) * g)) + u * np.abs(g)
 
     def explaining(
-        self,
-        before: Values,
-        values: Values,
-        shown: Array,
-        weights: GruWeights,
-        unit: int,
+        self, before: Values, values: Values, shown: Array, weights: GruWeights, unit: int
     ) -> dict[str, Array]:
         if self.activation != "tanh":
             return {}
@@ -221,43 +212,3 @@ class GruCell(Cell[GruWeights]):
             return [gates]
         merged: UnknownBiases = [(2, {"recurrent_bias": 1.0, "bias": -1.0})]
         return [merged, gates, [*gates, (2, {"recurrent_bias": 1.0})]]
-
-
-def gru(
-    x: npt.ArrayLike,
-    weights: GateWeights,
-    *,
-    cell: GruCell | None = None,
-    initial_state: Sequence[npt.ArrayLike] | None = None,
-    mask: npt.ArrayLike | None = None,
-    dtype: npt.DTypeLike | None = None,
-    reverse: bool = False,
-) -> GateTrace:
-    """Run a GRU over a batch of sequences and keep every gate; no framework is needed.
-
-    Args:
-        x: `(batch, time, input)`.
-        weights: as `lstm_probe.weights` makes them from a framework's layout.
-        cell: the cell's options; by default those of a Keras GRU.
-        initial_state: `(h,)`, a sequence of one array `(batch, units)`; zeros by default.
-        mask: `(batch, time)`, False where a step is skipped.
-        dtype: float32 or float64; by default that of the weights.
-        reverse: read from the last timestep to the first; the trace is in the order of the input.
-
-    Returns:
-        A trace with `z r g h`, each `(batch, time, units)`.
-
-    Raises:
-        LstmProbeError: the shapes do not fit, or the weights are those of another cell.
-
-    Example:
-        >>> from lstm_probe import weights
-        >>> rng = np.random.default_rng(0)
-        >>> cell = weights.from_keras(rng.normal(size=(3, 6)), rng.normal(size=(2, 6)))
-        >>> trace = gru(rng.normal(size=(1, 5, 3)), cell)
-        >>> trace.z.shape, trace.letters
-        ((1, 5, 2), ('z', 'r', 'g', 'h'))
-    """
-    return (cell or GruCell()).run(
-        x, weights, initial_state=initial_state, mask=mask, dtype=dtype, reverse=reverse
-    )

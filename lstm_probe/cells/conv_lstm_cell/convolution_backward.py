@@ -1,4 +1,4 @@
-"""The adjoint of a convolution: from the gradient by its result to that by what it read."""
+"""The adjoint of a convolution, which takes gradients from its result back to its input."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lstm_probe.cells.conv_lstm.convolution import output_space
+from lstm_probe.cells.conv_lstm_cell.convolution import output_space
 from lstm_probe.core.arrays import Array
 
 __all__ = ["convolve_back"]
@@ -23,18 +23,18 @@ def convolve_back(
 ) -> Array:
     """Take a gradient back through `convolve`.
 
-    What each place of the kernel gave goes back to where it was read.
+    Each element of the kernel adds its part of the gradient to the values that it has read.
 
     Args:
-        change: `(batch, *output_space, filters)`.
+        change: The gradient with respect to the result, `(batch, *output_space, filters)`.
         kernel: `(*size, channels, filters)`.
-        space: the extent of what was convolved.
+        space: The extent of the input.
         padding: `same` or `valid`.
-        strides: one for each dimension of space; ones by default.
-        dilation: one for each dimension of space; ones by default.
+        strides: One for each dimension of space. The default is ones.
+        dilation: One for each dimension of space. The default is ones.
 
     Returns:
-        `(batch, *space, channels)`.
+        The gradient with respect to the input, `(batch, *space, channels)`.
 
     Example:
         >>> change = np.ones((1, 2, 1))
@@ -47,7 +47,7 @@ def convolve_back(
     reach = [(k - 1) * d + 1 for k, d in zip(size, dilation, strict=True)]
     read = [(n - 1) * step + far for n, step, far in zip(shown, strides, reach, strict=True)]
     padded = [max(n, far) for n, far in zip(space, read, strict=True)]
-    # Padding before and after: what does not divide evenly is at the end.
+    # The padding before the input. If the padding is odd, the end has one more.
     before = [
         (far - n) // 2 if padding == "same" else 0 for far, n in zip(padded, space, strict=True)
     ]

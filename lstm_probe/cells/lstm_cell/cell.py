@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import permutations
 from typing import ClassVar
@@ -12,21 +12,25 @@ import numpy.typing as npt
 
 from lstm_probe.cells.backward import Back, Run
 from lstm_probe.cells.base import Reading, UnknownBiases, Values
-from lstm_probe.cells.lstm.backward import lstm_back
-from lstm_probe.cells.lstm.equations import LstmEquations
-from lstm_probe.cells.lstm.inference import forget_bias_readings, lstm_changes, unseen_cell_state
-from lstm_probe.cells.lstm.rounding import lstm_rounding
+from lstm_probe.cells.lstm_cell.backward import lstm_back
+from lstm_probe.cells.lstm_cell.equations import LstmEquations
+from lstm_probe.cells.lstm_cell.inference import (
+    forget_bias_readings,
+    lstm_changes,
+    unseen_cell_state,
+)
+from lstm_probe.cells.lstm_cell.rounding import lstm_rounding
 from lstm_probe.cells.shared.products import product, product_back
 from lstm_probe.cells.shared.slopes import has_slopes
 from lstm_probe.core.activations import ActivationLike, get_activation, value_range
 from lstm_probe.core.arrays import Array, BoolArray
 from lstm_probe.core.errors import LstmProbeError
-from lstm_probe.core.trace import GateTrace, Interval
+from lstm_probe.core.trace import Interval
 from lstm_probe.weights.gates import GateWeights
 from lstm_probe.weights.kinds import LstmWeights
 from lstm_probe.weights.named import CellWeights
 
-__all__ = ["LstmCell", "lstm"]
+__all__ = ["LstmCell"]
 
 
 @dataclass(frozen=True)
@@ -40,27 +44,28 @@ class LstmCell(LstmEquations[LstmWeights]):
         c' = f * c + i * g                      cell state
         h' = o * phi(c')                        hidden state
 
-    With what the weights have beyond that, in the order in which it acts: peepholes add `p_i * c`,
-    `p_f * c` and `p_o * c'`; layer normalisation takes the pre-activations to mean 0 and variance
-    1 over the units and multiplies by its scale, before the bias; coupled gates have `i = 1 - f`;
-    `c'` is normalised, then clipped, before anything reads it; `h'` is projected, then clipped.
+    Variants add to that what their weights hold. Peepholes add `p_i * c`, `p_f * c` and `p_o * c'`.
+    Layer normalisation brings the sums to mean 0 and variance 1 over the units and multiplies them
+    by a scale, before the bias is added. Coupled gates have `i = 1 - f`. `c'` may be normalised and
+    then clipped before anything reads it. `h'` may be projected and then clipped.
 
     Attributes:
         activation: phi, by its Keras name or as a function.
-        recurrent_activation: sigma.
-        forget_bias: added to the forget gate at run time, as TF1's cells do (1.0 by default
-            there); Keras keeps it in the bias, so it is 0 here.
-        cell_clip: bound of `|c'|`; 0.0 really clips, as in TF1's `LSTMCell`. For TF1's block
-            cells and TensorFlow Lite, where 0 stands for no clip, pass None.
-        proj_clip: bound of `|h'|` after the projection.
-        norm_epsilon: what layer normalisation adds to the variance: 1e-8 in TensorFlow Lite,
-            1e-12 in tf.contrib.
+        recurrent_activation: sigma, by its Keras name or as a function.
+        forget_bias: What is added to the forget gate at run time. TF1's cells add 1.0 by default.
+            The default here is 0, because Keras keeps it in the bias.
+        cell_clip: The bound of `|c'|`, 0 or more, or None for no clip. 0.0 clips to 0, as TF1's
+            `LSTMCell` does. TF1's block cells and TensorFlow Lite write 0 for no clip: pass None.
+        proj_clip: The bound of `|h'|` after the projection, 0 or more, or None for no clip.
+        norm_epsilon: What layer normalisation adds to the variance. It is 1e-8 in TensorFlow Lite
+            and 1e-12 in tf.contrib.
 
     Raises:
-        LstmProbeError: an activation is not known, or a clip is negative.
+        LstmProbeError: An activation is not known, or a clip is negative.
 
     Source:
-        keras/src/layers/rnn/lstm.py, `LSTMCell.call`; variants: see `cells/lstm/equations.py`.
+        keras/src/layers/rnn/lstm.py, `LSTMCell.call`. `cells/lstm_cell/equations.py` names the
+        sources of the variants.
 
     Example:
         >>> LstmCell(recurrent_activation="hard_sigmoid").ranges()["f"]
@@ -105,15 +110,14 @@ class LstmCell(LstmEquations[LstmWeights]):
         bias[own.gates.index("f")] += self.forget_bias
         return replace(own, bias=bias)
 
-    def inputs(self, x: Array, weights: LstmWeights) -> Array:
-        products = product(x, weights.kernel)
-        return products if weights.norm_scale is not None else products + weights.bias
+    def input_products(self, x: Array, kernel: Array) -> Array:
+        return product(x, kernel)
 
-    def recurrent(self, h: Array, weights: LstmWeights) -> Array:
-        return product(h, weights.recurrent_kernel)
+    def state_products(self, h: Array, kernel: Array) -> Array:
+        return product(h, kernel)
 
-    def recurrent_back(self, changes: Array, weights: LstmWeights) -> Array:
-        return product_back(changes, weights.recurrent_kernel)
+    def states_back(self, changes: Array, kernel: Array) -> Array:
+        return product_back(changes, kernel)
 
     def inputs_back(self, changes: Array, weights: LstmWeights) -> Array:
         return product_back(changes, weights.kernel)
@@ -129,7 +133,7 @@ class LstmCell(LstmEquations[LstmWeights]):
         return lstm_rounding(self, x, before, values, weights, mask, u)
 
     def is_variant(self, weights: LstmWeights) -> bool:
-        """Whether the plain equations are not enough for this cell."""
+        """Whether the cell has anything beyond the plain equations."""
         return bool(weights.extras) or "i" not in weights.gates or self.cell_clip is not None
 
     def explaining(
@@ -172,44 +176,3 @@ class LstmCell(LstmEquations[LstmWeights]):
 
 def _symmetric(bound: float | None) -> Interval:
     return None if bound is None else (-float(bound), float(bound))
-
-
-def lstm(
-    x: npt.ArrayLike,
-    weights: GateWeights,
-    *,
-    cell: LstmCell | None = None,
-    initial_state: Sequence[npt.ArrayLike] | None = None,
-    mask: npt.ArrayLike | None = None,
-    dtype: npt.DTypeLike | None = None,
-    reverse: bool = False,
-) -> GateTrace:
-    """Run an LSTM over a batch of sequences and keep every gate; no framework is needed.
-
-    Args:
-        x: `(batch, time, input)`.
-        weights: as `lstm_probe.weights` makes them from a framework's layout.
-        cell: the cell's options; by default those of a Keras LSTM.
-        initial_state: `(h, c)`, `(batch, output)` and `(batch, units)`; zeros by default.
-        mask: `(batch, time)`, False where a step is skipped.
-        dtype: float32 or float64; by default that of the weights.
-        reverse: read from the last timestep to the first; the trace is in the order of the input.
-
-    Returns:
-        A trace with `i f g o c h`, each `(batch, time, units)`; the last axis of `h` is the
-        projection's if there is one.
-
-    Raises:
-        LstmProbeError: the shapes do not fit, or the weights are those of another cell.
-
-    Example:
-        >>> from lstm_probe import weights
-        >>> rng = np.random.default_rng(0)
-        >>> cell = weights.from_keras(rng.normal(size=(3, 8)), rng.normal(size=(2, 8)))
-        >>> trace = lstm(rng.normal(size=(1, 5, 3)), cell)
-        >>> trace.f.shape, bool(((trace.f > 0) & (trace.f < 1)).all())
-        ((1, 5, 2), True)
-    """
-    return (cell or LstmCell()).run(
-        x, weights, initial_state=initial_state, mask=mask, dtype=dtype, reverse=reverse
-    )

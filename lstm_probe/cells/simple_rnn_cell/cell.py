@@ -1,8 +1,8 @@
-"""The plain recurrent cell (Elman 1990): no gates, one activation."""
+"""The simple recurrent network (Elman 1990): no gates, one activation."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -17,17 +17,17 @@ from lstm_probe.cells.shared.rounding_of_functions import activated
 from lstm_probe.cells.shared.slopes import has_slopes, slopes
 from lstm_probe.core.activations import ActivationLike, applied, get_activation, value_range
 from lstm_probe.core.arrays import Array, BoolArray
-from lstm_probe.core.trace import GateTrace, Interval
+from lstm_probe.core.trace import Interval
 from lstm_probe.weights.gates import GateWeights
 from lstm_probe.weights.kinds import SimpleRnnWeights
 from lstm_probe.weights.named import CellWeights
 
-__all__ = ["SimpleRnnCell", "simple_rnn"]
+__all__ = ["SimpleRnnCell"]
 
 
 @dataclass(frozen=True)
 class SimpleRnnCell(Cell[SimpleRnnWeights]):
-    """The option of a plain recurrent cell, and its equation.
+    """The option of a simple recurrent cell, and its equation.
 
         h' = phi(x W + h U + b)                 hidden state
 
@@ -35,7 +35,7 @@ class SimpleRnnCell(Cell[SimpleRnnWeights]):
         activation: phi, by its Keras name or as a function.
 
     Raises:
-        LstmProbeError: the activation is not known.
+        LstmProbeError: The activation is not known.
 
     Source:
         keras/src/layers/rnn/simple_rnn.py, `SimpleRNNCell.call`.
@@ -48,8 +48,8 @@ class SimpleRnnCell(Cell[SimpleRnnWeights]):
     activation: ActivationLike = "tanh"
 
     name: ClassVar[str] = "simple_rnn"
-    states: ClassVar[tuple[str, ...]] = ("h",)
     weights_type: ClassVar[type[GateWeights]] = SimpleRnnWeights
+    states = ("h",)
 
     def __post_init__(self) -> None:
         get_activation(self.activation)
@@ -66,6 +66,10 @@ class SimpleRnnCell(Cell[SimpleRnnWeights]):
 
     def step(self, inputs: Array, before: Values, weights: SimpleRnnWeights) -> dict[str, Array]:
         return {"h": applied(self.activation, self._sum(inputs, before["h"], weights))}
+
+    def _sum(self, inputs: Array, h: Array, weights: SimpleRnnWeights) -> Array:
+        """`x W + h U + b`, `(..., units)`."""
+        return (inputs + product(h, weights.recurrent_kernel))[..., 0, :]
 
     def back(self, run: Run) -> Back | None:
         if not has_slopes(self.activation):
@@ -88,14 +92,9 @@ class SimpleRnnCell(Cell[SimpleRnnWeights]):
         return product_back(changes, weights.kernel)
 
     def rounding(
-        self,
-        x: Array,
-        before: Values,
-        values: Values,
-        weights: SimpleRnnWeights,
-        mask: BoolArray | None,
-        u: float,
-    ) -> Array:
+        self, x: Array, before: Values, values: Values, weights: SimpleRnnWeights,
+        mask: BoolArray | None, u: float,
+    ) -> Array:  # fmt: skip
         h, kernel, recurrent = before["h"], weights.kernel, weights.recurrent_kernel
         error = error_of_sum(
             (product(x, kernel), product(h, recurrent)),
@@ -105,47 +104,3 @@ class SimpleRnnCell(Cell[SimpleRnnWeights]):
             u,
         )
         return activated(self.activation, values["h"], error[..., 0, :], u)
-
-    def _sum(self, inputs: Array, h: Array, weights: SimpleRnnWeights) -> Array:
-        """`x W + h U + b`, `(..., units)`."""
-        return (inputs + product(h, weights.recurrent_kernel))[..., 0, :]
-
-
-def simple_rnn(
-    x: npt.ArrayLike,
-    weights: GateWeights,
-    *,
-    cell: SimpleRnnCell | None = None,
-    initial_state: Sequence[npt.ArrayLike] | None = None,
-    mask: npt.ArrayLike | None = None,
-    dtype: npt.DTypeLike | None = None,
-    reverse: bool = False,
-) -> GateTrace:
-    """Run a plain recurrent cell over a batch of sequences; no framework is needed.
-
-    Args:
-        x: `(batch, time, input)`.
-        weights: as `lstm_probe.weights` makes them from a framework's layout.
-        cell: the cell's option; by default that of a Keras SimpleRNN.
-        initial_state: `(h,)`, a sequence of one array `(batch, units)`; zeros by default.
-        mask: `(batch, time)`, False where a step is skipped.
-        dtype: float32 or float64; by default that of the weights.
-        reverse: read from the last timestep to the first; the trace is in the order of the input.
-
-    Returns:
-        A trace with `h`, `(batch, time, units)`.
-
-    Raises:
-        LstmProbeError: the shapes do not fit, or the weights are those of another cell.
-
-    Example:
-        >>> from lstm_probe import weights
-        >>> rng = np.random.default_rng(0)
-        >>> cell = weights.from_keras(rng.normal(size=(3, 2)), rng.normal(size=(2, 2)))
-        >>> simple_rnn(rng.normal(size=(1, 5, 3)), cell).h.shape
-        (1, 5, 2)
-    """
-    cell = cell or SimpleRnnCell()
-    return cell.run(
-        x, weights, initial_state=initial_state, mask=mask, dtype=dtype, reverse=reverse
-    )

@@ -1,8 +1,9 @@
-"""Back through the equations of a GRU."""
+"""The derivatives of the GRU's equations."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -18,7 +19,7 @@ __all__ = ["gru_back"]
 
 
 class _Gru(Protocol):
-    """What is asked of the cell."""
+    """What `gru_back` needs of the cell."""
 
     @property
     def activation(self) -> ActivationLike: ...
@@ -29,25 +30,35 @@ class _Gru(Protocol):
 
 
 def gru_back(cell: _Gru, run: Run) -> Back:
-    """The derivatives of each equation, in the reverse of their order:
+    """Prepare the way back through the steps of a GRU.
+
+    These are the derivatives of its equations, the last equation first:
 
         h' = z * h + (1 - z) * g            dz = (h - g) dh', dg = (1 - z) dh', dh = z dh'
         g = phi(x W + r * (h U + d))        dr = (h U + d) phi' dg, dh += (r phi' dg) U^T
         g = phi(x W + (r * h) U)            dr = h (phi' dg U^T), dh += r (phi' dg U^T)
 
     Args:
-        cell: the cell of the run.
-        run: the steps, as they were computed.
+        cell: The cell that computed the run.
+        run: The steps as they were computed.
+
+    Returns:
+        A function that takes gradients back through one of the steps.
     """
     weights: GruWeights = run.weights
     kernel, after = weights.recurrent_kernel, cell.resets_after(weights)
     h, (z, r, g) = run.before("h"), (run.arrays[letter] for letter in "zrg")
-    slope_z, slope_r, slope_g = (
-        slopes(activation, values, lambda k=k: cell.arguments(run)[..., k, :])  # type: ignore[misc]
-        for k, (activation, values) in enumerate(
-            [(cell.recurrent_activation, z), (cell.recurrent_activation, r), (cell.activation, g)]
-        )
-    )
+
+    @cache
+    def arguments() -> Array:
+        return cell.arguments(run)
+
+    def slope(activation: ActivationLike, values: Array, gate: int) -> Array:
+        return slopes(activation, values, lambda: arguments()[..., gate, :])
+
+    slope_z = slope(cell.recurrent_activation, z, 0)
+    slope_r = slope(cell.recurrent_activation, r, 1)
+    slope_g = slope(cell.activation, g, 2)
     let_through = h
     if after:
         let_through = product(h, kernel)[..., 2, :]

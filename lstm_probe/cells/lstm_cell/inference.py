@@ -1,4 +1,4 @@
-"""What the output of an LSTM tells of what it does not show."""
+"""What the output of an LSTM tells about what a framework does not show."""
 
 from __future__ import annotations
 
@@ -20,10 +20,21 @@ _STEP = 1e-6
 
 
 def lstm_changes(before: Values, values: Values, shown: Array, unit: int) -> dict[str, Array]:
-    """The change of each gate's pre-activation that would explain what a unit shows, where phi is
-    `tanh` and sigma the sigmoid; by gate, `(time, batch)`."""
+    """For each gate, the change of its pre-activation that would explain a unit's output.
+
+    phi must be `tanh` and sigma the sigmoid.
+
+    Args:
+        before: The states before each step, by letter, `(time, batch, size)`.
+        values: What each step computes, by letter, `(time, batch, size)`.
+        shown: The hidden state of the unit in the framework, `(time, batch)`.
+        unit: The index of the unit.
+
+    Returns:
+        The changes by gate, `(time, batch)`.
+    """
     i, f, g, o, c, h = (values[letter][..., unit] for letter in "ifgoch")
-    # The cell state that the framework must have had, if its output gate is right.
+    # The cell state that the framework must have had if its output gate is right.
     cells = np.arctanh(shown / o)
     earlier = np.concatenate([before["c"][:1, :, unit], cells[:-1]])
     error = cells - (f * earlier + i * g)
@@ -38,15 +49,19 @@ def lstm_changes(before: Values, values: Values, shown: Array, unit: int) -> dic
 def unseen_cell_state(
     activation: ActivationLike, values: Values, shown: Array, mask: BoolArray
 ) -> Array:
-    """The cell state with which a sequence began, `(batch, size)`, by Gauss and Newton.
+    """Infer the cell state with which a sequence began, by the Gauss-Newton method.
 
-    Each step's cell state is a straight line in the first: one unknown for each unit.
+    The cell state of each step is linear in the first one, so each unit has one unknown.
 
     Args:
         activation: phi.
-        values: what each step computes from the framework's own `h` and a cell state of zeros.
-        shown: `(time, batch, size)`, the framework's own hidden states.
-        mask: `(time, batch)`, True where a step counts.
+        values: What each step computes from the framework's own `h` and from a cell state of
+            zeros, by letter, `(time, batch, size)`.
+        shown: The framework's own hidden states, `(time, batch, size)`.
+        mask: `(time, batch)`. It is True where a step counts.
+
+    Returns:
+        `(batch, size)`.
     """
     valid = mask[..., None]
     o, c = values["o"], values["c"]
@@ -68,12 +83,12 @@ def unseen_cell_state(
 
 
 def forget_bias_readings(cell: Cell[Any], weights: Any, current: float) -> Iterator[Reading]:
-    """Biases that TF1 adds to the forget gate when it runs.
+    """The biases that TF1 may add to the forget gate while it runs.
 
     Args:
-        cell: its options.
-        weights: its weights.
-        current: what it adds as it is described.
+        cell: The options of the cell.
+        weights: The weights of the cell.
+        current: The bias that `cell` adds already.
     """
     for value in (0.0, 1.0, -1.0):
         if value == current:
