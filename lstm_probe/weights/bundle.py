@@ -1,4 +1,6 @@
-"""Reading a TensorFlow checkpoint without TensorFlow: its index is a LevelDB table.
+"""Reads a TensorFlow checkpoint without TensorFlow.
+
+A checkpoint of format V2 is a bundle: an index, which is a LevelDB table, and files of data.
 
 Source: tensorflow/core/util/tensor_bundle/tensor_bundle.cc, tensorflow/core/lib/io/table.cc;
 tensorflow/core/protobuf/tensor_bundle.proto.
@@ -24,25 +26,45 @@ _WHAT = "a TensorFlow checkpoint"
 _MAGIC = 0xDB4775248B80FB57
 _GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _STRING = 7
-#: tensorflow/core/framework/types.proto; bfloat16 is widened when it is read.
+#: The first byte of the key of a slice, which no name has.
+_SLICE = b"\0"
+#: NumPy's dtypes by the numbers of tensorflow/core/framework/types.proto. bfloat16, which NumPy does
+#: not know, is read as integers.
 _DTYPES = {1: "<f4", 2: "<f8", 3: "<i4", 4: "u1", 6: "i1", 9: "<i8", 10: "?", 14: "<u2", 19: "<f2"}
 _BFLOAT16 = 14
 
 
 class _Entry(NamedTuple):
+    """What the index says about a variable; source: `BundleEntryProto`.
+
+    Attributes:
+        dtype: The number of the dtype.
+        shape: The shape of the variable.
+        shard: The number of the data file.
+        offset: The position of the first byte in that file.
+        size: The number of bytes.
+        checksum: The masked CRC-32C of the bytes.
+        sliced: Whether the variable is stored in slices, each with an entry of its own.
+    """
+
     dtype: int
     shape: tuple[int, ...]
     shard: int
     offset: int
     size: int
     checksum: int
+    sliced: bool
 
 
 def checkpoint_prefix(path: Path) -> Path:
-    """The path of a checkpoint without `.index`: of a directory, its latest.
+    """The path of a checkpoint without `.index`.
+
+    Args:
+        path: A checkpoint with or without `.index`, or a directory, whose latest checkpoint is
+            taken.
 
     Raises:
-        LstmProbeError: there is none.
+        LstmProbeError: There is no checkpoint of format V2.
     """
     if path.is_dir():
         return _latest(path)
@@ -57,6 +79,7 @@ def checkpoint_prefix(path: Path) -> Path:
 
 
 def _latest(directory: Path) -> Path:
+    """The checkpoint that the file `checkpoint` names, or else the one that was written last."""
     state = directory / "checkpoint"
     first = state.read_text(errors="replace").partition("\n")[0] if state.is_file() else ""
     name = Path(first.partition('"')[2].rpartition('"')[0]).name
@@ -72,16 +95,19 @@ def _latest(directory: Path) -> Path:
 
 
 class Bundle(Mapping[str, Array]):
-    """The variables of a checkpoint by name; each is read when it is asked for.
+    """The variables of a checkpoint by name. A variable is read when it is asked for.
 
-    A name is the variable's own (`rnn/basic_lstm_cell/kernel`, `memory/lstm_cell/kernel`), also
-    where the checkpoint is kept by objects and not by names.
+    The names are those of the variables, such as `rnn/basic_lstm_cell/kernel`. This is so even if
+    the checkpoint is object-based and its keys are paths of attributes.
+
+    A variable that a partitioner has stored in slices is not among them: see `sliced`. Numbers in
+    bfloat16 are returned as float32.
 
     Args:
-        prefix: the path without `.index`.
+        prefix: The path of the checkpoint without `.index`.
 
     Raises:
-        LstmProbeError: the files are damaged.
+        LstmProbeError: A file is damaged or missing. This is also raised when a variable is read.
     """
 
     def __init__(self, prefix: Path) -> None:
@@ -90,7 +116,11 @@ class Bundle(Mapping[str, Array]):
         with reading(index, _WHAT):
             entries = dict(_table(index.read_bytes()))
             self._shards = fields_of(entries.pop(b"")).get(1, [1])[-1]
-            self._entries = {key.decode(): _entry(value) for key, value in entries.items()}
+            self._entries = {
+                key.decode(): _entry(value)
+                for key, value in entries.items()
+                if not key.startswith(_SLICE)
+            }
             self._names = self._object_names()
 
     def __getitem__(self, name: str) -> Array:
@@ -109,24 +139,34 @@ class Bundle(Mapping[str, Array]):
 
     @property
     def keys_in_file(self) -> list[str]:
-        """The names under which the file keeps its variables."""
+        """The keys under which the index stores the variables."""
         return list(self._entries)
 
+    @property
+    def sliced(self) -> list[str]:
+        """The names of the variables that are stored in slices, which only TensorFlow reads."""
+        return [key for key, entry in self._entries.items() if entry.sliced]
+
     def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a variable, without reading it."""
+        """The shape of a variable, which is known without reading the variable."""
         return self._entries[self._names[name]].shape
 
     def _object_names(self) -> dict[str, str]:
-        keys = {key for key, entry in self._entries.items() if entry.dtype in _DTYPES}
+        """The keys of the variables that can be read, by the names of the variables."""
+        keys = {
+            key
+            for key, entry in self._entries.items()
+            if entry.dtype in _DTYPES and not entry.sliced
+        }
         if _GRAPH not in self._entries:
             return {key: key for key in sorted(keys)}
         from tensorboard.compat.proto.trackable_object_graph_pb2 import TrackableObjectGraph
 
         data = self._data(self._entries[_GRAPH])
-        length, start = varint(data, 0)  # strings: their lengths, a checksum, their bytes
+        length, start = varint(data, 0)  # a string: its length, a checksum of 4 bytes, its bytes
         try:
             graph = TrackableObjectGraph.FromString(data[start + 4 : start + 4 + length])
-        except Exception as error:  # protobuf's DecodeError, whose place differs by version
+        except Exception as error:  # the module of protobuf's DecodeError depends on the version
             raise ValueError("an object graph that cannot be parsed") from error
         names: dict[str, str] = {}
         for node in graph.nodes:
@@ -137,6 +177,7 @@ class Bundle(Mapping[str, Array]):
         return names
 
     def _data(self, entry: _Entry) -> bytes:
+        """The bytes of a variable, after a check of their number and their checksum."""
         name = f"{self._prefix.name}.data-{entry.shard:05d}-of-{self._shards:05d}"
         path = self._prefix.with_name(name)
         if not path.is_file():
@@ -152,6 +193,7 @@ class Bundle(Mapping[str, Array]):
 
 
 def _entry(value: bytes) -> _Entry:
+    """Parse a `BundleEntryProto`."""
     fields = fields_of(value)
     shape = []
     for size in fields_of(fields.get(2, [b""])[-1]).get(2, []):
@@ -164,21 +206,23 @@ def _entry(value: bytes) -> _Entry:
         offset=first.get(4, 0),
         size=first.get(5, 0),
         checksum=first.get(6, 0),
+        sliced=7 in first,
     )
 
 
 def _table(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The entries of a LevelDB table whose blocks are not compressed."""
+    """The keys and values of a LevelDB table whose blocks are not compressed."""
     if len(data) < 48 or int.from_bytes(data[-8:], "little") != _MAGIC:
         raise ValueError("a file that does not end as an index does")
     footer, position = data[-48:-8], 0
-    for _ in range(2):  # where the metaindex is, which is empty
+    for _ in range(2):  # skip the handle of the metaindex, which is empty
         _, position = varint(footer, position)
     for _, handle in _block(data, footer[position:]):
         yield from _block(data, handle)
 
 
 def _block(data: bytes, handle: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The keys and values of one block. A key omits what it shares with the key before it."""
     offset, position = varint(handle, 0)
     size, _ = varint(handle, position)
     block, kind = data[offset : offset + size], data[offset + size]

@@ -1,14 +1,16 @@
-"""Weights by name: from a `tf.train.Saver` checkpoint, or from the variables of a session."""
+"""Weights by the names of variables: from a checkpoint, from a session, or from arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from os import PathLike, fspath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.weights.gates import GateWeights
 from lstm_probe.weights.keras import from_keras
@@ -19,7 +21,7 @@ __all__ = ["from_checkpoint", "from_session", "from_variables"]
 _GRU = ("gates/kernel", "gates/bias", "candidate/kernel", "candidate/bias")
 _KERAS = ("kernel", "recurrent_kernel", "bias")
 _TF1 = ("kernel", "bias")
-#: What `LSTMCell` has beyond kernel and bias, and how `from_tf1` calls it.
+#: The variables that `LSTMCell` has beyond kernel and bias, and the argument of `from_tf1` for each.
 _LSTM_EXTRAS = {
     "w_f_diag": "w_f_diag",
     "w_i_diag": "w_i_diag",
@@ -33,48 +35,89 @@ _RNN_SCOPE = "basic_rnn_cell"
 def from_checkpoint(
     path: str | PathLike[str], prefix: str, *, reads: Callable[..., GateWeights] | None = None
 ) -> GateWeights:
-    """The weights of one cell, gate by gate, from a checkpoint of `tf.compat.v1.train.Saver`.
+    """The weights of one cell, gate by gate, from a checkpoint.
+
+    TensorFlow is not needed for a checkpoint of format V2, which every TensorFlow since 0.12
+    writes. It is needed for one of format V1, for a remote address such as `gs://`, and for
+    variables that a partitioner has stored in slices.
 
     Args:
-        path: as the saver returned it (`model.ckpt-600`), or a directory, whose latest checkpoint
-            is read. TensorFlow reads it, without a graph or session.
-        prefix: the cell's variable scope, such as `rnn/basic_lstm_cell`.
-        reads: as in `from_variables`.
+        path: The path as `tf.compat.v1.train.Saver.save` returned it (`model.ckpt-600`), or a
+            directory, whose latest checkpoint is read.
+        prefix: The variable scope of the cell, such as `rnn/basic_lstm_cell`.
+        reads: As in `from_variables`.
+
+    Returns:
+        The weights, of the dtype in the checkpoint. bfloat16 is read as float32 where TensorFlow
+        is not needed.
 
     Raises:
-        LstmProbeError: there is no checkpoint, or no such cell in it; the message lists the cells.
+        LstmProbeError: There is no checkpoint, it is damaged, or it has no such cell. In the last
+            case the message lists the cells.
+
+    Source:
+        `lstm_probe/weights/bundle.py` names the files of TensorFlow that define the format.
 
     Example:
         >>> weights = from_checkpoint("model.ckpt-600", "rnn/basic_lstm_cell")  # doctest: +SKIP
         >>> weights.gate("f").kernel.shape  # doctest: +SKIP
         (784, 128)
     """
-    import tensorflow as tf
+    variables = _in_bundle(path, prefix) or _by_tensorflow(path, prefix)
+    return from_variables(variables, prefix, reads=reads)
 
+
+def _in_bundle(path: str | PathLike[str], prefix: str) -> Mapping[str, Array] | None:
+    """The variables of a checkpoint, or None if TensorFlow has to read it."""
+    from lstm_probe.weights.bundle import Bundle, checkpoint_prefix  # needs more than NumPy
+
+    try:
+        found = checkpoint_prefix(Path(path))
+    except LstmProbeError:  # none of format V2, or none that is local
+        return None
+    bundle = Bundle(found)
+    return None if _wanted(bundle.sliced, prefix) else bundle
+
+
+def _by_tensorflow(path: str | PathLike[str], prefix: str) -> Mapping[str, Array | None]:
+    """The variables of a cell in a checkpoint; if there are none, the names of all variables."""
+    expected = (
+        "a path as tf.compat.v1.train.Saver.save returns it, without .index, or its directory"
+    )
+    try:
+        import tensorflow as tf
+    except ImportError as error:
+        raise LstmProbeError(
+            f"There is no checkpoint that can be read without TensorFlow. Received: "
+            f"{fspath(path)!r}. Expected: {expected}. Install TensorFlow to read a checkpoint of "
+            "format V1, at a remote address, or with a cell that is stored in slices."
+        ) from error
     try:
         reader = tf.train.load_checkpoint(fspath(path))
     except (ValueError, tf.errors.OpError) as error:
         raise LstmProbeError(
-            f"There is no checkpoint. Received: {fspath(path)!r} ({error}). Expected: a path as "
-            "tf.compat.v1.train.Saver.save returns it, without .index, or its directory."
+            f"There is no checkpoint. Received: {fspath(path)!r} ({error}). Expected: {expected}."
         ) from error
     names = reader.get_variable_to_shape_map()
     values = {name: reader.get_tensor(name) for name in _wanted(names, prefix)}
-    return from_variables(values or dict.fromkeys(names), prefix, reads=reads)
+    return values or dict.fromkeys(names)
 
 
 def from_session(
     session: Any, prefix: str, *, reads: Callable[..., GateWeights] | None = None
 ) -> GateWeights:
-    """The weights of one cell, gate by gate, as they are now in a session.
+    """The weights of one cell, gate by gate, with the values that they have now in a session.
 
     Args:
-        session: a `tf.compat.v1.Session`.
-        prefix: the cell's variable scope, such as `rnn/basic_lstm_cell`.
-        reads: as in `from_variables`.
+        session: A `tf.compat.v1.Session`.
+        prefix: The variable scope of the cell, such as `rnn/basic_lstm_cell`.
+        reads: As in `from_variables`.
+
+    Returns:
+        The weights, of the dtype of the variables.
 
     Raises:
-        LstmProbeError: the graph has no such cell; the message lists the ones it has.
+        LstmProbeError: The graph has no such cell. The message lists the cells that it has.
 
     Example:
         >>> weights = from_session(session, "rnn/basic_lstm_cell")  # doctest: +SKIP
@@ -95,17 +138,20 @@ def from_variables(
     *,
     reads: Callable[..., GateWeights] | None = None,
 ) -> GateWeights:
-    """The weights of one cell, gate by gate, from arrays by their variable's name.
+    """The weights of one cell, gate by gate, from arrays by the names of their variables.
 
     Args:
-        variables: arrays by name, without `:0`.
-        prefix: the cell's variable scope: what stands before `/kernel` or `/gates/kernel`.
-        reads: the function of `lstm_probe.weights` that takes the arrays; by default it is told by
-            the names: `from_keras` where there is a recurrent kernel, `from_tf1_gru` where there
-            is a candidate kernel, `from_tf1_rnn` in a scope `basic_rnn_cell`, else `from_tf1`.
+        variables: The arrays by name, without `:0`. Only those of the cell are read.
+        prefix: The variable scope of the cell, which stands before `/kernel` or `/gates/kernel`.
+        reads: The function of `lstm_probe.weights` that takes the arrays. By default the names
+            choose it: `from_keras` if there is a recurrent kernel, `from_tf1_gru` if there is a
+            candidate kernel, `from_tf1_rnn` in a scope `basic_rnn_cell`, and else `from_tf1`.
+
+    Returns:
+        The weights, of the dtype of the arrays.
 
     Raises:
-        LstmProbeError: there is no such cell.
+        LstmProbeError: There is no such cell. The message lists the cells that there are.
 
     Example:
         >>> arrays = {"rnn/cell/kernel": np.zeros((12, 8)), "rnn/cell/bias": np.zeros(8)}
@@ -133,11 +179,13 @@ def from_variables(
 
 
 def _wanted(names: Iterable[str], prefix: str) -> list[str]:
+    """The names of the variables that belong to a cell."""
     start = prefix.rstrip("/") + "/"
     return [name for name in names if name.startswith(start) and name[len(start) :] in _ALL]
 
 
 def _cell_of(name: str) -> str:
+    """The scope of the cell if the name is that of its kernel, else an empty string."""
     for ending in ("/gates/kernel", "/kernel"):
         if name.endswith(ending) and not name.endswith(("/candidate/kernel", "/projection/kernel")):
             return name.removesuffix(ending)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -78,3 +80,88 @@ def test_the_layout_can_be_named_when_the_scope_does_not_tell(rng: np.random.Gen
     arrays = {"mine/kernel": rng.normal(size=(12, 8)), "mine/bias": rng.normal(size=8)}
     assert_same(from_variables(arrays, "mine", reads=from_tf1_rnn), from_tf1_rnn(*arrays.values()))
     assert_same(from_variables(arrays, "mine"), from_tf1(*arrays.values()))
+
+
+#: Reads cells where TensorFlow cannot be imported, and writes their kernels to a file.
+WITHOUT_TENSORFLOW = """
+import sys
+sys.modules["tensorflow"] = None
+import numpy as np
+from lstm_probe import LstmProbeError, weights
+folder, *cells = sys.argv[1:]
+try:
+    read = {cell: weights.from_checkpoint(folder + "/" + cell.split()[0], cell.split()[1])
+            for cell in cells}
+    np.savez(folder + "/read.npz", **{cell: each.kernel for cell, each in read.items()})
+except LstmProbeError as error:
+    print(error)
+"""
+
+
+def read_without_tensorflow(folder: Path, *cells: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TENSORFLOW, str(folder), *cells],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cell in several checkpoints, and one cell whose kernel is stored in slices."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    with tf.Graph().as_default(), tf1.Session() as session:
+        kernel = tf1.get_variable("cell/kernel", [6, 8])
+        bias = tf1.get_variable("cell/bias", [8])
+        split = tf1.fixed_size_partitioner(2)
+        tf1.get_variable("sliced/kernel", [6, 8], partitioner=split)
+        graphs.randomise(session, np.random.default_rng(0))
+        tf1.train.Saver([kernel, bias], write_version=1).save(session, str(folder / "v1"))
+        tf1.train.Saver().save(session, str(folder / "v2"))
+        tf1.train.Saver(sharded=True).save(session, str(folder / "sharded"))
+        np.save(folder / "kernel.npy", session.run(kernel))
+    one = tf.Module()
+    one.kernel = tf.Variable(np.load(folder / "kernel.npy"), name="cell/kernel")
+    tf.train.Checkpoint(module=one).write(str(folder / "objects"))
+    return folder
+
+
+def test_tensorflow_is_not_needed_when_the_checkpoint_has_format_v2(checkpoints: Path) -> None:
+    cells = ["v2 cell", "sharded cell", "objects cell", ". cell"]
+    assert read_without_tensorflow(checkpoints, *cells) == ""
+    theirs = from_tf1(np.load(checkpoints / "kernel.npy")).kernel
+    with np.load(checkpoints / "read.npz") as read:
+        assert sorted(read) == sorted(cells)
+        for kernel in read.values():
+            np.testing.assert_array_equal(kernel, theirs)
+
+
+@pytest.mark.parametrize("cell", ["v1 cell", "v2 sliced", "absent cell"])
+def test_the_error_asks_for_tensorflow_when_nothing_else_reads_it(
+    checkpoints: Path, cell: str
+) -> None:
+    name = checkpoints / cell.split()[0]
+    said = read_without_tensorflow(checkpoints, cell)
+    assert said.startswith("There is no checkpoint that can be read without TensorFlow. ")
+    assert f"Received: {str(name)!r}. Expected: a path as tf.compat.v1" in said
+
+
+def test_tensorflow_reads_it_when_the_bundle_reader_cannot(checkpoints: Path) -> None:
+    assert_same(
+        from_checkpoint(checkpoints / "v1", "cell"), from_checkpoint(checkpoints / "v2", "cell")
+    )
+    sliced = tf.train.load_checkpoint(str(checkpoints / "v2")).get_tensor("sliced/kernel")
+    assert_same(from_checkpoint(checkpoints / "v2", "sliced"), from_tf1(sliced))
+
+
+def test_the_error_says_what_is_wrong_when_a_checkpoint_is_damaged(
+    checkpoints: Path, tmp_path: Path
+) -> None:
+    for path in checkpoints.glob("v2.*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    data = tmp_path / "v2.data-00000-of-00001"
+    data.write_bytes(b"\0" * data.stat().st_size)
+    with pytest.raises(LstmProbeError, match="Received: a variable whose checksum is wrong"):
+        from_checkpoint(tmp_path / "v2", "cell")
