@@ -14,7 +14,7 @@ import pytest
 from checkout import ROOT
 
 import lstm_probe
-from lstm_probe.core.addresses import MODULES, NAMES
+from lstm_probe.core.addresses import FORMER_PACKAGES, MODULES, NAMES
 
 
 def output_of(*command: str, cwd: Path) -> str:
@@ -98,6 +98,52 @@ def test_a_trace_that_was_pickled_before_the_move_is_read(monkeypatch: pytest.Mo
         old = pickle.loads(data.replace(b"lstm_probe.core.trace", b"lstm_probe.trace"))
     assert type(old) is lstm_probe.GateTrace
     assert old.cell == "lstm"
+
+
+@pytest.mark.parametrize("package", FORMER_PACKAGES)
+def test_a_former_package_leaves_its_name_to_the_function(package: str) -> None:
+    name = package.rpartition(".")[2]
+    code = f"""
+import sys, warnings
+import lstm_probe.cells as cells
+function = cells.{name}
+import {package}
+with warnings.catch_warnings(record=True) as warned:
+    warnings.simplefilter("always")
+    from {package} import {name}
+    from {package}.cell import *
+assert {{each.filename for each in warned}} == {{"<string>"}}, warned
+assert f"use lstm_probe.cells.{name}." in str(warned[0].message)
+import lstm_probe.cells.{name}_cell.cell as room
+assert cells.{name} is {name} is function and callable(function)
+assert function.__name__ == "{name}"
+former = sys.modules["{package}"]
+assert not hasattr(former, "backward") and not hasattr(former, "__file__")
+(cell,) = room.__all__
+warnings.simplefilter("ignore")
+assert getattr(former, cell) is getattr(room, cell) is globals()[cell]
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("address", [b"lstm_probe.cells.gru", b"lstm_probe.cells.gru.cell"])
+def test_a_cell_that_was_pickled_before_the_move_is_read(
+    address: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = pickle.dumps(lstm_probe.GruCell("relu"), protocol=0)
+    assert b"lstm_probe.cells.gru_cell.cell" in data
+    monkeypatch.delitem(sys.modules, "lstm_probe.cells.gru.cell", raising=False)
+    with pytest.warns(DeprecationWarning, match="has moved"):
+        old = pickle.loads(data.replace(b"lstm_probe.cells.gru_cell.cell", address))
+    assert old == lstm_probe.GruCell("relu")
+    assert lstm_probe.cells.gru is lstm_probe.gru
+
+
+def test_each_module_of_a_cell_can_be_imported_by_its_address() -> None:
+    code = "import lstm_probe.cells.gru_cell.backward as b; print(b.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "lstm_probe.cells.gru_cell.backward", done.stderr
 
 
 @pytest.mark.parametrize("name", ["lstm_probe.tests", "lstm_probe.never_was"])
