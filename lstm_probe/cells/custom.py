@@ -1,4 +1,4 @@
-"""Cells of the user's own: a recurrence for one step, told to lstm_probe by name."""
+"""Cells of the user: `register_cell` tells lstm_probe their equations."""
 
 from __future__ import annotations
 
@@ -20,21 +20,24 @@ from lstm_probe.weights.named import CellWeights, NamedWeights
 
 __all__ = ["CustomCell", "OneStepBack", "Recurrence", "Steps", "register_cell", "registered_cell"]
 
-#: One step: `x (batch, input)`, the states, each `(batch, size)`, and the weights by name, to the
-#: arrays to show, each `(batch, units)`, with `h`, the output, among them; and the new states.
+#: Computes one step. The arguments are the input `(batch, input)`, the states `(batch, size)`, and
+#: the weights by name. The results are the arrays of the trace by letter, `(batch, units)`, with the
+#: output `h` among them, and the new states.
 Recurrence: TypeAlias = Callable[
     [Array, Sequence[Array], NamedWeights], tuple[Mapping[str, Array], Sequence[Array]]
 ]
-#: All steps at once: `x (time, batch, input)`, the output before each, `(time, batch, output)`, the
-#: states before the first, and the weights, to the arrays to show, each `(time, batch, units)`.
+#: Computes all steps at once. The arguments are the input `(time, batch, input)`, the output before
+#: each step `(time, batch, output)`, the states before the first step, and the weights by name. The
+#: results are the arrays of the trace by letter, `(time, batch, units)`.
 Steps: TypeAlias = Callable[[Array, Array, Sequence[Array], NamedWeights], Mapping[str, Array]]
-#: Back through one step: `x`, the states before it, the weights, and the gradients by the new
-#: states, to the gradients by `x` and by the states before.
+#: Takes gradients back through one step. The arguments are the input, the states before the step,
+#: the weights by name, and the gradients with respect to the new states. The results are the
+#: gradients with respect to the input and to the states before.
 OneStepBack: TypeAlias = Callable[
     [Array, Sequence[Array], NamedWeights, Sequence[Array]], tuple[Array, Sequence[Array]]
 ]
 
-#: How much larger than a sample of its own kind, of one unit at one step, a rounding error may be.
+#: The bound of rounding errors is this many times the largest error in a sample of them.
 _SAMPLE_MARGIN = 16
 
 _registered: dict[str, CustomCell] = {}
@@ -42,16 +45,17 @@ _registered: dict[str, CustomCell] = {}
 
 @dataclass(frozen=True)
 class CustomCell(Cell[NamedWeights]):
-    """A cell whose recurrence the user has told.
+    """A cell that the user has registered.
 
     Attributes:
-        kind: the name of the framework's class.
-        recurrence: one step.
-        intervals: the arrays to show, with the interval of their values, or None.
-        states: the arrays that are the states, in the cell's order.
-        keeper: the gate that keeps the old state.
-        own_steps: all steps at once, from the framework's own output.
-        own_back: back through one step.
+        kind: The name of the class of the cell in the framework.
+        recurrence: Computes one step.
+        intervals: The letters of the arrays of the trace, each with the closed interval of its
+            values, or None if they are not bounded.
+        states: The letters of the arrays that are the states, in the order of the cell.
+        keeper: The letter of the gate that keeps the old state, or None.
+        own_steps: Computes all steps at once from the framework's own output, or None.
+        own_back: Takes gradients back through one step, or None.
     """
 
     kind: str
@@ -80,8 +84,8 @@ class CustomCell(Cell[NamedWeights]):
     def _recur(
         self, x: Array, weights: NamedWeights, state: Values, mask: BoolArray | None
     ) -> dict[str, Array]:
-        told = tuple(state) == self.states and self._shows_its_state(x, state, weights)
-        values, _ = self._one_by_one(x, weights, state, mask, None, carried=told)
+        known = tuple(state) == self.states and self._shows_its_state(x, state, weights)
+        values, _ = self._one_by_one(x, weights, state, mask, None, carried=known)
         return values
 
     def steps(
@@ -102,8 +106,10 @@ class CustomCell(Cell[NamedWeights]):
         return values, {**before, "h": h}
 
     def _shows_its_state(self, x: Array, initial: Values, weights: NamedWeights) -> bool:
-        """Whether the output is the state of that name, so that a step can start from it: tried
-        from random states, as zeros may hide that they are two things."""
+        """Whether the output `h` is the state of that name, so that a step can start from it.
+
+        This is tried from random states, because zeros may hide a difference.
+        """
         if "h" not in self.states:
             return False
         rng = np.random.default_rng(0)
@@ -121,16 +127,21 @@ class CustomCell(Cell[NamedWeights]):
         *,
         carried: bool,
     ) -> tuple[dict[str, Array], list[Array]]:
-        """What each step shows, and the states before it.
+        """Compute one step after the other.
 
         Args:
-            x: `(time, batch, input)`.
-            weights: by name.
-            initial: the states before the first step.
+            x: The input, `(time, batch, input)`.
+            weights: The weights by name.
+            initial: The states before the first step.
             mask: `(time, batch)`, or None.
-            known: the outputs before each step, `(time, batch, output)`, to start from; or None.
-            carried: the states are shown, so that a masked step shows them as they were. If not, it
-                repeats the output of the step before it, which is zero at first.
+            known: The outputs from which the steps start, `(time, batch, output)`. None if each
+                step starts from the output of the step before it.
+            carried: Whether the trace contains the states, so that a masked step shows the old
+                states. If not, a masked step repeats the output of the step before it, or zeros.
+
+        Returns:
+            The arrays of the trace by letter, `(time, batch, units)`, and each state before the
+            steps, `(time, batch, size)`.
         """
         states = list(initial.values())
         shown: list[Mapping[str, Array]] = []
@@ -180,10 +191,11 @@ class CustomCell(Cell[NamedWeights]):
         self, x: Array, before: Values, values: Values, weights: NamedWeights,
         mask: BoolArray | None, u: float,
     ) -> Array:  # fmt: skip
-        """The errors of float32, scaled to `u`: one step's errors are linear in it.
+        """The errors of NumPy's own step in float32, scaled to `u`.
 
-        The largest over all units of a sequence and its steps so far is a sample of many, so a
-        margin covers what another order of summation makes of it.
+        The errors of one step are proportional to the unit roundoff. The largest error over the
+        units of a sequence and over its steps so far is taken. The margin covers other orders of
+        summation.
         """
         narrow, wide = (
             self.step(
@@ -208,7 +220,7 @@ class CustomCell(Cell[NamedWeights]):
         if given is None:
             return {letter: np.zeros((batch, weights.output_size), dtype) for letter in self.states}
         letters = self.states
-        if len(given) != len(letters):  # a cell that has not told which arrays are its states
+        if len(given) != len(letters):  # the user has not said which arrays are the states
             letters = tuple(f"state {k}" for k in range(len(given)))
         return {k: np.asarray(v, dtype) for k, v in zip(letters, given, strict=True)}
 
@@ -222,34 +234,37 @@ def register_cell(
     steps: Steps | None = None,
     back: OneStepBack | None = None,
 ) -> Callable[[Recurrence], Recurrence]:
-    """Tell lstm_probe how a cell of your own computes one step, so that its gates are shown and
-    its parity is proved. A later registration of the same name replaces an earlier one.
+    """Register the equations of a cell, so that its gates are shown and its parity is checked.
+
+    A later registration under the same name replaces the earlier one.
 
     Args:
-        kind: the name of the cell's class.
-        ranges: the arrays to show, in that order, each with the closed interval of its values, or
-            None if they are not bounded; `h`, the cell's output, must be among them.
-        states: which of these arrays are the states, in the cell's own order. With that, each
-            step is also recomputed from the framework's own output, which tells a network that
-            multiplies rounding errors from one that computes something else.
-        keeper: the gate that keeps the old state, whose memory horizon is measured.
-        steps: all steps at once, if there is a quicker way than one by one: a function of `x
-            (time, batch, input)`, the output before each step, `(time, batch, output)`, the
-            states before the first, and the weights. It returns the arrays to show, each
-            `(time, batch, units)`.
-        back: back through one step, for the gradient through time: a function of `x`, the states
-            before the step, the weights, and the gradients by the new states. It returns the
-            gradient by `x` and a sequence of those by the states before. The gradient by a state is
-            then what later steps owe it; what another state of the same step is made of it, as an
-            LSTM's `h` of its `c`, is not counted.
+        kind: The name of the class of the cell.
+        ranges: The letters of the arrays of the trace, in the order of display. Each has the closed
+            interval of its values, or None if they are not bounded. The output `h` must be among
+            them.
+        states: The letters of the arrays that are the states, in the order of the cell. With them
+            each step is also recomputed from the framework's own output. This distinguishes a
+            network that multiplies rounding errors from one that computes something else.
+        keeper: The letter of the gate that keeps the old state. Its memory horizon is measured.
+        steps: A function that computes all steps at once, if that is faster than one by one. Its
+            arguments are the input `(time, batch, input)`, the output before each step `(time,
+            batch, output)`, the states before the first step, and the weights. It returns the
+            arrays of the trace, each `(time, batch, units)`.
+        back: A function that takes gradients back through one step, for the gradient through time.
+            Its arguments are the input, the states before the step, the weights, and the gradients
+            with respect to the new states. It returns the gradient with respect to the input, and a
+            sequence of the gradients with respect to the states before. The gradient with respect
+            to a state then holds what later steps contribute. It does not hold what the state
+            contributes to another state of the same step, as `c` to `h` in an LSTM.
 
     Returns:
-        A decorator for a function of `x (batch, input)`, the states, each `(batch, size)`, and
-        the weights, by the names of the cell's variables. It returns the arrays to show, each
-        `(batch, units)`, and the new states.
+        A decorator for the function that computes one step. Its arguments are the input `(batch,
+        input)`, the states, each `(batch, size)`, and the weights by the names of the cell's
+        variables. It returns the arrays of the trace, each `(batch, units)`, and the new states.
 
     Raises:
-        LstmProbeError: `h` is missing, or a state or the keeper is none of the arrays.
+        LstmProbeError: `h` is missing, or a state or the keeper is not one of the arrays.
 
     Example:
         >>> @register_cell("MinimalCell", ranges={"f": (0, 1), "h": (-1, 1)})
@@ -286,5 +301,13 @@ def register_cell(
 
 
 def registered_cell(kind: str) -> CustomCell | None:
-    """The cell that was registered under the name of a class; None if there is none."""
+    """The cell that was registered under the name of a class, or None.
+
+    Args:
+        kind: The name of the class.
+
+    Example:
+        >>> registered_cell("NeverRegistered") is None
+        True
+    """
     return _registered.get(kind)

@@ -1,4 +1,4 @@
-"""Several layers with plain arrays: stacks, and pairs that read in both directions."""
+"""Networks of several cells on plain arrays: stacks, and pairs that read in both directions."""
 
 from __future__ import annotations
 
@@ -29,12 +29,13 @@ _MERGES: dict[str, Callable[[Array, Array], Array]] = {
 
 
 class BothWays(NamedTuple):
-    """Two cells that read the same sequences, one from either end.
+    """The traces of two cells that read the same sequences, one from each end.
 
     Attributes:
-        forward: the trace of the one that reads forwards.
-        backward: that of the other, in the order of the input's time as well.
-        output: `(batch, time, ...)`, what both show, merged.
+        forward: The trace of the cell that reads forwards.
+        backward: The trace of the cell that reads backwards, in the order of the input.
+        output: The merged output of both, `(batch, time, units)`, or `(batch, time, 2 * units)` if
+            they are concatenated.
     """
 
     forward: GateTrace
@@ -55,16 +56,22 @@ def bidirectional(
     """Run two cells over a batch of sequences, one forwards and one backwards.
 
     Args:
-        x: `(batch, time, input)`.
-        forward: the weights of the cell that reads forwards.
-        backward: those of the cell that reads backwards.
-        cell: the options of both; by default those of Keras for such weights.
-        merge_mode: how their outputs become one: `concat`, `sum`, `mul` or `ave`.
-        mask: `(batch, time)`, False where a step is skipped; such steps show zeros, as in Keras.
-        dtype: float32 or float64; by default that of the weights.
+        x: The input, `(batch, time, input)`.
+        forward: The weights of the cell that reads forwards.
+        backward: The weights of the cell that reads backwards.
+        cell: The options of both cells. The default is the Keras layer that has such weights.
+        merge_mode: How the two outputs become one: `concat`, `sum`, `mul` or `ave`, which is the
+            mean.
+        mask: `(batch, time)`. Where it is False the step is skipped and its output is zero, as in
+            Keras.
+        dtype: float32 or float64. The default is that of the weights, but at least float32.
+
+    Returns:
+        Both traces and the merged output.
 
     Raises:
-        LstmProbeError: the shapes do not fit, or the merge mode is not known.
+        LstmProbeError: The shapes do not fit, the merge mode is not known, or there is no cell for
+            the weights.
 
     Source:
         keras/src/layers/rnn/bidirectional.py, `Bidirectional.call`.
@@ -99,19 +106,24 @@ def stack(
     mask: npt.ArrayLike | None = None,
     dtype: npt.DTypeLike | None = None,
 ) -> list[GateTrace]:
-    """Run layers of which each reads what the one below shows.
+    """Run layers, each of which reads the output of the layer below.
 
     Args:
-        x: `(batch, time, input)`, what the first layer reads.
-        layers: from the bottom to the top: the weights of each, or its cell and its weights.
-        mask: `(batch, time)`, False where all of them skip a step.
-        dtype: float32 or float64; by default that of the weights.
+        x: The input of the first layer, `(batch, time, input)`.
+        layers: The layers from the bottom to the top. Each is its weights, or a pair of a cell and
+            its weights. The default cell is the Keras layer that has such weights.
+        mask: `(batch, time)`. Where it is False every layer skips the step.
+        dtype: float32 or float64. The default is that of the weights, but at least float32.
 
     Returns:
-        A trace for each layer.
+        A trace for each layer, from the bottom to the top.
 
     Raises:
-        LstmProbeError: a layer does not take what the one below shows.
+        LstmProbeError: The output of a layer does not fit the layer above, or there is no cell for
+            the weights.
+
+    Source:
+        keras/src/layers/rnn/stacked_rnn_cells.py, `StackedRNNCells.call`.
 
     Example:
         >>> from lstm_probe import weights
@@ -130,7 +142,7 @@ def stack(
 
 
 def _cell_of(weights: GateWeights) -> Cell[Any]:
-    """The cell with the options that Keras's layer has by default."""
+    """The cell for some weights, with the options that Keras's layer has by default."""
     for cell in _CELLS:
         if isinstance(weights, cell.weights_type):
             return cell

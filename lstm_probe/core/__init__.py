@@ -1,1 +1,1 @@
-"""What everything else stands on: arrays, errors, activations, masks and the trace."""
+"""The foundation of all other rooms: arrays, errors, activations, masks and the trace."""

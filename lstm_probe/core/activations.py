@@ -1,7 +1,7 @@
-"""The activation functions of recurrent layers, by the names that Keras gives them.
+"""The activation functions of recurrent layers, by their Keras names.
 
-Two functions changed between Keras 2 and Keras 3 while keeping their name; the older form has a
-name of its own here: `hard_sigmoid_keras2`.
+`hard_sigmoid` differs between Keras 2 and Keras 3. The form of Keras 2 is `hard_sigmoid_keras2`
+here. Each function takes an array of floats and returns one of the same shape and dtype.
 
 Source: keras/src/activations/activations.py (Keras 3.15), keras/activations.py (Keras 2.15).
 """
@@ -29,14 +29,15 @@ __all__ = [
 Activation: TypeAlias = Callable[[Array], Array]
 #: An activation by its name, or a function from an array to an array of the same shape.
 ActivationLike: TypeAlias = "str | Activation"
-#: What frameworks have called a sigmoid gate at one time or another.
+#: The functions that frameworks use, or have used, as the sigmoid of a gate.
 SIGMOIDS = ("sigmoid", "hard_sigmoid", "hard_sigmoid_keras2")
 
 
 def sigmoid(x: Array) -> Array:
-    """`1 / (1 + exp(-x))`, by `tanh`, which neither overflows nor warns; range 0..1.
+    """`1 / (1 + exp(-x))`; range 0..1.
 
-    The absolute error is that of `tanh`, about one unit in the last place of 1.0.
+    It is computed from `tanh`, which neither overflows nor warns. The absolute error is about one
+    unit in the last place of 1.0.
     """
     half = x.dtype.type(0.5)
     result = np.tanh(x * half)
@@ -46,22 +47,22 @@ def sigmoid(x: Array) -> Array:
 
 
 def hard_sigmoid(x: Array) -> Array:
-    """`relu6(x + 3) / 6`, the form of Keras 3; range 0..1."""
+    """`relu6(x + 3) / 6`, as in Keras 3; range 0..1."""
     return np.clip(x / 6 + 0.5, 0, 1)
 
 
 def hard_sigmoid_keras2(x: Array) -> Array:
-    """`clip(0.2 x + 0.5, 0, 1)`, the form of Keras 1, Keras 2 and tf_keras; range 0..1."""
+    """`clip(0.2 x + 0.5, 0, 1)`, as in Keras 1, Keras 2 and tf_keras; range 0..1."""
     return np.clip(0.2 * x + 0.5, 0, 1)
 
 
 def relu(x: Array) -> Array:
-    """`max(x, 0)`; NaN stays NaN."""
+    """`max(x, 0)`. NaN stays NaN."""
     return np.maximum(x, 0)
 
 
 def leaky_relu(x: Array) -> Array:
-    """`x` above zero and `0.2 x` below (the slope of Keras 3)."""
+    """`x` above 0, and `0.2 x` below, which is the slope of Keras 3."""
     return np.where(x >= 0, x, 0.2 * x)
 
 
@@ -71,12 +72,12 @@ def relu6(x: Array) -> Array:
 
 
 def elu(x: Array) -> Array:
-    """`x` above zero and `exp(x) - 1` below."""
+    """`x` above 0, and `exp(x) - 1` below."""
     return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
 
 
 def celu(x: Array) -> Array:
-    """`max(x, 0) + min(exp(x) - 1, 0)`: `elu` for the default alpha of 1."""
+    """`max(x, 0) + min(exp(x) - 1, 0)`. With the default alpha of 1 this is `elu`."""
     return elu(x)
 
 
@@ -102,12 +103,12 @@ def squareplus(x: Array) -> Array:
 
 
 def soft_shrink(x: Array) -> Array:
-    """`x - 0.5` above 0.5, `x + 0.5` below -0.5, else 0."""
+    """`x - 0.5` above 0.5, `x + 0.5` below -0.5, and else 0."""
     return np.where(np.abs(x) > 0.5, x - 0.5 * np.sign(x), 0 * x)
 
 
 def hard_shrink(x: Array) -> Array:
-    """`x` where `|x| > 0.5`, else 0."""
+    """`x` where `|x| > 0.5`, and else 0."""
     return np.where(np.abs(x) > 0.5, x, 0 * x)
 
 
@@ -117,22 +118,22 @@ def tanh_shrink(x: Array) -> Array:
 
 
 def sparse_plus(x: Array) -> Array:
-    """0 up to -1, `(x + 1)^2 / 4` up to 1, then `x`."""
+    """0 up to -1, `(x + 1)^2 / 4` from -1 to 1, and `x` from 1 on."""
     return np.where(x <= -1, 0 * x, np.where(x < 1, np.square(x + 1) / 4, x))
 
 
 def sparse_sigmoid(x: Array) -> Array:
-    """0 up to -1, `(x + 1) / 2` up to 1, then 1; range 0..1."""
+    """0 up to -1, `(x + 1) / 2` from -1 to 1, and 1 from 1 on; range 0..1."""
     return np.clip(0.5 * (x + 1), 0, 1)
 
 
 def silu(x: Array) -> Array:
-    """`x sigmoid(x)`, also called swish."""
+    """`x sigmoid(x)`, which is also called swish."""
     return x * sigmoid(x)
 
 
 def hard_silu(x: Array) -> Array:
-    """`x hard_sigmoid(x)`, also called hard_swish."""
+    """`x hard_sigmoid(x)`, which is also called hard_swish."""
     return x * hard_sigmoid(x)
 
 
@@ -142,7 +143,7 @@ def hard_tanh(x: Array) -> Array:
 
 
 def gelu(x: Array) -> Array:
-    """`x (1 + erf(x / sqrt(2))) / 2`, the exact form, which Keras 3 uses unless asked."""
+    """`x (1 + erf(x / sqrt(2))) / 2`, the exact form, which is the default of Keras 3."""
     erf = np.vectorize(math.erf, otypes=[np.float64])
     return (0.5 * x * (1 + erf(x / math.sqrt(2)))).astype(x.dtype)
 
@@ -170,11 +171,11 @@ def log_softmax(x: Array) -> Array:
 
 
 def sparsemax(x: Array) -> Array:
-    """Keras 3's `sparsemax` over the last axis, the units; not negative, not bounded.
+    """The `sparsemax` of Keras 3 over the last axis, the units. It is not negative and not bounded.
 
-    Not the projection onto the simplex of Martins & Astudillo (2016): Keras takes its threshold
-    from the sum of all partial sums over the support, where the paper takes the last of them. What
-    the layer computes is what counts here.
+    This is not the projection onto the simplex of Martins & Astudillo (2016). Keras computes the
+    threshold from the sum of all partial sums over the support, and the paper from the last of
+    them. The form of Keras stands here, because the probe recomputes what the layer computes.
     """
     ordered = -np.sort(-x, axis=-1)
     sums = np.cumsum(ordered, axis=-1)
@@ -190,7 +191,7 @@ def linear(x: Array) -> Array:
     return x
 
 
-#: Every activation that a recurrent layer may have, by name.
+#: The activations that Keras has, by name.
 ACTIVATIONS: dict[str, Activation] = {
     "celu": celu,
     "elu": elu,
@@ -232,10 +233,16 @@ _SIGNED_RANGE = frozenset({"tanh", "softsign", "hard_tanh"})
 
 
 def get_activation(activation: ActivationLike) -> Activation:
-    """The function that an activation's name stands for; a function is returned as it is.
+    """Look up an activation function by its name.
+
+    Args:
+        activation: A key of `ACTIVATIONS`, or a function, which is returned as it is.
 
     Raises:
-        LstmProbeError: the name is not known.
+        LstmProbeError: The name is not known.
+
+    Source:
+        keras/src/activations/activations.py.
 
     Example:
         >>> float(get_activation("hard_sigmoid")(np.array([1.5]))[0])
@@ -252,8 +259,16 @@ def get_activation(activation: ActivationLike) -> Activation:
 
 
 def applied(activation: ActivationLike, a: Array) -> Array:
-    """An activation of one gate, `(..., units)`. A function of the user's own gets an array that it
-    may write to, and gives one of the same dtype.
+    """Apply an activation to one gate.
+
+    A function of the user gets a copy, so that it may write to its argument.
+
+    Args:
+        activation: A name or a function.
+        a: The pre-activations, `(..., units)`.
+
+    Returns:
+        `(..., units)`, of the dtype of `a`.
 
     Example:
         >>> a = np.array([1.0], np.float32)
@@ -266,8 +281,16 @@ def applied(activation: ActivationLike, a: Array) -> Array:
 
 
 def of_gates(activation: ActivationLike, a: Array) -> Array:
-    """The same for several gates at once, `(..., gates, units)`. A function of the user's own is
-    called gate by gate, as a framework's layer calls it.
+    """Apply an activation to several gates.
+
+    A function of the user is called for each gate, as the layer of a framework calls it.
+
+    Args:
+        activation: A name or a function.
+        a: The pre-activations, `(..., gates, units)`.
+
+    Returns:
+        `(..., gates, units)`, of the dtype of `a`.
 
     Example:
         >>> of_gates("relu", np.array([[[-1.0, 1.0]]])).tolist()
@@ -279,13 +302,19 @@ def of_gates(activation: ActivationLike, a: Array) -> Array:
 
 
 def value_range(activation: ActivationLike) -> tuple[float, float] | None:
-    """The closed interval in which an activation's values lie; None if it is not bounded.
+    """The closed interval that contains the values of an activation.
+
+    Args:
+        activation: A name or a function.
+
+    Returns:
+        The lower and the upper bound. None if the values are not bounded, or for a function.
 
     Example:
         >>> value_range("tanh")
         (-1.0, 1.0)
     """
-    if isinstance(activation, str):  # a function need not be hashable
+    if isinstance(activation, str):  # a function may not be hashable
         if activation in _UNIT_RANGE:
             return (0.0, 1.0)
         if activation in _SIGNED_RANGE:

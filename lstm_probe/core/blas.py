@@ -1,4 +1,4 @@
-"""How many threads NumPy's matrix products take."""
+"""The number of threads that NumPy's matrix products use."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ T = TypeVar("T")
 
 
 def on_one_blas_thread(function: Callable[P, T]) -> Callable[P, T]:
-    """Let a function's matrix products run on one thread.
+    """Decorate a function so that its matrix products run on one thread.
 
-    They are small: two threads gain a few per cent on an idle machine, and while the framework
-    trains on the same cores they wait for each other, up to seconds.
+    The products are small. On an idle machine a second thread gains a few per cent. While the
+    framework trains on the same cores, threads wait for each other, and this may take seconds.
+
+    Args:
+        function: Any function. Without threadpoolctl it runs unchanged.
 
     Example:
         >>> import numpy as np
@@ -37,14 +40,16 @@ def on_one_blas_thread(function: Callable[P, T]) -> Callable[P, T]:
 
 
 def _one_thread() -> AbstractContextManager[Any]:
+    """A context in which BLAS uses one thread."""
     controller = _controller()
     return nullcontext() if controller is None else controller.limit(limits=1, user_api="blas")
 
 
 @lru_cache(maxsize=1)
 def _controller() -> ThreadpoolController | None:
+    """What sets the number of threads, or None without threadpoolctl."""
     try:
         from threadpoolctl import ThreadpoolController
-    except ImportError:  # NumPy is all that recomputing gates needs
+    except ImportError:  # recomputing gates must need nothing but NumPy
         return None
-    return ThreadpoolController()  # looks for the loaded libraries, which takes milliseconds
+    return ThreadpoolController()  # the search for loaded libraries takes milliseconds

@@ -1,10 +1,10 @@
 """The derivatives of the activation functions, for backpropagation.
 
-Where a function's value tells its slope, as with `sigmoid` and `tanh`, that is what is used: the
-trace holds the values, and the pre-activations need not be computed again. At a kink the slope is
-that of TensorFlow: 0 for `relu` at 0.
+The value of some functions, such as `sigmoid` and `tanh`, determines the slope. It is then computed
+from the value, which the trace holds, so that the pre-activations need not be computed again. At a
+kink the slope is that of TensorFlow, which is 0 for `relu` at 0.
 
-Source: keras/src/activations/activations.py (Keras 3.15), each function differentiated by hand.
+Source: keras/src/activations/activations.py (Keras 3.15). Each function is differentiated by hand.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["COUPLED", "derivative_of_argument", "derivative_of_value"]
 
 Slope: TypeAlias = Callable[[Array], Array]
 
-#: Each value of these depends on all units: their derivative is a matrix, not a slope.
+#: Each value of these functions depends on all units. Their derivative is a matrix and no slope.
 COUPLED = frozenset({"softmax", "log_softmax", "sparsemax"})
 
 _OF_VALUE: dict[str, Slope] = {
@@ -90,7 +90,13 @@ _STEP = 1e-5
 
 
 def derivative_of_value(activation: ActivationLike) -> Slope | None:
-    """The slope of an activation as a function of its value; None if the value does not tell.
+    """The slope of an activation as a function of its value.
+
+    Args:
+        activation: A name or a function.
+
+    Returns:
+        A function of an array of values. None if the value does not determine the slope.
 
     Example:
         >>> derivative_of_value("sigmoid")(np.array([0.5])).tolist()
@@ -102,8 +108,14 @@ def derivative_of_value(activation: ActivationLike) -> Slope | None:
 def derivative_of_argument(activation: ActivationLike) -> Slope:
     """The slope of an activation as a function of its argument.
 
-    A function of the user's own is differentiated numerically, by central differences: right to
-    about 1e-10 where it is smooth.
+    The slope of a function of the user is computed by central differences. Its error is about 1e-10
+    where the function is smooth.
+
+    Args:
+        activation: A function, or a name that is not in `COUPLED`.
+
+    Returns:
+        A function of an array of pre-activations.
 
     Example:
         >>> derivative_of_argument("tanh")(np.array([0.0])).tolist()

@@ -1,4 +1,4 @@
-"""The one error class of lstm_probe."""
+"""The error class of lstm_probe."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ __all__ = ["LstmProbeError"]
 
 
 class LstmProbeError(ValueError):
-    """Something the user gave cannot be used.
+    """The error for something that the user passed and that cannot be used.
 
-    Every message says what was received, what was expected and how to mend it. It is raised while
-    a probe is being set up, never after training has begun.
+    Each message says what was received, what was expected and how to mend it. The error is raised
+    while a probe is set up, and never after training has begun.
 
     Example:
         >>> issubclass(LstmProbeError, ValueError)

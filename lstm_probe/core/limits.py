@@ -1,6 +1,7 @@
-"""What a file may ask for before anything of it is read into memory.
+"""Checks of a file before its content is read into memory.
 
-A file from elsewhere may be damaged, or made to do harm. Everything here looks at headers only.
+A file from elsewhere may be damaged, or somebody may have made it to do harm. These checks read
+headers only.
 """
 
 from __future__ import annotations
@@ -19,14 +20,19 @@ from lstm_probe.core.errors import LstmProbeError
 
 __all__ = ["allow", "check_zip", "damaged", "npy_shape", "read_npy", "read_npz", "reading"]
 
-#: Weights hardly compress: what unpacks to more than this many times the file is no weights.
+#: Weights hardly compress. A file that unpacks to more than this many times its size is refused.
 _RATIO = 100
-#: Files that unpack to less than this are harmless.
+#: Files that unpack to fewer bytes than this are harmless.
 _SMALL = 2**28
 
 
 def damaged(path: Path, what: str, reason: object) -> LstmProbeError:
-    """The error for a file that is not what it seems to be.
+    """The error for a file that cannot be read as its name or its place promises.
+
+    Args:
+        path: The file.
+        what: What the file should be, such as `an .npz file`.
+        reason: What is wrong with it.
 
     Example:
         >>> print(damaged(Path("a.npz"), "an .npz file", "no zip file"))
@@ -42,7 +48,15 @@ was saved. Copy or save it again.
 
 @contextmanager
 def reading(path: Path, what: str) -> Iterator[None]:
-    """Says that a file is damaged, when looking through it raises anything.
+    """A context in which any error means that a file is damaged.
+
+    Args:
+        path: The file.
+        what: What the file should be, such as `an .npz file`.
+
+    Raises:
+        LstmProbeError: Something raised an error. The errors of a missing file, of missing
+            permissions and of a directory are raised as they are.
 
     Example:
         >>> with reading(Path("a.json"), "a configuration"):
@@ -64,11 +78,11 @@ def allow(path: Path, unpacked: int) -> None:
     """Refuse a file that would fill the memory.
 
     Args:
-        path: the file.
-        unpacked: how many bytes it says that it holds.
+        path: The file.
+        unpacked: The number of bytes that the file claims to contain.
 
     Raises:
-        LstmProbeError: that is far more than its size explains.
+        LstmProbeError: The number is far too large for the size of the file.
     """
     size = path.stat().st_size
     if unpacked > max(_SMALL, _RATIO * size):
@@ -80,10 +94,14 @@ def allow(path: Path, unpacked: int) -> None:
 
 
 def check_zip(path: Path, what: str) -> list[str]:
-    """The members of a zip archive, which is neither damaged nor a bomb.
+    """The names of the members of a zip archive, after a check of their sizes.
+
+    Args:
+        path: The file.
+        what: What the file should be, such as `an .npz file`.
 
     Raises:
-        LstmProbeError: it is one of these.
+        LstmProbeError: The archive is damaged, or it would fill the memory.
     """
     with reading(path, what), zipfile.ZipFile(path) as archive:
         members = archive.infolist()
@@ -92,10 +110,13 @@ def check_zip(path: Path, what: str) -> list[str]:
 
 
 def npy_shape(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """The shape and dtype that the header of an .npy stream gives.
+    """The shape and dtype in the header of an .npy stream.
+
+    Args:
+        file: The stream, which is read up to the end of the header.
 
     Raises:
-        ValueError: it is none, or holds Python objects.
+        ValueError: It is not such a stream, or it contains Python objects.
     """
     version = np.lib.format.read_magic(file)
     reader = np.lib.format.read_array_header_1_0
@@ -106,10 +127,13 @@ def npy_shape(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 
 def read_npy(path: Path) -> Array:
-    """An array out of an .npy file, without pickles.
+    """Read the array of an .npy file. No pickle is loaded.
+
+    Args:
+        path: The file.
 
     Raises:
-        LstmProbeError: it is damaged, or holds Python objects.
+        LstmProbeError: The file is damaged, or it contains Python objects.
     """
     with reading(path, "an .npy file"), path.open("rb") as file:
         shape, dtype = npy_shape(file)
@@ -120,10 +144,14 @@ def read_npy(path: Path) -> Array:
 
 
 def read_npz(path: Path) -> dict[str, Array]:
-    """The arrays of an .npz file by name, without pickles.
+    """Read the arrays of an .npz file by name. No pickle is loaded.
+
+    Args:
+        path: The file.
 
     Raises:
-        LstmProbeError: it is damaged, a bomb, or holds Python objects.
+        LstmProbeError: The file is damaged, it would fill the memory, or it contains Python
+            objects.
     """
     what = "an .npz file"
     check_zip(path, what)
@@ -132,6 +160,8 @@ def read_npz(path: Path) -> dict[str, Array]:
 
 
 def _members(archive: zipfile.ZipFile) -> Iterator[tuple[str, Array]]:
+    """The arrays of an archive with their names. Each header is checked before its array is read.
+    """
     for member in archive.infolist():
         if not member.filename.endswith(".npy"):
             continue
@@ -144,6 +174,7 @@ def _members(archive: zipfile.ZipFile) -> Iterator[tuple[str, Array]]:
 
 
 def _fits(shape: tuple[int, ...], dtype: np.dtype[Any], bytes_left: int) -> None:
+    """Raise a ValueError if an array is larger than the bytes that are there."""
     if min(shape, default=1) < 0 or math.prod(shape) * dtype.itemsize > bytes_left:
         raise ValueError(
             f"an array {shape} of {dtype}, of which only {max(bytes_left, 0):,} bytes are there"

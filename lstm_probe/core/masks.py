@@ -1,4 +1,4 @@
-"""What a layer shows at the steps that its mask leaves out."""
+"""The output of a layer at the steps that its mask leaves out."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ def emitted(
     zero_output_for_mask: bool,
     initial_output_for_mask: bool = False,
 ) -> Array:
-    """The output of a layer, given its hidden states: they differ only where the mask is False.
+    """The output of a layer, given its hidden states. They differ only where the mask is False.
 
-    A masked step repeats the output of the step before it, which is zero (not the initial state,
-    but for Keras on JAX) as long as no step was valid. With `zero_output_for_mask` every masked
-    step gives zero.
+    A masked step repeats the output of the step before it. Before the first valid step the output
+    is zero, and not the initial state. Keras on JAX is an exception to that.
 
     Args:
-        h: `(batch, time, units)`, hidden states carried through the masked steps.
-        mask: `(batch, time)`, True where a step counts; None if all do.
-        zero_output_for_mask: as in Keras's layers.
-        initial_output_for_mask: before the first valid step the initial state is given.
+        h: The hidden states, carried through the masked steps, `(batch, time, units)`.
+        mask: `(batch, time)`. It is True where a step counts. None if all steps count.
+        zero_output_for_mask: Whether every masked step gives zero. Keras's layers have this option.
+        initial_output_for_mask: Whether the steps before the first valid step give the initial
+            state.
 
     Returns:
-        `(batch, time, units)`; `h` itself where there is no mask.
+        The output, `(batch, time, units)`. Without a mask it is `h` itself.
 
     Source:
         keras/src/backend/tensorflow/rnn.py and keras/src/backend/jax/rnn.py, `rnn`.
@@ -48,7 +48,13 @@ def emitted(
 
 
 def last_valid(mask: BoolArray) -> npt.NDArray[np.intp]:
-    """`(batch, time)`: the number of the last valid step up to each step, counted from 1.
+    """The number of the last valid step up to each step, counted from 1.
+
+    Args:
+        mask: `(batch, time)`. It is True where a step counts.
+
+    Returns:
+        `(batch, time)`. It is 0 where no step was valid yet.
 
     Example:
         >>> last_valid(np.array([[False, True, False]])).tolist()
@@ -59,12 +65,15 @@ def last_valid(mask: BoolArray) -> npt.NDArray[np.intp]:
 
 
 def carried(h: Array, mask: BoolArray, initial: Array) -> Array:
-    """States, each masked one replaced by the last valid one before it.
+    """Replace the state of each masked step by that of the last valid step before it.
 
     Args:
-        h: `(batch, time, units)`.
-        mask: `(batch, time)`, True where a step counts.
-        initial: `(batch, units)`, what stands before the first valid step.
+        h: The states, `(batch, time, units)`.
+        mask: `(batch, time)`. It is True where a step counts.
+        initial: The states before the first valid step, `(batch, units)`.
+
+    Returns:
+        `(batch, time, units)`.
 
     Example:
         >>> mask = np.array([[False, True, False]])

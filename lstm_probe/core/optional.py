@@ -1,4 +1,4 @@
-"""Libraries that are installed with an extra, imported when they are asked for."""
+"""Imports libraries that only an extra of lstm_probe installs."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ __all__ = ["optional_import"]
 
 
 def optional_import(module: str, *, extra: str, purpose: str) -> ModuleType:
-    """Import a library that not every installation has.
+    """Import a library that may not be installed.
 
     Args:
-        module: its name.
-        extra: the extra of lstm_probe that installs it.
-        purpose: what needs it, for the message.
+        module: The name of the library.
+        extra: The extra of lstm_probe that installs it.
+        purpose: What needs the library. The message of the error begins with it.
 
     Raises:
-        LstmProbeError: it is not installed, or cannot be imported.
+        LstmProbeError: The library is not installed, or it cannot be imported.
 
     Example:
         >>> optional_import("json", extra="export", purpose="An example").__name__

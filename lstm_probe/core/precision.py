@@ -1,4 +1,4 @@
-"""How exact the floating-point types are."""
+"""The precision and the range of the floating-point types."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import numpy as np
 
 from lstm_probe.core.arrays import Array
 
-__all__ = ["LARGEST", "SMALLEST", "UNIT_ROUNDOFF", "round_to", "ulp"]
+__all__ = ["LARGEST", "SMALLEST", "UNIT_ROUNDOFF", "is_half", "round_to", "ulp"]
 
-#: Half the distance from 1 to the next number, by dtype. TF32 is what tensor cores read.
+#: Half of the distance from 1 to the next number, by dtype. Tensor cores round their operands to
+#: TF32.
 UNIT_ROUNDOFF = {
     "float64": 2.0**-53,
     "float32": 2.0**-24,
@@ -16,15 +17,30 @@ UNIT_ROUNDOFF = {
     "float16": 2.0**-11,
     "bfloat16": 2.0**-8,
 }
-#: The largest number, by dtype.
+#: The largest finite number, rounded, by dtype.
 LARGEST = {"float64": 1.8e308, "float32": 3.4e38, "float16": 65504.0, "bfloat16": 3.4e38}
-#: What underflow costs. TensorFlow takes numbers below the smallest normal one of float32 for 0.
+#: TensorFlow replaces numbers below the smallest normal number of float32 by 0.
 _FLUSHED = 2.0**-126
+#: The largest absolute error that underflow causes, by dtype.
 SMALLEST = dict.fromkeys(UNIT_ROUNDOFF, _FLUSHED) | {"float16": 2.0**-24}
 
 
+def is_half(unit_roundoff: float) -> bool:
+    """Whether a unit roundoff belongs to a half precision, whose products are summed in float32.
+
+    Example:
+        >>> is_half(UNIT_ROUNDOFF["bfloat16"]), is_half(UNIT_ROUNDOFF["float32"])
+        (True, False)
+    """
+    return unit_roundoff > UNIT_ROUNDOFF["float32"]
+
+
 def ulp(largest: float, dtype: str) -> float:
-    """The unit in the last place of a number, in a layer's dtype.
+    """The unit in the last place of a number.
+
+    Args:
+        largest: The number, 0 or more.
+        dtype: A key of `UNIT_ROUNDOFF`.
 
     Example:
         >>> ulp(0.75, "float32") == 2.0**-24, ulp(1.0, "float32") == 2.0**-23
@@ -35,7 +51,15 @@ def ulp(largest: float, dtype: str) -> float:
 
 
 def round_to(array: Array, unit_roundoff: float, *, truncate: bool = False) -> Array:
-    """Round to fewer binary digits, to the nearest or towards zero; the exponent has no limits.
+    """Round to fewer binary digits. The exponent has no limits.
+
+    Args:
+        array: Numbers of any shape.
+        unit_roundoff: The unit roundoff of the result.
+        truncate: Round towards zero, instead of to the nearest number.
+
+    Returns:
+        The rounded numbers, of the shape and dtype of `array`.
 
     Example:
         >>> round_to(np.array([1 + 2.0**-9, 3.0]), UNIT_ROUNDOFF["bfloat16"]).tolist()

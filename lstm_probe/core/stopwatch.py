@@ -1,4 +1,4 @@
-"""Where the time of a capture goes."""
+"""Measures how long the stages of a capture take."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Final
 
 __all__ = ["STAGES", "Stopwatch"]
 
-#: What a capture consists of: reading weights, the framework's pass on the probe, NumPy's
-#: recomputation, what follows from it, drawing, and the record in the log.
+#: The stages of a capture. They read the weights, run the framework on the probe, recompute the
+#: gates in NumPy, analyse them, draw the pictures, and write the record to the log.
 STAGES: Final = ("read", "framework", "recompute", "analyse", "draw", "write")
 
 
 class Stopwatch:
-    """Adds up the seconds of the stages of one capture.
+    """Adds up the seconds that each stage of one capture takes.
 
     Attributes:
-        seconds: by stage.
+        seconds: The seconds by stage.
 
     Example:
         >>> watch = Stopwatch()
@@ -30,16 +30,16 @@ class Stopwatch:
         self._last = time.perf_counter()
 
     def lap(self, stage: str) -> None:
-        """The time since the last lap, or since the start, was this stage's."""
+        """Add the time since the last lap, or since the start, to a stage."""
         now = time.perf_counter()
         self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
         self._last = now
 
     def resume(self) -> None:
-        """Go on now: the time since the last lap was nobody's."""
+        """Continue now, so that the time since the last lap belongs to no stage."""
         self._last = time.perf_counter()
 
     @property
     def total(self) -> float:
-        """The seconds of all stages."""
+        """The seconds of all stages together."""
         return sum(self.seconds.values())

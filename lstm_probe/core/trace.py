@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GateTrace", "Interval", "title"]
 
-#: A closed interval of values, or None where they are not bounded.
+#: A closed interval of values, or None if they are not bounded.
 Interval: TypeAlias = "tuple[float, float] | None"
 
 _TITLES = {
@@ -35,7 +35,10 @@ _TITLES = {
 
 
 def title(letter: str) -> str:
-    """What a letter of the equations stands for, with the letter.
+    """The name of an array, followed by its letter.
+
+    Args:
+        letter: A letter of the equations. An unknown letter is returned as it is.
 
     Example:
         >>> title("f")
@@ -46,21 +49,25 @@ def title(letter: str) -> str:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GateTrace:
-    """The gates of a cell along a batch of sequences.
+    """The gates of a cell at every timestep of a batch of sequences.
 
     An array is read by its letter, as `trace["f"]` or `trace.f`.
 
     Attributes:
-        arrays: `(batch, time, units)` each, by letter, in the order in which they are shown; an
-            `h` that is projected has the width of the projection.
-        ranges: for each letter the closed interval of its values, None if not bounded.
-        cell: the cell's name, such as `lstm`.
-        mask: `(batch, time)`, False where the step was skipped; None if all steps count.
-        layer: the name of the layer, empty if there is none.
-        step: the training step of the weights, None if there is none.
-        states: the letters of the states among the arrays, in the cell's order.
-        reverse: the cell read from the last timestep to the first; the arrays are in the order of
-            the input's time all the same.
+        arrays: The gates and states by letter, in the order of display. Each is
+            `(batch, time, units)`, of float32 or float64. The last axis of an `h` that is projected
+            has the size of the projection's output.
+        ranges: The closed interval of the values of each array, or None if they are not bounded.
+        cell: The name of the cell, such as `lstm`.
+        mask: `(batch, time)`. It is False where a step was skipped. None if all steps count.
+        layer: The name of the layer. It is empty if there is no layer.
+        step: The training step of the weights, or None.
+        states: The letters of the states among the arrays, in the order of the cell.
+        reverse: Whether the cell read from the last timestep to the first. The arrays are in the
+            order of the input all the same.
+
+    Raises:
+        LstmProbeError: The shapes of the arrays do not fit each other.
 
     Example:
         >>> import numpy as np
@@ -96,7 +103,7 @@ class GateTrace:
 
     @property
     def letters(self) -> tuple[str, ...]:
-        """The letters of the arrays, in the order in which they are shown."""
+        """The letters of the arrays, in the order of display."""
         return tuple(self.arrays)
 
     @property
@@ -128,7 +135,16 @@ class GateTrace:
         raise AttributeError(f"{type(self).__name__} has no attribute or array {letter!r}")
 
     def valid(self, letter: str) -> Array:
-        """The values at the steps that count, `(steps, units)`: what statistics are made of.
+        """The values of an array at the steps that count, for statistics.
+
+        Args:
+            letter: The letter of the array.
+
+        Returns:
+            `(steps, units)`. The steps of all sequences are on one axis.
+
+        Raises:
+            LstmProbeError: The trace has no such array.
 
         Example:
             >>> import numpy as np
@@ -140,7 +156,11 @@ class GateTrace:
         return array.reshape(-1, array.shape[-1]) if self.mask is None else array[self.mask]
 
     def reversed_in_time(self) -> GateTrace:
-        """The trace of a layer that reads backwards, aligned with its input again."""
+        """The trace with its time reversed, and `reverse` with it.
+
+        The cell computes in the order of reading. This aligns a layer that reads backwards with its
+        input again.
+        """
         return replace(
             self,
             arrays={letter: array[:, ::-1] for letter, array in self.arrays.items()},
@@ -150,8 +170,9 @@ class GateTrace:
 
     @property
     def final(self) -> dict[str, Array]:
-        """The states after the last step that the cell computed, `(batch, units)` by letter: what a
-        layer returns as its states, and what the next part of a sequence begins with.
+        """The states after the last step that the cell computed, by letter, `(batch, units)`.
+
+        A layer returns these as its states, and the next part of a sequence begins with them.
 
         Example:
             >>> import numpy as np
@@ -165,15 +186,18 @@ class GateTrace:
     def shown(
         self, *, zero_output_for_mask: bool = False, initial_output_for_mask: bool = False
     ) -> Array:
-        """What a layer of this cell shows, `(batch, time, units)`: `h`, but for masked steps.
+        """The output of a layer of this cell. It differs from `h` at masked steps only.
 
-        A masked step repeats the output of the step before it, and shows zeros as long as no step
-        was valid.
+        A masked step repeats the output of the step before it. Before the first valid step the
+        output is zero.
 
         Args:
-            zero_output_for_mask: every masked step shows zeros.
-            initial_output_for_mask: before the first valid step the initial state is shown, as
-                Keras does on JAX.
+            zero_output_for_mask: Every masked step gives zeros.
+            initial_output_for_mask: Before the first valid step the output is the initial state, as
+                in Keras on JAX.
+
+        Returns:
+            `(batch, time, units)`.
 
         Example:
             >>> import numpy as np
@@ -195,15 +219,15 @@ class GateTrace:
         """Draw heatmaps, units over timesteps, in the colour map `RdBu` with a colour bar.
 
         Args:
-            letters: one letter such as `"f"`, or several; all by default.
-            sequence: which sequence of the batch.
+            letters: One letter such as `"f"`, or several letters. The default is all.
+            sequence: The index of the sequence in the batch.
 
         Returns:
-            A matplotlib figure that belongs to no window: show it in a notebook by naming it, or
-            call its `savefig`.
+            A matplotlib figure without a window. A notebook shows it as the value of a cell, and
+            `savefig` writes it to a file.
 
         Raises:
-            LstmProbeError: no such letter or sequence.
+            LstmProbeError: There is no such letter or sequence.
 
         Example:
             >>> import numpy as np
@@ -219,15 +243,15 @@ class GateTrace:
         return str(view("GateTrace._repr_html_")(self))
 
     def to_xarray(self) -> xarray.Dataset:
-        """The trace as an xarray Dataset, without copying its arrays.
+        """The trace as an xarray Dataset. Its arrays are not copied.
 
-        Needs `pip install "lstm_probe[export]"`.
+        It needs `pip install "lstm_probe[export]"`.
 
         Returns:
-            A variable for each letter, over the dimensions `sequence`, `time` and `unit`, with its
-            name and interval as attributes; layer, cell and step are attributes of the dataset.
-            A mask is the coordinate `mask`. An `h` that is projected has the dimension
-            `output_unit` in place of `unit`.
+            A dataset with a variable for each letter over the dimensions `sequence`, `time` and
+            `unit`. The attributes of a variable are its name and its interval, and those of the
+            dataset are layer, cell and step. A mask is the coordinate `mask`. An `h` that is
+            projected has the dimension `output_unit` in place of `unit`.
 
         Raises:
             LstmProbeError: xarray is not installed, or a letter is the name of a dimension.
@@ -242,15 +266,16 @@ class GateTrace:
         return dataset
 
     def to_dataframe(self) -> pandas.DataFrame:
-        """The trace as a pandas DataFrame: what seaborn, plotly and `groupby` take.
+        """The trace as a pandas DataFrame, for seaborn, plotly and `groupby`.
 
-        Needs `pip install "lstm_probe[export]"`. For one row for each value, with the gate as a
-        column, call the frame's `melt(["sequence", "time", "unit"])`.
+        It needs `pip install "lstm_probe[export]"`. The frame's
+        `melt(["sequence", "time", "unit"])` gives one row for each value, with the gate as a
+        column.
 
         Returns:
-            A row for each sequence, timestep and unit, which are columns; then a column for each
-            letter, and `mask` if there is one. An `h` that is projected is NaN at units that it
-            does not have. Layer, cell and step are in `attrs`.
+            A frame with one row for each sequence, timestep and unit. The columns are `sequence`,
+            `time`, `unit`, `mask` if there is one, and one for each letter. An `h` that is
+            projected is NaN at units that it does not have. Layer, cell and step are in `attrs`.
 
         Raises:
             LstmProbeError: pandas is not installed, or a letter is the name of another column.
@@ -268,7 +293,7 @@ class GateTrace:
         """Write the trace to an `.npz` file, without pickles.
 
         Args:
-            path: the file; NumPy adds `.npz` where it is missing.
+            path: The file. NumPy adds `.npz` if it is missing.
 
         Example:
             >>> import os, tempfile, numpy as np
@@ -278,18 +303,25 @@ class GateTrace:
             >>> GateTrace.load(path).cell
             'lstm'
         """
-        from lstm_probe.core.trace_files import write_fields  # seldom needed
+        from lstm_probe.core.trace_files import write_fields  # few programs save a trace
 
         write_fields(path, vars(self))
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> GateTrace:
-        """Read a trace that `save` wrote.
+        """Read a trace that `save` wrote. No code in a file is ever run.
+
+        Args:
+            path: The file.
 
         Raises:
-            LstmProbeError: the file is not such a trace. No code in a file is ever run.
-            FileNotFoundError: there is no such file.
+            LstmProbeError: The file does not contain a trace.
+            FileNotFoundError: There is no such file.
+
+        Example:
+            >>> GateTrace.load("trace.npz").letters  # doctest: +SKIP
+            ('i', 'f', 'g', 'o', 'c', 'h')
         """
-        from lstm_probe.core.trace_files import read_fields  # seldom needed
+        from lstm_probe.core.trace_files import read_fields  # few programs load a trace
 
         return cls(**read_fields(path))

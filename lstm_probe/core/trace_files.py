@@ -1,6 +1,6 @@
-"""The fields of a trace to and from `.npz` files, without pickles.
+"""Writes the fields of a trace to `.npz` files, and reads them, without pickles.
 
-`GateTrace.save` and `GateTrace.load` are what others call.
+Other modules call `GateTrace.save` and `GateTrace.load`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def write_fields(path: str | PathLike[str], fields: Mapping[str, Any]) -> None:
     """Write the fields of a `GateTrace`.
 
     Args:
-        path: the file; NumPy adds `.npz` where it is missing.
-        fields: `arrays`, `ranges`, `cell`, `mask`, `layer`, `step`, `states`, `reverse`.
+        path: The file. NumPy adds `.npz` if it is missing.
+        fields: `arrays`, `ranges`, `cell`, `mask`, `layer`, `step`, `states` and `reverse`.
     """
     letters = fields["arrays"]
     header = {
@@ -44,14 +44,14 @@ def write_fields(path: str | PathLike[str], fields: Mapping[str, Any]) -> None:
 
 
 def read_fields(path: str | PathLike[str]) -> dict[str, Any]:
-    """The fields of the `GateTrace` in a file.
+    """Read the fields of a `GateTrace`. No code in a file is ever run.
 
     Args:
-        path: the file.
+        path: The file.
 
     Raises:
-        LstmProbeError: the file holds no trace. No code in a file is ever run.
-        FileNotFoundError: there is no such file.
+        LstmProbeError: The file does not contain a trace.
+        FileNotFoundError: There is no such file.
     """
     try:
         with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:

@@ -1,8 +1,8 @@
-"""Where the views of a trace and of an analysis are: figures, notebook HTML and labelled data.
+"""The addresses of the views of a trace and of an analysis: figures, HTML and labelled data.
 
-Views stand above the data that they show and import it. The data, which lies below, must not import
-them in turn. So a method such as `GateTrace.plot` looks its view up by its address, as an entry
-point does. The view is imported when somebody asks for it; no capture and no `analyse` does.
+A view imports the data that it shows, so the data must not import the view. A method such as
+`GateTrace.plot` looks its view up by its address, as an entry point does. The view is imported when
+somebody asks for it. No capture and no `analyse` asks for one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 __all__ = ["VIEWS", "view"]
 
-#: The module and the function of each view, by the method that shows it.
+#: The module and the function of each view, by the method that calls it.
 VIEWS: Final = {
     "GateTrace.plot": ("lstm_probe.pictures.figure", "plot_trace"),
     "GateTrace._repr_html_": ("lstm_probe.pictures.notebook", "trace_html"),
@@ -24,10 +24,10 @@ VIEWS: Final = {
 
 
 def view(method: str) -> Callable[..., Any]:
-    """Import the function that draws or tabulates.
+    """Import the function of a view.
 
     Args:
-        method: a key of `VIEWS`.
+        method: A key of `VIEWS`.
 
     Example:
         >>> view("GateTrace.plot").__name__

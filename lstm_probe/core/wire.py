@@ -1,4 +1,4 @@
-"""Protobuf's wire format, for messages whose classes only TensorFlow ships.
+"""Reads Protobuf's wire format. Only TensorFlow has the classes of some messages.
 
 Source: https://protobuf.dev/programming-guides/encoding/.
 """
@@ -11,10 +11,16 @@ __all__ = ["fields_of", "varint"]
 
 
 def fields_of(message: bytes) -> dict[int, list[Any]]:
-    """The fields of a protobuf message by number; nested messages and strings as bytes.
+    """Parse a protobuf message.
+
+    Args:
+        message: The bytes of the message.
+
+    Returns:
+        The values of each field, by its number. Strings and nested messages are bytes.
 
     Raises:
-        IndexError, KeyError, ValueError: it is none.
+        IndexError, KeyError, ValueError: The bytes are not a message.
 
     Example:
         >>> fields_of(b"\\x08\\x96\\x01\\x12\\x02hi")
@@ -41,7 +47,17 @@ def fields_of(message: bytes) -> dict[int, list[Any]]:
 
 
 def varint(data: bytes, position: int) -> tuple[int, int]:
-    """A number of variable length, and the position behind it.
+    """Parse a number of variable length.
+
+    Args:
+        data: Bytes that contain the number.
+        position: Where it begins.
+
+    Returns:
+        The number, and the position after it.
+
+    Raises:
+        IndexError, ValueError: The bytes end too early, or the number is longer than 64 bits.
 
     Example:
         >>> varint(b"\\x96\\x01", 0)

@@ -28,8 +28,8 @@ _GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _STRING = 7
 #: The first byte of the key of a slice, which no name has.
 _SLICE = b"\0"
-#: NumPy's dtypes by the numbers of tensorflow/core/framework/types.proto. bfloat16, which NumPy does
-#: not know, is read as integers.
+#: NumPy's dtypes by the numbers of tensorflow/core/framework/types.proto. NumPy does not know
+#: bfloat16, which is read as integers.
 _DTYPES = {1: "<f4", 2: "<f8", 3: "<i4", 4: "u1", 6: "i1", 9: "<i8", 10: "?", 14: "<u2", 19: "<f2"}
 _BFLOAT16 = 14
 

@@ -21,7 +21,7 @@ __all__ = ["from_checkpoint", "from_session", "from_variables"]
 _GRU = ("gates/kernel", "gates/bias", "candidate/kernel", "candidate/bias")
 _KERAS = ("kernel", "recurrent_kernel", "bias")
 _TF1 = ("kernel", "bias")
-#: The variables that `LSTMCell` has beyond kernel and bias, and the argument of `from_tf1` for each.
+#: The other variables of `LSTMCell`, each with the argument of `from_tf1` that takes it.
 _LSTM_EXTRAS = {
     "w_f_diag": "w_f_diag",
     "w_i_diag": "w_i_diag",

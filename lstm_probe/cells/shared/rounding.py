@@ -1,25 +1,27 @@
-"""How far rounding can take one step of a recurrence from the equations.
+"""How far rounding can take one step of a recurrence from its equations.
 
-Running error analysis: alongside each value goes a bound of its error (Wilkinson 1986; Higham
-2002, section 3.3). For a layer in float32 or float64, with unit roundoff `u` and sums of `n` terms,
+This is a running error analysis: a bound of its error is computed beside each value (Wilkinson
+1986; Higham 2002, section 3.3). For a layer in float32 or float64 with unit roundoff `u`, whose
+sums have `n` terms,
 
     |error of a|   <=  u ((1 + sqrt(n)) sqrt(5.3 (x^2 W^2 + h^2 U^2) + 1.7 ((x W)^2 + (h U)^2))
                           + 2 |b|)
 
-A sum rounds `n` times, each time by at most `u` of what it has come to. That is `|x W|` at the end
-and grows like a straight line where the terms have one sign, and is about `sqrt(x^2 W^2)` where
-they have not, or where one of them outweighs the others. The roundings are as good as independent,
-so `n` of them add up like `sqrt(n)` (Higham & Mary 2019, "A new approach to probabilistic rounding
-error analysis"): uniform in `-u..u`, their standard deviation is `u sqrt(n / 3)` of the latter and
-`u sqrt(n) / 3` of the former; 5.3 and 1.7 are the squares of four of them. For float64 the bound is
-twice that, because NumPy rounds too when it recomputes. Half precisions sum in float32 and round
-what comes out:
+A sum rounds `n` times, each time by at most `u` times the partial sum. If the terms have one sign,
+the partial sum grows linearly to `|x W|`. If they have different signs, or if one term is much
+larger than the others, it is about `sqrt(x^2 W^2)`. The roundings are nearly independent, so `n` of
+them add up to about `sqrt(n)` (Higham & Mary 2019, "A new approach to probabilistic rounding error
+analysis"). Each is uniform in `-u..u`, so the standard deviation is `u sqrt(n) / 3` of `|x W|` in
+the first case, and `u sqrt(n / 3)` of `sqrt(x^2 W^2)` in the second. The bound takes four standard
+deviations: 1.7 and 5.3 are the squares of `4 / 3` and of `4 / sqrt(3)`. For float64 the bound is
+twice as large, because NumPy rounds as much when it recomputes. Half precisions sum in float32 and
+round the result:
 
     |error of a|   <=  1.5 u (|x W| + |h U| + |x W + h U| + |b|)
 
-What a cell makes of `a` from there on stands beside its equations. Since every step starts from
-the framework's own hidden state, nothing multiplies these bounds from step to step but the gate
-that keeps the cell state.
+What the rest of the equations does to the error of `a` stands in the room of each cell. Every step
+starts from the framework's own hidden state. So only the gate that keeps the cell state carries a
+bound from step to step.
 """
 
 from __future__ import annotations
@@ -29,17 +31,12 @@ from collections.abc import Callable
 import numpy as np
 
 from lstm_probe.core.arrays import Array
-from lstm_probe.core.precision import UNIT_ROUNDOFF
+from lstm_probe.core.precision import UNIT_ROUNDOFF, is_half
 
-__all__ = ["error_of_sum", "is_half"]
+__all__ = ["error_of_sum"]
 
-#: Four standard deviations of a sum's error, squared, by roundoff, term and size: see above.
+#: The squares of four standard deviations of the error of a sum: see the top of this module.
 _SCATTERED, _COHERENT = 16 / 3, 16 / 9
-
-
-def is_half(u: float) -> bool:
-    """Whether a unit roundoff is that of a half precision, which sums in float32."""
-    return u > UNIT_ROUNDOFF["float32"]
 
 
 def error_of_sum(
@@ -49,14 +46,21 @@ def error_of_sum(
     others: Array | float,
     u: float,
 ) -> Array:
-    """The error of a sum of matrix products, such as `x W + h U + b`.
+    """Bound the error of a sum of matrix products, such as `x W + h U + b`.
 
     Args:
-        products: each of them, all of one shape.
-        squares: works out the sum of the products of the squares, `x^2 W^2 + h^2 U^2`.
-        terms: how many terms are added up for each value.
-        others: the sizes of what is added beside: `|b|`.
-        u: the unit roundoff of the computation.
+        products: The products, all of one shape.
+        squares: Computes the sum of the products of the squares, `x^2 W^2 + h^2 U^2`. It is not
+            called for half precisions.
+        terms: The number of terms that are summed for each value.
+        others: The absolute values of what is added to the products: `|b|`.
+        u: The unit roundoff of the framework's computation.
+
+    Returns:
+        A bound of the absolute error, of the shape of the products.
+
+    Source:
+        Higham & Mary 2019. The derivation stands at the top of this module.
 
     Example:
         >>> ones = np.ones(1)
@@ -69,5 +73,5 @@ def error_of_sum(
         return np.asarray(1.5 * u * (size + others))
     coherent = _COHERENT * sum(np.square(each) for each in products)
     error = (1 + np.sqrt(terms)) * np.sqrt(coherent + _SCATTERED * squares()) + 2 * others
-    # NumPy rounds too, where it recomputes in the same type.
+    # In float64, NumPy rounds as much when it recomputes.
     return np.asarray(error * (u if u > UNIT_ROUNDOFF["float64"] else 2 * u))

@@ -1,4 +1,4 @@
-"""What an activation function makes of its argument's error, and what it adds of its own."""
+"""How an activation function changes the error of its argument, and which error it adds."""
 
 from __future__ import annotations
 
@@ -7,29 +7,32 @@ import numpy as np
 from lstm_probe.core.activations import ActivationLike, get_activation
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.derivatives import COUPLED
-from lstm_probe.core.precision import UNIT_ROUNDOFF
+from lstm_probe.core.precision import UNIT_ROUNDOFF, is_half
 
 __all__ = ["activated", "own_error"]
 
-_FLOAT32_ROUNDOFF = UNIT_ROUNDOFF["float32"]
-#: The error of a function in float32 or float64, in units of roundoff: TensorFlow's tanh is off by
-#: up to 5.
+#: The error of a function in float32 or float64, in multiples of the unit roundoff. TensorFlow's
+#: `tanh` has an error of up to 5.
 _FUNCTION_ERROR = 8
 #: Half of the largest second derivative.
 _CURVATURE = {"sigmoid": 0.05, "tanh": 0.4}
-#: TensorFlow keeps the constants of these in float32 even in a float64 layer: measured 4e-8.
+#: TensorFlow stores the constants of these functions in float32 even in a float64 layer. The
+#: measured error is 4e-8.
 _CONSTANTS_IN_FLOAT32 = frozenset({"gelu", "leaky_relu"})
 _GRID = np.linspace(-12.0, 12.0, 2401)
 
 
 def activated(activation: ActivationLike, y: Array, error: Array, u: float) -> Array:
-    """The error of an activation's value, given that of its argument.
+    """Bound the error of the value of an activation, given the error of its argument.
 
     Args:
-        activation: by name, or a function.
-        y: its values.
-        error: of the arguments; the same shape.
-        u: the unit roundoff of the computation.
+        activation: A name or a function.
+        y: The values of the activation, `(..., units)`.
+        error: Bounds of the absolute errors of the arguments, of the shape of `y`.
+        u: The unit roundoff of the framework's computation.
+
+    Returns:
+        Bounds of the absolute errors of the values, of the shape of `y`.
 
     Example:
         >>> activated("relu", np.array([1.0]), np.array([0.5]), 2.0**-24).round(3).tolist()
@@ -39,24 +42,33 @@ def activated(activation: ActivationLike, y: Array, error: Array, u: float) -> A
 
 
 def own_error(activation: ActivationLike, y: Array, u: float) -> Array:
-    """What computing the function adds to the error of its argument.
+    """Bound the error that the computation of an activation adds.
 
-    Half precisions compute a function in float32 and round the result, or in a few rounded
-    operations: relative to the value, but for functions that subtract on the way to a small one.
+    Half precisions compute a function in float32 and round the result, or they compute it in a few
+    operations that round. The error is then relative to the value. Functions that subtract to get a
+    small value are an exception, so the bound has an absolute part too.
+
+    Args:
+        activation: A name or a function.
+        y: The values of the activation, `(..., units)`.
+        u: The unit roundoff of the framework's computation.
+
+    Returns:
+        Bounds of the absolute errors, of the shape of `y`.
     """
     if not isinstance(activation, str) or activation in _CONSTANTS_IN_FLOAT32:
-        u = max(u, _FLOAT32_ROUNDOFF)
+        u = max(u, UNIT_ROUNDOFF["float32"])
     size = np.abs(y)
     if isinstance(activation, str) and activation in COUPLED:
         terms = 4 + np.sqrt(y.shape[-1])
         return np.asarray(u * terms * (size if activation == "softmax" else 1 + size))
-    if u > _FLOAT32_ROUNDOFF:
+    if is_half(u):
         return np.asarray(u * (1 + 3 * size))
     return np.asarray(_FUNCTION_ERROR * u * np.maximum(1, size))
 
 
 def _grown(activation: ActivationLike, y: Array, error: Array) -> Array:
-    """What an activation makes of its argument's error: never more than its steepest slope."""
+    """The error of the argument times the slope, which is at most the steepest slope."""
     if activation == "sigmoid":
         slope = y * (1 - y) + _CURVATURE["sigmoid"] * error
         return np.asarray(np.minimum(np.minimum(slope, 0.25) * error, 1))
@@ -75,7 +87,7 @@ def _grown(activation: ActivationLike, y: Array, error: Array) -> Array:
 
 
 def _grown_together(activation: str, y: Array, error: Array) -> Array:
-    """Each value depends on all units."""
+    """The same for an activation whose values depend on all units."""
     if activation == "sparsemax":
         return error + error.max(axis=-1, keepdims=True)
     parts = y if activation == "softmax" else np.exp(y)
