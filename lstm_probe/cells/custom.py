@@ -21,8 +21,8 @@ from lstm_probe.weights.named import CellWeights, NamedWeights
 __all__ = ["CustomCell", "OneStepBack", "Recurrence", "Steps", "register_cell", "registered_cell"]
 
 #: Computes one step. The arguments are the input `(batch, input)`, the states `(batch, size)`, and
-#: the weights by name. The results are the arrays of the trace by letter, `(batch, units)`, with the
-#: output `h` among them, and the new states.
+#: the weights by name. The results are the arrays of the trace by letter, `(batch, units)`, and the
+#: new states. The output `h` is among the arrays.
 Recurrence: TypeAlias = Callable[
     [Array, Sequence[Array], NamedWeights], tuple[Mapping[str, Array], Sequence[Array]]
 ]

@@ -160,8 +160,7 @@ def read_npz(path: Path) -> dict[str, Array]:
 
 
 def _members(archive: zipfile.ZipFile) -> Iterator[tuple[str, Array]]:
-    """The arrays of an archive with their names. Each header is checked before its array is read.
-    """
+    """The arrays of an archive with their names. A header is checked before its array is read."""
     for member in archive.infolist():
         if not member.filename.endswith(".npy"):
             continue

@@ -1,4 +1,4 @@
-"""Canonical per-gate weights, and the way into and out of each framework's layout.
+"""The weights of cells, gate by gate, and the conversion from and to each framework's layout.
 
 Example:
     >>> import numpy as np

@@ -15,7 +15,7 @@ __all__ = ["BLOCK_LSTM_ORDER", "BLOCK_LSTM_V2_ORDER", "from_block_lstm", "from_g
 
 #: Input, candidate (`ci`), forget, output: `LSTMBlockCell` and `BlockLSTM`.
 BLOCK_LSTM_ORDER = ("i", "g", "f", "o")
-#: Input, forget, candidate, output: `BlockLSTMV2`, which Keras 2 and cuDNN's order led to.
+#: Input, forget, candidate, output: `BlockLSTMV2`, which has the order of Keras 2 and cuDNN.
 BLOCK_LSTM_V2_ORDER = ("i", "f", "g", "o")
 
 
@@ -30,25 +30,29 @@ def from_block_lstm(
 ) -> LstmWeights:
     """Cut the fused kernel of a block LSTM into gates.
 
-    Version 1 adds its `forget_bias` (1 by default) and clips the cell state at its `cell_clip` (3
-    by default in the raw ops; 0 or less is off) while it runs: give both to `LstmCell`. Version 2
-    has no forget bias.
+    Version 1 adds its `forget_bias` and clips the cell state at its `cell_clip` while it runs. Pass
+    both to `LstmCell`. In the raw ops their defaults are 1 and 3, and a clip of 0 or less is no
+    clip. Version 2 has no forget bias.
 
     Args:
-        w: `(input + units, 4 * units)`, the rows of the input first.
+        w: `(input + units, 4 * units)`, with the rows of the input first.
         b: `(4 * units,)`.
-        wci: `(units,)`, the input gate's peepholes; pass all three if `use_peephole` is True, and
-            none if not: the op is given arrays even where it does not read them.
-        wcf: `(units,)`, those of the forget gate.
-        wco: `(units,)`, those of the output gate.
+        wci: The peepholes of the input gate, `(units,)`. Pass all three peepholes if `use_peephole`
+            is True, and none if it is False. The op has these arguments even if it does not read
+            them.
+        wcf: The peepholes of the forget gate, `(units,)`.
+        wco: The peepholes of the output gate, `(units,)`.
         version: 1 for `LSTMBlockCell` and `BlockLSTM`, 2 for `BlockLSTMV2`.
 
+    Returns:
+        The weights, of the dtype of the arrays.
+
     Raises:
-        LstmProbeError: the shapes are not those of a block LSTM, or there is no such version.
+        LstmProbeError: The shapes are not those of a block LSTM, or there is no such version.
 
     Source:
-        tensorflow/core/kernels/rnn/lstm_ops.h, `gate_layout`; the gates as measured from
-        `tf.raw_ops`.
+        tensorflow/core/kernels/rnn/lstm_ops.h, `gate_layout`. The order of the gates was measured
+        with `tf.raw_ops`.
 
     Example:
         >>> weights = from_block_lstm(np.zeros((8, 20)), np.zeros(20))
@@ -79,16 +83,21 @@ def from_block_lstm(
 def from_gru_block(
     w_ru: npt.ArrayLike, w_c: npt.ArrayLike, b_ru: npt.ArrayLike, b_c: npt.ArrayLike
 ) -> GruWeights:
-    """Cut the kernels of a `GRUBlockCell` into gates: TF1's GRU, its arrays in another order.
+    """Cut the kernels of a `GRUBlockCell` into gates.
+
+    The cell is TF1's `GRUCell`, with its arrays in another order.
 
     Args:
-        w_ru: `(input + units, 2 * units)`, reset gate, then update gate.
+        w_ru: `(input + units, 2 * units)`, with the reset gate before the update gate.
         w_c: `(input + units, units)`.
         b_ru: `(2 * units,)`.
         b_c: `(units,)`.
 
+    Returns:
+        The weights, of the dtype of the arrays.
+
     Raises:
-        LstmProbeError: the shapes are not those of a `GRUBlockCell`.
+        LstmProbeError: The shapes are not those of a `GRUBlockCell`.
 
     Source:
         tensorflow/core/kernels/rnn/gru_ops.h, `GRUBlockCellFprop`.

@@ -21,17 +21,20 @@ def from_contrib_layer_norm(
 ) -> LstmWeights:
     """Cut the weights of tf.contrib's `LayerNormBasicLSTMCell` into gates.
 
-    Run them with `LstmCell(forget_bias=1.0, norm_epsilon=1e-12)`. A cell made with
-    `layer_norm=False` is a `BasicLSTMCell`: use `from_tf1`.
+    Run them with `LstmCell(forget_bias=1.0, norm_epsilon=1e-12)`. A cell with `layer_norm=False` is
+    a `BasicLSTMCell`, whose weights `from_tf1` takes.
 
     Args:
-        kernel: `(input + units, 4 * units)`, gates `i j f o` as in `from_tf1`; this cell has no
-            bias beside the shifts of its norms.
-        norms: `gamma` and `beta`, `(units,)` each, of the variable scopes `input`, `transform`,
+        kernel: `(input + units, 4 * units)`, with the gates `i j f o` as in `from_tf1`. This cell
+            has no bias but the shifts of its norms.
+        norms: `gamma` and `beta`, each `(units,)`, of the variable scopes `input`, `transform`,
             `forget`, `output` and `state`.
 
+    Returns:
+        The weights, of the dtype of the arrays.
+
     Raises:
-        LstmProbeError: the shapes do not fit, or a scope is missing.
+        LstmProbeError: The shapes do not fit, or a scope is missing.
 
     Source:
         tensorflow/contrib/rnn/python/ops/rnn_cell.py of TensorFlow 1.15,

@@ -1,4 +1,4 @@
-"""The layout in which Keras 2's `CuDNNLSTM` and `CuDNNGRU` keep their weights."""
+"""The layout of the weights of Keras 2's `CuDNNLSTM` and `CuDNNGRU`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_probe.core.arrays import Array
-from lstm_probe.weights.keras import from_keras
+from lstm_probe.weights.gates import split_gates
+from lstm_probe.weights.keras import KERAS_GRU_ORDER, KERAS_LSTM_ORDER
 from lstm_probe.weights.kinds import GruWeights, LstmWeights
 from lstm_probe.weights.layouts import check
 
@@ -18,16 +19,19 @@ def from_cudnn(
 ) -> LstmWeights | GruWeights:
     """Cut the weights of a `CuDNNLSTM` or `CuDNNGRU` layer, or of its .h5 file, into gates.
 
-    cuDNN reads each gate's input kernel in Fortran's order and its recurrent kernel transposed. Of
-    its two biases those of the LSTM are added, those of the GRU are kept.
+    cuDNN reads the kernel of each gate in Fortran order and its recurrent kernel transposed. It has
+    two biases. Those of an LSTM are added, and those of a GRU stay apart.
 
     Args:
-        kernel: `(input, n * units)`, n = 4 for an LSTM and 3 for a GRU.
+        kernel: `(input, n * units)`, where n is 4 for an LSTM and 3 for a GRU.
         recurrent_kernel: `(units, n * units)`.
         bias: `(2 * n * units,)`.
 
+    Returns:
+        The weights, of the dtype of the arrays.
+
     Raises:
-        LstmProbeError: the shapes are not those of such a layer.
+        LstmProbeError: The shapes are not those of such a layer.
 
     Source:
         tf_keras/src/saving/legacy/hdf5_format.py, `_convert_rnn_weights`.
@@ -45,7 +49,9 @@ def from_cudnn(
 
     kernel = np.hstack([laid_out(part) for part in np.hsplit(kernel, blocks)])
     recurrent_kernel = np.hstack([part.T for part in np.hsplit(recurrent_kernel, blocks)])
-    bias = bias.reshape(2, -1)
-    weights = from_keras(kernel, recurrent_kernel, bias.sum(axis=0) if blocks == 4 else bias)
-    assert isinstance(weights, LstmWeights | GruWeights)  # for the type checker
-    return weights
+    first, second = np.split(bias, 2)
+    if blocks == 4:
+        arrays = [kernel, recurrent_kernel, first + second]
+        return LstmWeights(*(split_gates(a, KERAS_LSTM_ORDER, LstmWeights.gates) for a in arrays))
+    arrays = [kernel, recurrent_kernel, first, second]
+    return GruWeights(*(split_gates(a, KERAS_GRU_ORDER, GruWeights.gates) for a in arrays))

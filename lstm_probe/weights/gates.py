@@ -1,7 +1,7 @@
-"""Weights per gate: one canonical form, into which every framework's layout is cut.
+"""Weights gate by gate: one form, into which the arrays of every framework are cut.
 
-The gate is an axis of its own, next to last, so that the fused matrix that a framework keeps is
-the same memory, reshaped, wherever the framework's gate order is the canonical one.
+The gates are the axis before the last one. Where a framework has the same order of gates, its fused
+matrix is only reshaped and not copied.
 """
 
 from __future__ import annotations
@@ -23,8 +23,13 @@ __all__ = ["Gate", "GateWeights", "join_gates", "split_gates"]
 
 
 class Gate(NamedTuple):
-    """The weights of one gate: `kernel (input, units)`, `recurrent_kernel (output, units)` and
-    `bias (units,)`, which is None if the cell has none."""
+    """The weights of one gate.
+
+    Attributes:
+        kernel: `(input, units)`.
+        recurrent_kernel: `(output, units)`.
+        bias: `(units,)`, or None if the cell has no bias.
+    """
 
     kernel: Array
     recurrent_kernel: Array
@@ -33,22 +38,23 @@ class Gate(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class GateWeights:
-    """The weights of one recurrent cell, gate by gate. Use the subclass of your cell.
+    """The weights of one recurrent cell, gate by gate. Each kind of cell has a subclass.
 
     Attributes:
-        kernel: `(input, gates, units)`, what multiplies the input.
-        recurrent_kernel: `(output, gates, units)`, what multiplies the previous hidden state.
-        bias: `(gates, units)`, or None for a cell without.
+        kernel: The matrix that multiplies the input, `(input, gates, units)`.
+        recurrent_kernel: The matrix that multiplies the hidden state before,
+            `(output, gates, units)`.
+        bias: `(gates, units)`, or None for a cell that has none.
 
     Raises:
-        LstmProbeError: the shapes do not fit each other.
+        LstmProbeError: The shapes do not fit each other.
     """
 
     kernel: Array
     recurrent_kernel: Array
     bias: Array | None = None
 
-    #: The gates' letters in the order in which they lie on the gate axis.
+    #: The letters of the gates in the order of the gate axis.
     gates: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
@@ -64,6 +70,7 @@ class GateWeights:
                 )
 
     def _shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape that each array must have, by its name."""
         count, units = len(self.gates), self.units
         return {
             "kernel": (*self.kernel.shape[:1], count, units),
@@ -73,12 +80,12 @@ class GateWeights:
 
     @property
     def input_size(self) -> int:
-        """The number of features that the cell reads at each step."""
+        """The number of values that the cell reads at each step."""
         return int(self.kernel.shape[0])
 
     @property
     def units(self) -> int:
-        """The number of values that each gate has."""
+        """The number of values of each gate."""
         return int(self.recurrent_kernel.shape[-1])
 
     @property
@@ -92,8 +99,10 @@ class GateWeights:
         return self.kernel.dtype
 
     def named(self) -> Iterator[tuple[str, Array]]:
-        """The arrays with their names in logs: gate by gate (`kernel/1_i`) where they have a
-        gate axis in front of the units, otherwise whole."""
+        """The arrays with their names in logs.
+
+        An array with a gate axis is given gate by gate, under names such as `kernel/1_i`.
+        """
         for field in fields(self):
             array = getattr(self, field.name)
             if array is None:
@@ -105,7 +114,7 @@ class GateWeights:
                 yield field.name, array
 
     def astype(self, dtype: npt.DTypeLike) -> Self:
-        """These weights in another dtype; arrays that have it already are not copied."""
+        """These weights in another dtype. Arrays of that dtype are not copied."""
         dtype = np.dtype(dtype)
         others = {
             name: array.astype(dtype)
@@ -115,7 +124,7 @@ class GateWeights:
         return replace(self, **others) if others else self
 
     def with_kernels(self, change: Callable[[Array], Array]) -> Self:
-        """These weights with both kernels changed, such as rounded or squared."""
+        """These weights with both kernels changed by a function, such as rounding."""
         return replace(
             self,
             kernel=change(self.kernel),
@@ -125,8 +134,11 @@ class GateWeights:
     def gate(self, letter: str) -> Gate:
         """The weights of one gate, as views.
 
+        Args:
+            letter: One of `gates`.
+
         Raises:
-            LstmProbeError: the cell has no such gate.
+            LstmProbeError: The cell has no such gate.
         """
         if letter not in self.gates:
             raise LstmProbeError(
@@ -138,9 +150,16 @@ class GateWeights:
 
 
 def split_gates(fused: Array, order: Sequence[str], canonical: Sequence[str]) -> Array:
-    """Cut a fused array `(..., gates * units)` into `(..., gates, units)` in canonical order.
+    """Cut a fused array into gates.
 
-    A view of `fused` where `order` is the canonical one, otherwise a copy.
+    Args:
+        fused: `(..., gates * units)`.
+        order: The letters of the gates in the order of `fused`.
+        canonical: The letters of the gates in the order of the result.
+
+    Returns:
+        `(..., gates, units)`. It is a view of `fused` if the two orders are the same, and otherwise
+        a copy.
 
     Example:
         >>> split_gates(np.arange(4.0), order="igfo", canonical="ifgo").ravel().tolist()
@@ -153,7 +172,15 @@ def split_gates(fused: Array, order: Sequence[str], canonical: Sequence[str]) ->
 
 
 def join_gates(split: Array, order: Sequence[str], canonical: Sequence[str]) -> Array:
-    """The inverse of `split_gates`: `(..., gates, units)` back to `(..., gates * units)`.
+    """Fuse gates into one array, the inverse of `split_gates`.
+
+    Args:
+        split: `(..., gates, units)`.
+        order: The letters of the gates in the order of the result.
+        canonical: The letters of the gates in the order of `split`.
+
+    Returns:
+        `(..., gates * units)`.
 
     Example:
         >>> join_gates(np.arange(4.0)[:, None], order="igfo", canonical="ifgo").tolist()

@@ -1,4 +1,4 @@
-"""Keras's layout: `kernel (input, n units)`, `recurrent_kernel (units, n units)`, `bias`."""
+"""The layout of Keras: one kernel, one recurrent kernel and one bias for all gates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lstm_probe.weights.layouts import CELLS, check
 
 __all__ = ["KERAS_GRU_ORDER", "KERAS_LSTM_ORDER", "AnyWeights", "from_keras", "to_keras"]
 
-#: The weights of any cell that a Keras layer has.
+#: The weights of the cells of Keras's own layers.
 AnyWeights: TypeAlias = LstmWeights | GruWeights | SimpleRnnWeights | ConvLstmWeights
 
 #: Input, forget, candidate, output: keras/src/layers/rnn/lstm.py, `LSTMCell.call`.
@@ -28,22 +28,23 @@ _ORDERS = {4: KERAS_LSTM_ORDER, 3: KERAS_GRU_ORDER, 1: SimpleRnnWeights.gates}
 def from_keras(
     kernel: npt.ArrayLike, recurrent_kernel: npt.ArrayLike, bias: npt.ArrayLike | None = None
 ) -> AnyWeights:
-    """Cut the weights of a Keras layer into gates; `layer.get_weights()` is in this order.
+    """Cut the weights of a Keras layer into gates.
 
-    The shapes tell the cell: 4 matrices side by side are an LSTM, 3 a GRU, 1 a SimpleRNN; kernels
-    with axes for space are a ConvLSTM1D, 2D or 3D.
+    `layer.get_weights()` returns the arrays in the order of the arguments. Their shapes tell the
+    cell. Of the matrices side by side in a kernel, an LSTM has 4, a GRU has 3 and a SimpleRNN has
+    1. The kernels of a ConvLSTM1D, 2D or 3D have more axes, for space.
 
     Args:
-        kernel: `(input, n * units)`; `(*size, input, 4 * filters)` for a ConvLSTM.
-        recurrent_kernel: `(units, n * units)`; `(*size, filters, 4 * filters)`.
-        bias: `(n * units,)`; `(2, 3 * units)` for a GRU with `reset_after=True`; None for
+        kernel: `(input, n * units)`, or `(*size, input, 4 * filters)` for a ConvLSTM.
+        recurrent_kernel: `(units, n * units)`, or `(*size, filters, 4 * filters)`.
+        bias: `(n * units,)`, or `(2, 3 * units)` for a GRU with `reset_after=True`, or None for
             `use_bias=False`.
 
     Returns:
-        The gates as views of the arrays that were passed: nothing is copied.
+        The weights. Their arrays are views of the arguments, and nothing is copied.
 
     Raises:
-        LstmProbeError: the shapes are not those of a Keras layer; the message says which other
+        LstmProbeError: The shapes are not those of a Keras layer. The message says which other
             layout they would fit.
 
     Source:
@@ -72,14 +73,21 @@ def from_keras(
 
 
 def to_keras(weights: GateWeights) -> list[Array]:
-    """The inverse of `from_keras`: what `layer.set_weights` takes.
+    """Fuse weights for `layer.set_weights`, the inverse of `from_keras`.
+
+    Args:
+        weights: The weights of a cell that a Keras layer has.
 
     Returns:
-        `[kernel, recurrent_kernel, bias]`, without the last for a cell that has no bias.
+        `[kernel, recurrent_kernel, bias]`, or without the bias if the cell has none. The shapes are
+        those of the arguments of `from_keras`.
 
     Raises:
-        LstmProbeError: no Keras layer has such a cell: peepholes, projection, coupled gates,
-            layer normalisation.
+        LstmProbeError: No Keras layer has such a cell. It has peepholes, a projection, coupled
+            gates or layer normalisation.
+
+    Source:
+        keras/src/layers/rnn/lstm.py, `LSTMCell.build`; gru.py; simple_rnn.py.
 
     Example:
         >>> arrays = to_keras(from_keras(np.zeros((3, 20)), np.zeros((5, 20)), np.zeros(20)))
@@ -103,4 +111,5 @@ def to_keras(weights: GateWeights) -> list[Array]:
 
 
 def _has_extras(weights: GateWeights) -> bool:
+    """Whether the weights belong to a variant of the LSTM."""
     return isinstance(weights, LstmWeights) and weights.extras != ()

@@ -1,4 +1,4 @@
-"""The weights of each kind of cell."""
+"""The weights of each kind of cell: what it has beyond kernels and bias."""
 
 from __future__ import annotations
 
@@ -21,18 +21,26 @@ _EXTRAS = ("peepholes", "projection", "projection_bias", "norm_scale", "state_no
 
 @dataclass(frozen=True, eq=False)
 class LstmWeights(GateWeights):
-    """The weights of an LSTM: input `i`, forget `f`, candidate `g` and output gate `o`.
+    """The weights of an LSTM, with the input gate `i`, forget gate `f`, candidate `g` and output
+    gate `o`.
 
-    The arrays beyond the bias belong to variants of the cell; None stands for a cell without.
+    The arrays beyond the bias belong to variants of the cell. They are None for a plain cell.
 
     Attributes:
-        peepholes: `(3, units)`, what multiplies the cell state in the gates `i f o`.
-        projection: `(units, output)`, what makes the hidden state out of `o * phi(c)`. The
-            recurrent kernel is then `(output, gates, units)`.
-        projection_bias: `(output,)`.
-        norm_scale: `(gates, units)`: the pre-activations are normalised over the units and
-            multiplied by it, and the bias is added after that.
-        state_norm: `(2, units)`, scale and shift of the cell state, which is normalised as well.
+        peepholes: What multiplies the cell state in the gates `i f o`, `(3, units)`.
+        projection: The matrix that multiplies `o * phi(c)`, `(units, output)`. The recurrent kernel
+            is then `(output, gates, units)`.
+        projection_bias: What is added to the projected hidden state, `(output,)`.
+        norm_scale: What multiplies the sums of each gate after layer normalisation over the units,
+            `(gates, units)`. The bias is added after that.
+        state_norm: The scale and the shift of the cell state after its own normalisation,
+            `(2, units)`.
+
+    Raises:
+        LstmProbeError: The shapes do not fit each other.
+
+    Source:
+        `cells/lstm_cell/equations.py` names the sources of the variants.
 
     Example:
         >>> import numpy as np
@@ -49,7 +57,7 @@ class LstmWeights(GateWeights):
     state_norm: Array | None = None
 
     gates: ClassVar[tuple[str, ...]] = ("i", "f", "g", "o")
-    #: The gates that look at the cell state, in the order of `peepholes`.
+    #: The gates that read the cell state through peepholes, in the order of `peepholes`.
     peephole_gates: ClassVar[tuple[str, ...]] = ("i", "f", "o")
 
     def _shapes(self) -> dict[str, tuple[int, ...]]:
@@ -73,9 +81,12 @@ class LstmWeights(GateWeights):
 
 @dataclass(frozen=True, eq=False)
 class CoupledLstmWeights(LstmWeights):
-    """The weights of an LSTM whose input gate is `1 - f`, and so has none (CIFG; Greff 2015).
+    """The weights of an LSTM whose input gate is `1 - f` and has no weights of its own.
 
-    The gate axis holds `f g o`, and `peepholes` is `(2, units)`, of `f o`.
+    The gates on the gate axis are `f g o`. `peepholes` is `(2, units)` and belongs to `f o`.
+
+    Source:
+        Greff et al. 2015, "LSTM: a search space odyssey", coupled input and forget gate (CIFG).
 
     Example:
         >>> import numpy as np
@@ -91,12 +102,15 @@ class CoupledLstmWeights(LstmWeights):
 
 @dataclass(frozen=True, eq=False)
 class GruWeights(GateWeights):
-    """The weights of a GRU: update gate `z`, reset gate `r` and candidate `g`.
+    """The weights of a GRU, with the update gate `z`, reset gate `r` and candidate `g`.
 
     Attributes:
-        recurrent_bias: `(gates, units)`, a second bias, added to what the recurrent kernel gives;
-            where the reset gate comes after the product it also multiplies this bias, so that the
-            two biases cannot be merged. None for a cell without.
+        recurrent_bias: A second bias, which is added to the product with the recurrent kernel,
+            `(gates, units)`. A reset gate after the product multiplies this bias too, so that the
+            two biases cannot be merged. None for a cell with one bias or none.
+
+    Raises:
+        LstmProbeError: The shapes do not fit each other.
 
     Example:
         >>> import numpy as np
@@ -116,7 +130,7 @@ class GruWeights(GateWeights):
 
 @dataclass(frozen=True, eq=False)
 class SimpleRnnWeights(GateWeights):
-    """The weights of a plain recurrent cell, which has no gates: one kernel each, of `h`.
+    """The weights of a simple recurrent cell. It has no gates, and its gate axis has size 1.
 
     Example:
         >>> import numpy as np
@@ -131,10 +145,13 @@ class SimpleRnnWeights(GateWeights):
 
 @dataclass(frozen=True, eq=False)
 class ConvLstmWeights(GateWeights):
-    """The weights of a convolutional LSTM, whose kernels have leading axes for space.
+    """The weights of a convolutional LSTM. The first axes of its kernels are those of space.
 
-    The kernel is `(*size, input, gates, filters)`, the recurrent kernel `(*size, filters, gates,
-    filters)` and the bias `(gates, filters)`: the filters are the units.
+    The kernel is `(*size, input, gates, filters)`, the recurrent kernel is `(*size, filters, gates,
+    filters)`, and the bias is `(gates, filters)`. The filters are the units.
+
+    Raises:
+        LstmProbeError: The shapes do not fit each other.
 
     Example:
         >>> import numpy as np
@@ -145,7 +162,7 @@ class ConvLstmWeights(GateWeights):
     """
 
     gates: ClassVar[tuple[str, ...]] = ("i", "f", "g", "o")
-    #: What variants of the LSTM have, and this cell has not.
+    #: Arrays of variants of the LSTM. This cell has none of them.
     peepholes: ClassVar[None] = None
     projection: ClassVar[None] = None
     projection_bias: ClassVar[None] = None

@@ -1,4 +1,4 @@
-"""The shapes of each framework's layout, so that an error can say what the arrays would fit."""
+"""The shapes of the arrays of each framework, so that an error can say which layout would fit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["CELLS", "check"]
 
 Shape: TypeAlias = "tuple[int, ...]"
 
-#: The cell by the number of matrices that lie side by side in its kernel.
+#: The weights of each cell, by the number of matrices side by side in its kernel.
 CELLS: dict[int, type[LstmWeights] | type[GruWeights] | type[SimpleRnnWeights]] = {
     4: LstmWeights,
     3: GruWeights,
@@ -24,18 +24,18 @@ _NAMES = {4: "an LSTM", 3: "a GRU", 1: "a plain RNN"}
 
 
 def check(constructor: str, arrays: Sequence[npt.NDArray[Any] | None]) -> int:
-    """Check arrays against a constructor's layout.
+    """Check arrays against the layout of a constructor.
 
     Args:
-        constructor: the name of the function that was called, such as `from_keras`.
-        arrays: what it was given; None for what was left out.
+        constructor: The name of the function that was called, such as `from_keras`.
+        arrays: The arguments of the function. None stands for an argument that was left out.
 
     Returns:
-        The number of matrices side by side in the kernel: 4, 3 or 1; 2 for the gates of a GRU
+        The number of matrices side by side in the kernel, which is 4, 3 or 1. It is 2 for a GRU
         whose candidate has a kernel of its own.
 
     Raises:
-        LstmProbeError: they do not fit; the message names the constructors that they do fit.
+        LstmProbeError: The shapes do not fit. The message names the constructors that they fit.
 
     Example:
         >>> import numpy as np
@@ -70,7 +70,7 @@ def _keras(shapes: Sequence[Shape]) -> int:
 
 
 def _convolutional(shapes: Sequence[Shape]) -> bool:
-    """Kernel `(*size, input, 4 * filters)`, recurrent kernel `(*size, filters, 4 * filters)`."""
+    """Whether the kernels are `(*size, input, 4 * filters)` and `(*size, filters, 4 * filters)`."""
     if len(shapes) not in (2, 3) or not 3 <= len(shapes[0]) == len(shapes[1]) <= 5:
         return False
     (*size, _, columns), (*recurrent_size, filters, recurrent_columns) = shapes[:2]
@@ -83,7 +83,7 @@ def _cudnn(shapes: Sequence[Shape]) -> int:
 
 
 def _side_by_side(shapes: Sequence[Shape]) -> int:
-    """Kernel `(input, blocks * units)` and recurrent kernel `(units, blocks * units)`."""
+    """The number of blocks in kernels `(input, blocks * units)` and `(units, blocks * units)`."""
     if len(shapes) not in (2, 3) or not len(shapes[0]) == len(shapes[1]) == 2:
         return 0
     (_, columns), (units, recurrent_columns) = shapes[:2]
@@ -131,7 +131,7 @@ def _gru_block(shapes: Sequence[Shape]) -> int:
 
 
 def _stacked(shapes: Sequence[Shape], blocks: int) -> bool:
-    """Kernel `(input + units, blocks * units)`, and a bias or none."""
+    """Whether there is a kernel `(input + units, blocks * units)`, with a bias or without."""
     if len(shapes) not in (1, 2) or len(shapes[0]) != 2:
         return False
     rows, columns = shapes[0]
@@ -140,12 +140,20 @@ def _stacked(shapes: Sequence[Shape], blocks: int) -> bool:
 
 
 def _blocks(columns: int, units: int) -> int:
+    """How many times `units` fit into `columns`, or 0 if no cell has so many blocks."""
     blocks, rest = divmod(columns, units) if units else (0, 1)
     return blocks if blocks in CELLS and not rest else 0
 
 
 class _Layout(NamedTuple):
-    """One framework's layout: `blocks` gives 0 for shapes that do not fit."""
+    """The layout of one constructor.
+
+    Attributes:
+        owner: The layers or cells that have it, in words.
+        expected: The shapes of the arrays, in words.
+        hint: What to pass.
+        blocks: Counts the matrices in the kernel, given all shapes. 0 for shapes that do not fit.
+    """
 
     owner: str
     expected: str

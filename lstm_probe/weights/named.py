@@ -1,4 +1,4 @@
-"""The weights of a cell that is not one of ours: arrays by name."""
+"""The weights of a cell of the user: arrays by name."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["CellWeights", "NamedWeights"]
 
 @dataclass(frozen=True, eq=False)
 class NamedWeights:
-    """Arrays as a cell of the user's own calls them, in whatever layout it keeps them.
+    """The arrays of a cell of the user by their names. Their layout is that of the cell.
 
     Attributes:
-        arrays: by name.
-        input_size: the number of values that the cell reads at each step.
-        output_size: the number of values of its output.
+        arrays: The arrays by name.
+        input_size: The number of values that the cell reads at each step.
+        output_size: The number of values of its output.
 
     Example:
         >>> weights = NamedWeights({"kernel": np.zeros((3, 2))}, input_size=3, output_size=2)
@@ -48,12 +48,12 @@ class NamedWeights:
         return np.result_type(np.float32, *self.arrays.values())
 
     def astype(self, dtype: npt.DTypeLike) -> NamedWeights:
-        """These weights in another dtype; arrays that have it already are not copied."""
+        """These weights in another dtype. Arrays of that dtype are not copied."""
         arrays = {name: a.astype(dtype, copy=False) for name, a in self.arrays.items()}
         return replace(self, arrays=arrays)
 
     def with_kernels(self, change: Callable[[Array], Array]) -> NamedWeights:
-        """These weights with all matrices changed, such as rounded."""
+        """These weights with all matrices changed by a function, such as rounding."""
         arrays = {name: change(a) if a.ndim > 1 else a for name, a in self.arrays.items()}
         return replace(self, arrays=arrays)
 

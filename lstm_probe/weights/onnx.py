@@ -1,4 +1,4 @@
-"""ONNX's layout: `W`, `R`, `B` and `P`, each with a leading axis for the direction."""
+"""The layout of ONNX: `W`, `R`, `B` and `P`. The first axis of each is the direction."""
 
 from __future__ import annotations
 
@@ -36,25 +36,27 @@ def from_onnx(
     """Cut the initializers of an ONNX `LSTM`, `GRU` or `RNN` node into gates.
 
     Args:
-        w: `W (directions, n * units, input)`, n = 4 for an LSTM, 3 for a GRU, 1 for an RNN.
+        w: `W (directions, n * units, input)`, where n is 4 for an LSTM, 3 for a GRU and 1 for an
+            RNN.
         r: `R (directions, n * units, units)`.
-        b: `B (directions, 2 * n * units)`, the bias of `W` and that of `R`.
-        p: `P (directions, 3 * units)`, the LSTM's peepholes.
+        b: `B (directions, 2 * n * units)`, the bias of `W` and then that of `R`.
+        p: `P (directions, 3 * units)`, the peepholes of an LSTM.
         direction: 0, or 1 for the backward direction of a bidirectional node.
-        linear_before_reset: the GRU node's attribute of this name: where it is off, the two
-            biases are added, and `GruCell` takes the reset gate before the product. Without `B`
-            tell it to `GruCell(reset_after=...)` as well.
-        input_forget: the LSTM node's attribute of this name: the forget gate is `1 - i`, and what
-            `W`, `R`, `B` and `P` hold for it is not used.
+        linear_before_reset: The attribute of a GRU node. If it is False, the two biases are added,
+            and `GruCell` then applies the reset gate before the product. If the node has no `B`,
+            pass it to `GruCell(reset_after=...)` as well.
+        input_forget: The attribute of an LSTM node. If it is True, the forget gate is `1 - i`, and
+            its parts of `W`, `R`, `B` and `P` are not used.
 
     Returns:
-        The weights; the two biases are added, but for a GRU with `linear_before_reset`. With
-        `input_forget` they are `CoupledLstmWeights`, in which `i = 1 - f`: those of `f` are the
-        negative ones of `i`, which is the same for `Sigmoid` and `HardSigmoid`, whose beta is
-        1/2. What else the node says, `lstm_probe.models.cell_from_onnx` reads.
+        The weights, of the dtype of the arrays. The two biases are added, except for a GRU with
+        `linear_before_reset`. With `input_forget` the weights are `CoupledLstmWeights`, in which
+        `i = 1 - f`. The weights of their `f` are those of `i` with the opposite sign, because
+        `1 - s(a) = s(-a)` for `Sigmoid` and for a `HardSigmoid` with a beta of 1/2.
+        `lstm_probe.models.cell_from_onnx` reads the other attributes of the node.
 
     Raises:
-        LstmProbeError: the shapes are not those of such a node, or it has no such direction or
+        LstmProbeError: The shapes are not those of such a node, or it has no such direction or
             option.
 
     Source:
@@ -99,10 +101,10 @@ def from_onnx(
 
 
 def _coupled(weights: LstmWeights) -> CoupledLstmWeights:
-    """`f = 1 - sigma(a)` is `sigma(-a)`, of which the cell makes `i = 1 - f` again."""
+    """Coupled weights, whose `f = 1 - sigma(a)` is `sigma(-a)`, and whose `i` is again `1 - f`."""
 
     def cut(array: Array) -> Array:
-        """What `(..., gates, units)` holds for `i f ...`, as that of `f ...`."""
+        """Replace the part of `f` in `(..., gates, units)` by that of `i` with its sign changed."""
         return np.concatenate([-array[..., :1, :], array[..., 2:, :]], axis=-2)
 
     return CoupledLstmWeights(
@@ -114,6 +116,7 @@ def _coupled(weights: LstmWeights) -> CoupledLstmWeights:
 
 
 def _check_peepholes(p: Array | None, expected: tuple[int, int], blocks: int) -> None:
+    """Raise an LstmProbeError if the peepholes do not fit."""
     if p is not None and (p.shape != expected or blocks != 4):
         raise LstmProbeError(
             f"The peepholes P do not fit the node. Received: shape {p.shape}. Expected: "

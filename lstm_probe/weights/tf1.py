@@ -1,4 +1,4 @@
-"""TF1's layouts: the rows of a kernel are `[x; h]`, and one kernel serves all gates."""
+"""The layouts of TF1. A kernel multiplies `[x, h]`: its first rows belong to the input."""
 
 from __future__ import annotations
 
@@ -41,20 +41,23 @@ def from_tf1(
 ) -> LstmWeights:
     """Cut the fused kernel of TF1's `BasicLSTMCell` or `LSTMCell` into gates.
 
-    The cell adds its `forget_bias` while it runs, and its variables do not hold it: give it to
-    `LstmCell(forget_bias=1.0)`, not to the weights; likewise `cell_clip` and `proj_clip`.
+    The cell adds its `forget_bias` while it runs, and no variable contains it. Pass it to
+    `LstmCell(forget_bias=1.0)`, and `cell_clip` and `proj_clip` likewise.
 
     Args:
-        kernel: `(input + output, 4 * units)`, the rows of the input first; `output` is `units`
+        kernel: `(input + output, 4 * units)`, with the rows of the input first. `output` is `units`
             unless there is a projection.
-        bias: `(4 * units,)`.
-        w_f_diag: `(units,)`, the forget gate's peepholes (`use_peepholes=True`).
-        w_i_diag: `(units,)`, those of the input gate.
-        w_o_diag: `(units,)`, those of the output gate.
-        projection: `(units, output)`, the variable `projection/kernel` (`num_proj`).
+        bias: `(4 * units,)`, or None.
+        w_f_diag: The peepholes of the forget gate (`use_peepholes=True`), `(units,)`.
+        w_i_diag: The peepholes of the input gate, `(units,)`.
+        w_o_diag: The peepholes of the output gate, `(units,)`.
+        projection: The variable `projection/kernel` (`num_proj`), `(units, output)`.
+
+    Returns:
+        The weights, of the dtype of the arrays.
 
     Raises:
-        LstmProbeError: the shapes are not those of a TF1 LSTM cell.
+        LstmProbeError: The shapes are not those of a TF1 LSTM cell.
 
     Source:
         tf_keras/src/layers/rnn/legacy_cells.py, `BasicLSTMCell.call`:
@@ -83,15 +86,22 @@ def from_tf1(
 
 
 def to_tf1(weights: LstmWeights) -> list[Array]:
-    """The inverse of `from_tf1`, in the order of `cell.variables`.
+    """Fuse the weights of an LSTM for TF1, the inverse of `from_tf1`.
+
+    Args:
+        weights: The weights of a cell that TF1 has.
 
     Returns:
-        `[kernel, bias, w_f_diag, w_i_diag, w_o_diag, projection]`, without those that the cell
-        does not have.
+        `[kernel, bias, w_f_diag, w_i_diag, w_o_diag, projection]` in the order of `cell.variables`,
+        without the arrays that the cell does not have. The shapes are those of the arguments of
+        `from_tf1`.
 
     Raises:
-        LstmProbeError: no TF1 cell has such weights: coupled gates, layer normalisation, a
-            projection with a bias.
+        LstmProbeError: No TF1 cell has such weights. They have coupled gates, layer normalisation
+            or a projection with a bias.
+
+    Source:
+        tf_keras/src/layers/rnn/legacy_cells.py, `LSTMCell.build`.
 
     Example:
         >>> arrays = to_tf1(from_tf1(np.zeros((12, 8)), np.zeros(8)))
@@ -119,19 +129,23 @@ def from_tf1_gru(
     candidate_kernel: npt.ArrayLike,
     candidate_bias: npt.ArrayLike,
 ) -> GruWeights:
-    """Cut the kernels of TF1's `GRUCell` into gates; `cell.variables` is in this order.
+    """Cut the kernels of TF1's `GRUCell` into gates.
 
-    The gate bias starts at 1 in TF1, and the variable holds it: nothing is added at run time. The
-    reset gate acts before the product, which `GruCell` reads off the single bias.
+    `cell.variables` has the order of the arguments. TF1 initialises the gate bias with 1. The
+    variable contains it, so that the cell adds nothing at run time. The reset gate acts before the
+    product: `GruCell` concludes that from the single bias.
 
     Args:
-        gate_kernel: `(input + units, 2 * units)`, reset gate, then update gate.
+        gate_kernel: `(input + units, 2 * units)`, with the reset gate before the update gate.
         gate_bias: `(2 * units,)`.
-        candidate_kernel: `(input + units, units)`, whose recurrent rows multiply `r * h`.
+        candidate_kernel: `(input + units, units)`. Its recurrent rows multiply `r * h`.
         candidate_bias: `(units,)`.
 
+    Returns:
+        The weights, of the dtype of the arrays.
+
     Raises:
-        LstmProbeError: the shapes are not those of a TF1 GRU cell.
+        LstmProbeError: The shapes are not those of a TF1 GRU cell.
 
     Source:
         tf_keras/src/layers/rnn/legacy_cells.py, `GRUCell.call`.
@@ -151,13 +165,20 @@ def from_tf1_gru(
 
 
 def to_tf1_gru(weights: GruWeights) -> list[Array]:
-    """The inverse of `from_tf1_gru`.
+    """Fuse the weights of a GRU for TF1, the inverse of `from_tf1_gru`.
+
+    Args:
+        weights: The weights of a GRU with one bias or none.
 
     Returns:
-        `[gate_kernel, gate_bias, candidate_kernel, candidate_bias]`.
+        `[gate_kernel, gate_bias, candidate_kernel, candidate_bias]`, of the shapes that
+        `from_tf1_gru` takes.
 
     Raises:
-        LstmProbeError: the weights have a second bias, which TF1's cell does not have.
+        LstmProbeError: The weights have a second bias, which TF1's cell does not have.
+
+    Source:
+        tf_keras/src/layers/rnn/legacy_cells.py, `GRUCell.build`.
 
     Example:
         >>> cell = from_tf1_gru(np.zeros((8, 10)), np.ones(10), np.zeros((8, 5)), np.zeros(5))
@@ -176,14 +197,17 @@ def to_tf1_gru(weights: GruWeights) -> list[Array]:
 
 
 def from_tf1_rnn(kernel: npt.ArrayLike, bias: npt.ArrayLike | None = None) -> SimpleRnnWeights:
-    """Cut the kernel of TF1's `BasicRNNCell`.
+    """Cut the kernel of TF1's `BasicRNNCell` into the parts of the input and of the state.
 
     Args:
-        kernel: `(input + units, units)`.
-        bias: `(units,)`.
+        kernel: `(input + units, units)`, with the rows of the input first.
+        bias: `(units,)`, or None.
+
+    Returns:
+        The weights, of the dtype of the arrays.
 
     Raises:
-        LstmProbeError: the shapes are not those of a TF1 `BasicRNNCell`.
+        LstmProbeError: The shapes are not those of a TF1 `BasicRNNCell`.
 
     Source:
         tf_keras/src/layers/rnn/legacy_cells.py, `BasicRNNCell.call`.
@@ -201,7 +225,17 @@ def from_tf1_rnn(kernel: npt.ArrayLike, bias: npt.ArrayLike | None = None) -> Si
 
 
 def to_tf1_rnn(weights: SimpleRnnWeights) -> list[Array]:
-    """The inverse of `from_tf1_rnn`: `[kernel, bias]`, without a bias that is not there.
+    """Fuse the weights of a simple recurrent network for TF1, the inverse of `from_tf1_rnn`.
+
+    Args:
+        weights: The weights of a simple recurrent network.
+
+    Returns:
+        `[kernel, bias]`, or `[kernel]` if there is no bias. The shapes are those of the arguments
+        of `from_tf1_rnn`.
+
+    Source:
+        tf_keras/src/layers/rnn/legacy_cells.py, `BasicRNNCell.build`.
 
     Example:
         >>> [array.shape for array in to_tf1_rnn(from_tf1_rnn(np.zeros((8, 5)), np.zeros(5)))]
@@ -212,6 +246,7 @@ def to_tf1_rnn(weights: SimpleRnnWeights) -> list[Array]:
 
 
 def _output_size(kernel: npt.NDArray[Any], projection: npt.NDArray[Any] | None) -> int:
+    """The size of the hidden state, after a check of the projection."""
     if projection is None:
         return int(kernel.shape[1]) // 4
     fits = kernel.ndim == projection.ndim == 2
@@ -226,6 +261,7 @@ def _output_size(kernel: npt.NDArray[Any], projection: npt.NDArray[Any] | None) 
 
 
 def _peepholes(*diagonals: npt.ArrayLike | None) -> Array | None:
+    """The peepholes as one array in the order of the arguments, or None if there are none."""
     if all(diagonal is None for diagonal in diagonals):
         return None
     if any(diagonal is None for diagonal in diagonals):

@@ -1,4 +1,4 @@
-"""PyTorch's layout: `weight_ih (n units, input)`, `weight_hh (n units, units)` and two biases."""
+"""The layout of PyTorch: transposed kernels with the gates as rows, and two biases."""
 
 from __future__ import annotations
 
@@ -29,20 +29,22 @@ def from_torch(
 ) -> AnyWeights:
     """Cut the weights of one layer and direction of `nn.LSTM`, `nn.GRU` or `nn.RNN` into gates.
 
-    torch itself is not needed: the values may be tensors or anything that NumPy reads.
+    torch is not needed. The values may be tensors or anything that NumPy reads.
 
     Args:
-        state_dict: `module.state_dict()`, or a larger model's with a `prefix`.
-        layer: the index of the layer, from 0.
-        reverse: the backward direction of a bidirectional module.
-        prefix: what stands before `weight_ih_l0` in the keys, such as `encoder.lstm.`.
+        state_dict: `module.state_dict()`, or that of a larger model with a `prefix`. `weight_ih` is
+            `(n * units, input)`, `weight_hh` is `(n * units, units)` and each bias is
+            `(n * units,)`, where n is 4 for an LSTM, 3 for a GRU and 1 for an RNN.
+        layer: The index of the layer, from 0.
+        reverse: Whether to take the backward direction of a bidirectional module.
+        prefix: What stands before `weight_ih_l0` in the keys, such as `encoder.lstm.`.
 
     Returns:
-        The weights; the two biases of an LSTM or RNN are added, those of a GRU kept apart. They
-        are copies, not views of the tensors.
+        The weights, of the dtype of the tensors. They are copies and no views. The two biases of an
+        LSTM or an RNN are added, and those of a GRU stay apart.
 
     Raises:
-        LstmProbeError: a key is missing, or the shapes are not those of such a module.
+        LstmProbeError: A key is missing, or the shapes are not those of such a module.
 
     Source:
         torch/nn/modules/rnn.py, the equations in the docstrings of `LSTM`, `GRU` and `RNN`.
@@ -83,15 +85,24 @@ def from_torch(
 def to_torch(
     weights: GateWeights, *, layer: int = 0, reverse: bool = False, prefix: str = ""
 ) -> dict[str, Array]:
-    """The inverse of `from_torch`: arrays by the keys of a state dictionary.
+    """Arrays by the keys of a state dictionary, the inverse of `from_torch`.
+
+    Args:
+        weights: The weights of a cell that torch has.
+        layer: The index of the layer, from 0.
+        reverse: Whether the keys are those of the backward direction.
+        prefix: What stands before `weight_ih_l0` in the keys.
 
     Returns:
-        The arrays. The bias is `bias_ih`; `bias_hh` is zero where the two were added. Without a
-        bias both are left out (`bias=False`).
+        The arrays, of the shapes that `from_torch` takes. The bias is `bias_ih`, and `bias_hh` is
+        zero where the two were added. Both are left out for a cell without a bias (`bias=False`).
 
     Raises:
-        LstmProbeError: torch has no module for this cell: peepholes, coupled gates, layer
+        LstmProbeError: torch has no module for this cell. It has peepholes, coupled gates or layer
             normalisation.
+
+    Source:
+        torch/nn/modules/rnn.py, `RNNBase`.
 
     Example:
         >>> from lstm_probe import weights
@@ -124,7 +135,7 @@ def to_torch(
 
 
 def _numpy(tensor: Any) -> Array:
-    """A tensor as an array: NumPy cannot read one that requires a gradient or is on a GPU."""
+    """A tensor as an array. NumPy cannot read a tensor that requires a gradient or is on a GPU."""
     for method in ("detach", "cpu"):
         if hasattr(tensor, method):
             tensor = getattr(tensor, method)()

@@ -175,4 +175,5 @@ class LstmCell(LstmEquations[LstmWeights]):
 
 
 def _symmetric(bound: float | None) -> Interval:
+    """The interval of an array whose absolute values have a bound."""
     return None if bound is None else (-float(bound), float(bound))

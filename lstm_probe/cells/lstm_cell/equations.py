@@ -163,6 +163,7 @@ class LstmEquations(Cell[WeightsT]):
         return h if weights.projection_bias is None else h + weights.projection_bias
 
     def _normalises(self, weights: Any) -> bool:
+        """Whether layer normalisation acts on the gates."""
         return weights.norm_scale is not None
 
     def _scaled(self, a: Array, weights: Any, first: int = 0) -> Array:
