@@ -18,7 +18,7 @@ FIT = """
 import sys
 import numpy as np
 {imports}
-before = set(sys.modules)
+before = {{name.partition(".")[0] for name in sys.modules}}
 from lstm_probe.callbacks import ProbeCallback
 probe = ProbeCallback("no probe", "{log_dir}", every=None, layers=7, detail="?", **{options})
 x, y = np.ones((8, 5, 1), "float32"), np.ones((8, 3), "float32")
@@ -31,14 +31,14 @@ model.evaluate(x, y, verbose=0, callbacks=[probe])
 model.predict(x, verbose=0, callbacks=[probe])
 probe.close()
 assert not probe.analyses and probe.report.due == 0, probe.report
-new = {{name.partition(".")[0] for name in set(sys.modules) - before}}
+new = {{name.partition(".")[0] for name in sys.modules}} - before
 print("imported:", *sorted(new - {{"lstm_probe"}} - sys.stdlib_module_names))
 """
 SESSION = """
 import sys
 import numpy as np
 import tensorflow as tf
-before = set(sys.modules)
+before = {{name.partition(".")[0] for name in sys.modules}}
 from lstm_probe.callbacks import ProbeHook
 tf1 = tf.compat.v1
 with tf.Graph().as_default():
@@ -53,7 +53,7 @@ with tf.Graph().as_default():
         hook.after_step(session, 0)
         hook.end(session)
 assert not hook.analyses and hook.report.due == 0
-new = {{name.partition(".")[0] for name in set(sys.modules) - before}}
+new = {{name.partition(".")[0] for name in sys.modules}} - before
 print("imported:", *sorted(new - {{"lstm_probe"}} - sys.stdlib_module_names))
 """
 
