@@ -26,7 +26,7 @@ def main() -> None:
         trace = analyse(snapshot).trace
         works: list[Callable[[], object]] = [
             lambda s=snapshot: s.cell.run(s.x, s.weights, dtype=np.float64),
-            lambda s=snapshot, t=trace: measure_health(t, s),
+            lambda s=snapshot, t=trace: measure_health(s, t),
             lambda s=snapshot, t=trace: gradient_through_time(s, t),
         ]
         rounds = [[seconds(work) for work in works] for _ in range(31)]

@@ -14,7 +14,7 @@ from lstm_probe.analysis.parity.error import TOLERANCES, Parity, ParityError
 from lstm_probe.analysis.parity.judge import excess_of_steps, judge
 from lstm_probe.analysis.parity.teacher_forcing import follow
 from lstm_probe.analysis.parity.verdict import Verdict
-from lstm_probe.analysis.recomputed import InOwnDtype, recompute
+from lstm_probe.analysis.recomputation import InOwnDtype, recompute
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.blas import on_one_blas_thread
@@ -110,7 +110,7 @@ def analyse(
     watch = watch or Stopwatch()
     if snapshot.cell is None:
         seen = _seen(snapshot)
-        return Analysis(snapshot, seen, None, measure_health(seen, snapshot))
+        return Analysis(snapshot, seen, None, measure_health(snapshot, seen))
     truth, shown, exact = recompute(snapshot, snapshot.cell, np.dtype(np.float64))
     own = InOwnDtype(snapshot, truth.h, exact)
     watch.lap("recompute")
@@ -142,7 +142,7 @@ def analyse(
         snapshot,
         truth,
         parity,
-        health=measure_health(truth, snapshot),
+        health=measure_health(snapshot, truth),
         gradient=gradient_through_time(
             snapshot, truth, previous=None if previous is None else previous.gradient
         ),

@@ -1,4 +1,4 @@
-"""`Snapshot`: what was seen in the framework at one training step, for one layer."""
+"""`Snapshot`: what one layer held and computed in the framework at one training step."""
 
 from __future__ import annotations
 
@@ -17,27 +17,31 @@ __all__ = ["Snapshot"]
 class Snapshot:
     """One recurrent layer at one training step: the contract between frameworks and the core.
 
+    Whatever reads a framework makes snapshots, and all mathematics begins with one. The float
+    arrays are float32 or float64.
+
     Attributes:
         step: the training step of the weights.
         layer: the layer's name in logs.
-        cell: the cell's options; None for a cell whose recurrence nobody has told us.
-        weights: the weights, as the layer computes with them.
-        x: `(batch, time, input)`, what the layer itself read for the probe, in the order of the
-            input's time.
-        output: `(batch, time, units)`, the framework's own hidden sequence, in the order of the
+        cell: the cell with its options; None for a cell whose recurrence is not known.
+        weights: the weights with which the layer computes.
+        x: `(batch, time, input)`, what the layer itself read when the model ran on the probe, in
+            the order of the input's time.
+        output: `(batch, time, units)`, the framework's own hidden states, in the order of the
             input's time.
         final_output: `(batch, units)`, the layer's own output if it returns only its last step.
-        mask: `(batch, time)`, False where a step is skipped; None if all count.
-        initial_state: one `(batch, units)` for each state of the cell; None for zeros.
-        reverse: the layer reads from the last timestep to the first.
-        zero_output_for_mask: masked steps give zero instead of repeating the last output.
-        initial_output_for_mask: masked steps before the first valid one give the initial state
-            instead of zero.
-        dtype: the name of the dtype in which the layer computes.
-        epoch: how many epochs the training has done, parts included; None if it has none.
+        mask: `(batch, time)`, bool, False where a step is skipped; None if no step is.
+        initial_state: one array `(batch, units)` for each state of the cell; None for zeros.
+        reverse: whether the layer reads from the last timestep to the first.
+        zero_output_for_mask: whether masked steps output zeros instead of the last valid output.
+        initial_output_for_mask: whether masked steps before the first valid one output the initial
+            state instead of zeros.
+        dtype: the name of the dtype in which the layer computes: `float64`, `float32`, `float16`
+            or `bfloat16`.
+        epoch: how many epochs the training has done, such as 2.5; None if it does not count epochs.
 
     Raises:
-        LstmProbeError: the arrays do not fit each other.
+        LstmProbeError: the shapes of the input and the output do not fit each other.
 
     Example:
         >>> import numpy as np
@@ -77,12 +81,12 @@ class Snapshot:
 
     @property
     def timesteps(self) -> int:
-        """The length of the probe's sequences as the layer sees them."""
+        """The number of timesteps that the layer read."""
         return int(self.x.shape[1])
 
     @property
     def cell_name(self) -> str:
-        """The cell's name."""
+        """The name of the cell in logs and pictures."""
         return "not recomputed" if self.cell is None else self.cell.name
 
     @property

@@ -145,7 +145,7 @@ def _alone(stored: StoredCell, x: Array, step: int) -> Analysis:
     )
     trace = replace(trace, layer=stored.name, step=step)
     gradient = gradient_through_time(replace(snapshot, weights=precise), trace)
-    return Analysis(snapshot, trace, None, measure_health(trace, snapshot), gradient)
+    return Analysis(snapshot, trace, None, measure_health(snapshot, trace), gradient)
 
 
 def with_options(cells: Sequence[StoredCell], options: Mapping[str, str]) -> list[StoredCell]:

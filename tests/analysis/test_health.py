@@ -33,7 +33,7 @@ def test_gate_numbers_are_those_of_the_valid_steps_when_there_is_padding(rng, ki
     mask = rng.random((3, 20)) > 0.4
     snapshot = random_snapshot(rng, kind, batch=3, time=20, mask=mask)
     trace = analyse(snapshot).trace
-    health = measure_health(trace, snapshot)
+    health = measure_health(snapshot, trace)
     assert set(health.gates) == set("ifo" if kind == "lstm" else "zr")
     for letter, gate in health.gates.items():
         values = trace[letter][mask]
@@ -51,7 +51,7 @@ def test_memory_horizon_is_the_e_fold_time_of_a_decay_when_the_gate_is_constant(
     weights.bias[:, 0] = -40, 3.0, 0.0, 0.0  # i shut, f constant
     state = (np.zeros((1, 1)), np.ones((1, 1)))
     trace = LstmCell().run(np.zeros((1, 100, 1)), weights, initial_state=state)
-    horizon = float(measure_health(trace).horizon[0])
+    horizon = float(measure_health(None, trace).horizon[0])
     assert 10 < horizon < 30
     steps = np.arange(1, 101)
     assert np.interp(horizon, steps, trace.c[0, :, 0]) == pytest.approx(np.exp(-1), rel=2e-3)
@@ -73,7 +73,7 @@ def test_dead_stuck_and_copying_units_are_found_when_there_are_some(rng):
     w.kernel[:, 2, 4] *= -1  # unit 4 is unit 1 with the sign of its candidate turned
     w.recurrent_kernel[:, 2, 4] *= -1
     w.bias[2, 4] *= -1
-    health = measure_health(analyse(snapshot).trace)
+    health = measure_health(None, analyse(snapshot).trace)
     assert health.dead.tolist() == [False, False, True, False, False, False]
     assert health.copy_of.tolist() == [-1, -1, -1, -1, 1, -1]
     assert health.gates["f"].stuck.tolist() == [False, False, False, True, False, False]
@@ -94,7 +94,7 @@ def test_health_is_defined_when_the_probe_says_nothing(rng, kind, batch, steps, 
         w.kernel[:] = np.nan
     if illness == "one nan":
         snapshot.x[0, -1, 0] = np.nan
-    health = measure_health(analyse(snapshot).trace, snapshot)
+    health = measure_health(snapshot, analyse(snapshot).trace)
     assert health.steps == (0 if illness == "all masked" else batch * steps)
     assert (health.not_finite is not None) == ("nan" in illness)
     assert health.copy_of.tolist() == [-1]
@@ -127,14 +127,14 @@ def test_the_first_nan_is_traced_to_its_source_when_it_spreads(rng, where, expec
         snapshot = replace(snapshot, cell=LstmCell(recurrent_activation="linear"))
     if where == "framework":
         snapshot.output[1, 5, 4] = np.nan
-    found = measure_health(analyse(snapshot).trace, snapshot).not_finite
+    found = measure_health(snapshot, analyse(snapshot).trace).not_finite
     assert (found.timestep, found.sequence, found.letter, found.unit, found.source) == expected
 
 
 def test_the_first_nan_is_the_first_that_is_read_when_the_layer_reads_backwards(rng):
     snapshot = random_snapshot(rng, "lstm", reverse=True)
     snapshot.x[0, 4, 1] = snapshot.x[0, 2, 1] = np.nan
-    found = measure_health(analyse(snapshot).trace, snapshot).not_finite
+    found = measure_health(snapshot, analyse(snapshot).trace).not_finite
     assert (found.timestep, found.source) == (4, "input")
 
 
@@ -143,7 +143,7 @@ def test_padding_is_not_blamed_when_it_holds_nan(rng):
     mask[0, 3] = False
     snapshot = random_snapshot(rng, "gru", mask=mask)
     snapshot.x[0, 3] = np.nan
-    assert measure_health(analyse(snapshot).trace, snapshot).not_finite is None
+    assert measure_health(snapshot, analyse(snapshot).trace).not_finite is None
 
 
 def test_gates_that_are_not_bounded_have_no_saturation(rng):
@@ -152,5 +152,5 @@ def test_gates_that_are_not_bounded_have_no_saturation(rng):
         {"f": None, "h": None},
         cell="lstm",
     )
-    health = measure_health(trace)
+    health = measure_health(None, trace)
     assert (dict(health.gates), health.horizon) == ({}, None)

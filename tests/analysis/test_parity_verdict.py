@@ -9,7 +9,7 @@ import samples
 
 from lstm_probe import GruCell, LstmCell, SimpleRnnCell, Snapshot, analyse
 from lstm_probe.analysis.parity.rounding import step_bound
-from lstm_probe.analysis.parity.teacher_forcing import force
+from lstm_probe.analysis.parity.teacher_forcing import teacher_force
 from lstm_probe.core.activations import ACTIVATIONS
 from lstm_probe.core.precision import UNIT_ROUNDOFF, round_to
 from lstm_probe.core.trace import GateTrace
@@ -249,7 +249,7 @@ def test_steps_are_those_of_the_trace_when_they_are_forced_with_its_own_output(r
     snapshot = keras_snapshot(rng, kind, masked=True)
     trace: GateTrace = analyse(snapshot).trace
     hidden = np.where(np.logical_or.accumulate(snapshot.mask, 1)[..., None], trace.h, 0)
-    forced = force(replace(snapshot, output=hidden))
+    forced = teacher_force(replace(snapshot, output=hidden))
     for letter in trace.letters:
         np.testing.assert_allclose(
             forced.arrays[letter][snapshot.mask], trace.valid(letter), rtol=0, atol=1e-13
@@ -259,7 +259,7 @@ def test_steps_are_those_of_the_trace_when_they_are_forced_with_its_own_output(r
 @pytest.mark.parametrize("kind", LAYERS)
 def test_the_bound_is_proportional_to_the_roundoff_and_covers_it(rng, kind):
     snapshot = keras_snapshot(rng, kind)
-    forced = force(snapshot)
+    forced = teacher_force(snapshot)
     bounds = {name: step_bound(snapshot, forced, name) for name in UNIT_ROUNDOFF}
     assert (bounds["float32"] > 2.0**-24 * np.abs(snapshot.output)).all()
     # The sums of a float64 layer are compared with NumPy's, which round alike.
@@ -287,7 +287,7 @@ def test_the_bound_covers_sums_term_by_term_whatever_their_signs(rng, sign):
     arrays = replace(weights.astype(np.float32)).astype(np.float64)
     cell, x = SimpleRnnCell("linear"), x.astype(np.float32).astype(np.float64)
     snapshot = Snapshot(0, "rnn", cell, arrays, x=x, output=output)
-    forced = force(snapshot)
+    forced = teacher_force(snapshot)
     excess = np.abs(forced.output - output) / step_bound(snapshot, forced, "float32")
     assert 0.01 < excess.max() < 1
 
@@ -298,7 +298,7 @@ def test_the_bound_is_finite_when_squares_leave_the_range_of_float32(rng):
     output = analyse(large).trace.h
     assert analyse(replace(large, output=output)).parity.verdict.kind == "match"
     wrong = replace(large, output=output * (1 + 1e-9))
-    assert np.isfinite(step_bound(wrong, force(wrong), "float64")).all()
+    assert np.isfinite(step_bound(wrong, teacher_force(wrong), "float64")).all()
     assert analyse(wrong).parity.verdict.kind == "mismatch"
 
 
@@ -316,7 +316,7 @@ def test_a_trace_obeys_the_equations_that_the_verdict_goes_by(rng, kind, activat
         output = cell.run(x, weights).h
         snapshot = Snapshot(0, "memory", cell, weights, x=x, output=output, dtype="float64")
         scale = max(1, np.abs(output).max())
-        assert np.abs(force(snapshot).output - output).max() < 1e-13 * scale
+        assert np.abs(teacher_force(snapshot).output - output).max() < 1e-13 * scale
 
 
 def test_a_recurrence_of_ours_that_is_wrong_is_not_taken_for_chaos(rng):

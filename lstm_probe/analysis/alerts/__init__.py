@@ -1,1 +1,1 @@
-"""What a layer should be looked at for, told once."""
+"""Warnings about a layer: the rules, the thresholds, and a board that raises each alert once."""

@@ -1,1 +1,1 @@
-"""What changed from one capture to the next: weights, gates and spectra."""
+"""What training changed in a layer from one capture to the next: weights, hidden states, gates."""

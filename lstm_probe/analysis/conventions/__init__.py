@@ -1,1 +1,1 @@
-"""Known conventions that explain why a framework and these equations part."""
+"""Known conventions that explain why a framework and the equations of a cell do not match."""

@@ -1,4 +1,4 @@
-"""Activation functions that bear the same name, or are simply others."""
+"""Candidates whose activation functions are others than those the cell is described with."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from lstm_probe.core.arrays import Array
 
 __all__ = ["any_activation", "likely_activations"]
 
-#: What cells are built with. Functions that jump are none: they would explain anything.
+#: The functions that cells are usually built with. Functions that jump are left out: a snapshot
+#: would match one by chance.
 _USUAL = (
     "tanh",
     "sigmoid",
@@ -39,7 +40,15 @@ _USUAL = (
 
 
 def likely_activations(snapshot: Snapshot) -> Iterator[Candidate]:
-    """The other forms of the functions that the cell is described with."""
+    """Other functions that bear the name of the one that the cell is described with.
+
+    Args:
+        snapshot: what was captured; its cell is known.
+
+    Yields:
+        Candidates with the other sigmoids of the gates, with other slopes of `leaky_relu`, and with
+        the other form of `gelu`.
+    """
     cell: Any = snapshot.cell
     if hasattr(cell, "recurrent_activation"):
         for name in SIGMOIDS:
@@ -52,7 +61,11 @@ def likely_activations(snapshot: Snapshot) -> Iterator[Candidate]:
 
 
 def any_activation(snapshot: Snapshot) -> Iterator[Candidate]:
-    """Every function that cells are built with."""
+    """Every function that cells are usually built with, in the place of the one described.
+
+    Args:
+        snapshot: what was captured; its cell is known.
+    """
     cell: Any = snapshot.cell
     for option, where in (("activation", ""), ("recurrent_activation", " in the gates")):
         described = getattr(cell, option, None)
@@ -68,6 +81,7 @@ def _with(snapshot: Snapshot, name: str, explanation: str, **options: Any) -> Ca
 
 
 def _namesakes(activation: ActivationLike | None) -> dict[str, Callable[[Array], Array]]:
+    """Functions that frameworks compute under the same name, by an exact name."""
     if activation == "leaky_relu":
         slopes = (0.01, 0.1, 0.3)
         return {f"leaky_relu with slope {s}": partial(_leaky_relu, slope=s) for s in slopes}
@@ -81,5 +95,6 @@ def _leaky_relu(x: Array, slope: float) -> Array:
 
 
 def _gelu_by_tanh(x: Array) -> Array:
+    # Hendrycks & Gimpel 2016, "Gaussian error linear units", section 2.
     inner = np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)
     return np.asarray(0.5 * x * (1 + np.tanh(inner)), x.dtype)

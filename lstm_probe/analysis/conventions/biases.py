@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lstm_probe.analysis.conventions.weights import Candidate, change
-from lstm_probe.analysis.parity.teacher_forcing import force
+from lstm_probe.analysis.parity.teacher_forcing import teacher_force
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.cells.base import UnknownBiases
 from lstm_probe.cells.shared.slopes import has_slopes
@@ -19,21 +19,27 @@ from lstm_probe.weights import GateWeights
 __all__ = ["inferred_biases"]
 
 _ROUNDS = 12
-#: The first start is at zero; the others help units with flat activations.
+#: The first start is at zero. Random ones follow, for units whose activations are flat there.
 _STARTS = 4
+#: The step of the finite differences.
 _STEP = 1e-5
-#: So many more equations than unknowns, over all units, that no chance fits them.
+#: There must be this many more equations than unknowns, over all units: biases that fit them all do
+#: not do so by chance.
 _REDUNDANT = 4
 
 
 def inferred_biases(seen: Snapshot) -> Iterator[Candidate]:
-    """The biases with which every step fits best, by Gauss and Newton.
+    """The biases with which the steps fit best, by the Gauss-Newton method.
 
-    Each step begins with the framework's own state, so a unit's output depends on no biases but
-    its own: a handful of numbers, and as many equations as there are steps.
+    Each step begins with the framework's own state, so that a unit's output depends on no biases
+    but its own. These are a few unknowns, and each step gives one equation for them.
 
     Args:
-        seen: in reading order.
+        seen: what was captured, in reading order.
+
+    Source:
+        Nocedal & Wright 2006, "Numerical Optimization", section 10.3 (Gauss-Newton; the damping is
+        that of Levenberg and Marquardt).
     """
     weights = seen.weights
     assert isinstance(weights, GateWeights)
@@ -61,13 +67,14 @@ def inferred_biases(seen: Snapshot) -> Iterator[Candidate]:
 
 
 def _solvable(seen: Snapshot) -> bool:
+    """Whether the output is finite and the activations have slopes, as the method needs."""
     cell: Any = seen.cell
     names = (cell.activation, getattr(cell, "recurrent_activation", "sigmoid"))
     return has_slopes(*names) and bool(np.isfinite(seen.output).all())
 
 
 def _newton(seen: Snapshot, unknowns: UnknownBiases, offsets: Array) -> Array:
-    """One step towards the offsets that explain the output, `(unknowns, units)`."""
+    """One step towards the biases that explain the output, `(unknowns, units)`."""
     error = _error(seen, unknowns, offsets)
     slopes = []
     for index in range(len(offsets)):
@@ -76,7 +83,7 @@ def _newton(seen: Snapshot, unknowns: UnknownBiases, offsets: Array) -> Array:
         slopes.append((_error(seen, unknowns, moved) - error) / _STEP)
     jacobian = np.stack(slopes, axis=-1)  # (steps, units, unknowns)
     squares = np.einsum("suk,sul->ukl", jacobian, jacobian)
-    # A little damping, for units whose gates are saturated.
+    # Without damping, the equations of a unit with saturated gates have no unique solution.
     squares += (
         1e-9 * (1 + np.trace(squares, axis1=1, axis2=2))[:, None, None] * np.eye(len(offsets))
     )
@@ -86,14 +93,16 @@ def _newton(seen: Snapshot, unknowns: UnknownBiases, offsets: Array) -> Array:
 
 
 def _error(seen: Snapshot, unknowns: UnknownBiases, offsets: Array) -> Array:
+    """`(steps, units)`, the error of each step with the offsets added to the biases."""
     weights = seen.weights
     assert isinstance(weights, GateWeights)
-    forced = force(replace(seen, weights=_with_offsets(weights, unknowns, offsets)))
-    assert forced is not None
-    return np.asarray((forced.output - seen.output).reshape(-1, weights.units))
+    steps = teacher_force(replace(seen, weights=_with_offsets(weights, unknowns, offsets)))
+    assert steps is not None
+    return np.asarray((steps.output - seen.output).reshape(-1, weights.units))
 
 
 def _with_offsets(weights: GateWeights, unknowns: UnknownBiases, offsets: Array) -> GateWeights:
+    """The weights with `(unknowns, units)` added to their biases."""
     arrays: dict[str, Any] = {}
     for name in ("bias", "recurrent_bias") if hasattr(weights, "recurrent_bias") else ("bias",):
         array = np.zeros((len(weights.gates), weights.units))

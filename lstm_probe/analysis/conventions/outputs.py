@@ -1,4 +1,4 @@
-"""What frameworks do differently with the steps: their order, their masks, what they show."""
+"""Candidates with other steps: their order, their mask, and what the layer outputs for them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ __all__ = ["directions", "inferred_masks", "last_outputs", "masks", "shifts"]
 
 
 def masks(snapshot: Snapshot) -> Iterator[Candidate]:
-    """What a layer shows at masked steps."""
+    """A layer that outputs something else at masked steps, or ignores the mask.
+
+    Args:
+        snapshot: what was captured.
+    """
     mask, zero = snapshot.mask, snapshot.zero_output_for_mask
     if mask is None or mask.all():
         return
@@ -25,7 +29,13 @@ def masks(snapshot: Snapshot) -> Iterator[Candidate]:
 
 
 def inferred_masks(seen: Snapshot) -> Iterator[Candidate]:
-    """A skipped step repeats the last output to the last bit, or shows zeros."""
+    """A mask that the snapshot does not hold, read from the output.
+
+    A step that the framework skipped repeats the last output to the last bit, or outputs zeros.
+
+    Args:
+        seen: what was captured, in reading order.
+    """
     output = seen.output
     zero = (output == 0).all(axis=2)
     repeated = np.zeros_like(zero)
@@ -40,7 +50,11 @@ def inferred_masks(seen: Snapshot) -> Iterator[Candidate]:
 
 
 def last_outputs(snapshot: Snapshot) -> Iterator[Candidate]:
-    """All steps are right, and only the output that stands for the whole sequence is another."""
+    """A layer whose steps are right, and whose last output is not that of its last step.
+
+    Args:
+        snapshot: what was captured.
+    """
     if snapshot.final_output is None:
         return
     does = "gives another output as its last than that of the last step"
@@ -51,7 +65,11 @@ def last_outputs(snapshot: Snapshot) -> Iterator[Candidate]:
 
 
 def directions(snapshot: Snapshot) -> Iterator[Candidate]:
-    """Which end a layer begins at, and which it shows first."""
+    """A layer that begins at the other end, or outputs its steps in the other order.
+
+    Args:
+        snapshot: what was captured.
+    """
     if snapshot.timesteps < 2:
         return
     does = "reads in the other direction"
@@ -66,7 +84,7 @@ def directions(snapshot: Snapshot) -> Iterator[Candidate]:
 
 
 def _rows_reversed(snapshot: Snapshot) -> dict[str, Any]:
-    """Each row turned within its own length, as TF1, ONNX and torch do."""
+    """The arrays with each row reversed within its own length, as TF1, ONNX and torch do."""
     assert snapshot.mask is not None
     lengths = snapshot.mask.sum(axis=1)[:, None]
     steps = np.arange(snapshot.timesteps)
@@ -79,10 +97,13 @@ def _rows_reversed(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def shifts(seen: Snapshot) -> Iterator[Candidate]:
-    """Outputs that stand at the next timestep, or at the one before.
+    """Outputs that are shifted by one timestep, to a later or an earlier one.
 
-    The step that is then missing at one end is left out. An output that is early lacks the first
-    step, after which the states are not known: that is for the caller to infer.
+    The step that has no output is left out. Where outputs are early, that is the first step, so
+    that the states after it are not known; the caller infers them.
+
+    Args:
+        seen: what was captured, in reading order.
     """
     if seen.timesteps < 3:
         return

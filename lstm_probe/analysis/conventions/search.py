@@ -1,4 +1,4 @@
-"""What frameworks do differently: tried one by one when a layer does not match its description."""
+"""The search for a convention that explains a mismatch: known ones are tried one by one."""
 
 from __future__ import annotations
 
@@ -40,15 +40,16 @@ _SEQUENCES_TRIED = 2
 
 
 def find_convention(snapshot: Snapshot) -> Convention | None:
-    """The first known convention under which a snapshot's steps obey the equations.
+    """Find the first known convention under which a snapshot's steps obey the equations.
 
-    Takes up to about 300 recomputations of two sequences: not for every capture.
+    The search takes up to about 300 recomputations of two sequences, so it is made only after a
+    mismatch.
 
     Args:
-        snapshot: one that does not match its cell as it is.
+        snapshot: what was captured; it does not match its cell.
 
     Returns:
-        What explains it; None if nothing known does.
+        The convention that explains the mismatch; None if no known one does.
 
     Example:
         >>> from lstm_probe import LstmCell, Snapshot, lstm, weights
@@ -69,12 +70,13 @@ def find_convention(snapshot: Snapshot) -> Convention | None:
 
 
 def still_explains(convention: Convention, snapshot: Snapshot) -> bool:
-    """Whether what explained a layer's mismatch at an earlier step explains it again: one
-    recomputation for most conventions.
+    """Whether the convention that explained an earlier mismatch of a layer explains this one.
+
+    For most conventions this takes one recomputation.
 
     Args:
-        convention: what `find_convention` has found.
-        snapshot: of the same layer, at a later step.
+        convention: what `find_convention` found at an earlier training step.
+        snapshot: the same layer at a later training step.
 
     Example:
         >>> from lstm_probe import LstmCell, Snapshot, lstm, weights
@@ -86,7 +88,7 @@ def still_explains(convention: Convention, snapshot: Snapshot) -> bool:
         >>> still_explains(find_convention(seen), seen)
         True
     """
-    # Most are among the first, which come one by one.
+    # Most conventions are among the single ones, which are made one by one.
     for other, candidate in chain(_single(snapshot), _candidates(snapshot, convention.name)):
         if other == convention:
             return within_rounding(candidate)
@@ -94,14 +96,14 @@ def still_explains(convention: Convention, snapshot: Snapshot) -> bool:
 
 
 def _holds(convention: Convention, snapshot: Snapshot) -> bool:
-    """Whether what explains a few sequences explains all of them."""
+    """Whether a convention that explains a few sequences explains all of them."""
     return any(
         within_rounding(candidate) for other, candidate in _candidates(snapshot, convention.name)
     )
 
 
 def _few_sequences(snapshot: Snapshot) -> Snapshot:
-    """Those that are furthest off: a convention shows where it makes a difference."""
+    """The sequences with the largest errors: there the wrong convention makes a difference."""
     if len(snapshot.x) <= _SEQUENCES_TRIED:
         return snapshot
     excess = excess_of_steps(snapshot)
@@ -120,16 +122,18 @@ def _few_sequences(snapshot: Snapshot) -> Snapshot:
 
 
 def _candidates(snapshot: Snapshot, name: str | None = None) -> Iterator[Candidate]:
-    """All of them, or those of one name."""
+    """All candidates, or those of one convention."""
     for candidate in _every(snapshot, name):
         if name in (None, candidate[0].name):
             yield candidate
 
 
 def _every(snapshot: Snapshot, name: str | None) -> Iterator[Candidate]:
+    """Single conventions, pairs of them, and what can be inferred; others may be among them."""
     single = list(_single(snapshot))
     yield from single
-    # A TF1 layer that is read as Keras's has both: another order, and a bias in none of the arrays.
+    # A TF1 layer that was read as one of Keras differs twice: it has another order of the gates,
+    # and a forget bias that is in none of the arrays.
     for first, changed in single:
         if first.name == "gate_order":
             for second, candidate in (
@@ -146,8 +150,11 @@ def _every(snapshot: Snapshot, name: str | None) -> Iterator[Candidate]:
 
 
 def _inferred(seen: Snapshot, name: str | None) -> Iterator[Candidate]:
-    """What the framework knows and the snapshot does not. Where it is inferred rightly, the rest
-    of the steps obeys the equations with it."""
+    """What the snapshot does not hold: masks, shifts, initial states and biases.
+
+    They are inferred from some steps of the output. Where they are right, all other steps obey the
+    equations with them.
+    """
     yield from inferred_masks(seen)
     for shift, moved in shifts(seen):
         yield shift, moved
@@ -167,6 +174,7 @@ def _joined(first: Convention, second: Convention) -> Convention:
 
 
 def _single(snapshot: Snapshot) -> Iterator[Candidate]:
+    """The candidates that differ in one convention, the most frequent ones first."""
     for tries in (
         last_outputs,
         masks,
@@ -185,6 +193,7 @@ def _single(snapshot: Snapshot) -> Iterator[Candidate]:
 
 
 def _states(snapshot: Snapshot) -> Iterator[Candidate]:
+    """A layer that ignores the initial states, or takes them in the other order."""
     state = snapshot.initial_state
     if state is None:
         return

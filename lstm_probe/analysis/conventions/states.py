@@ -1,4 +1,4 @@
-"""The states that a sequence began with, inferred from what the framework showed after them."""
+"""The initial states of sequences, inferred from the outputs that follow them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from lstm_probe.analysis.conventions.weights import Candidate, change
-from lstm_probe.analysis.parity.teacher_forcing import force
+from lstm_probe.analysis.parity.teacher_forcing import teacher_force
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.weights import GateWeights
 
@@ -16,14 +16,15 @@ __all__ = ["inferred_states"]
 
 
 def inferred_states(seen: Snapshot) -> Iterator[Candidate]:
-    """Whatever a sequence began with, later steps begin with what was shown.
+    """A layer that began with a state that the snapshot does not hold.
 
-    So the first valid step of each sequence is left out. An LSTM's cell state after it is the one
-    with which the steps that follow fit best; the last of them has to fit without having been
-    asked.
+    The first valid step of each sequence is left out. Its output is the hidden state with which the
+    next step begins, whatever the sequence began with. The cell state of an LSTM after that step is
+    inferred as the one with which the following steps fit best; they are more than it takes to
+    infer it, so that they prove it.
 
     Args:
-        seen: in reading order.
+        seen: what was captured, in reading order.
     """
     cell, weights = seen.cell, seen.weights
     assert isinstance(weights, GateWeights)
@@ -46,7 +47,7 @@ def inferred_states(seen: Snapshot) -> Iterator[Candidate]:
 
 
 def _after_the_first_step(seen: Snapshot) -> Snapshot:
-    """The same steps, masked up to the first valid one, whose output is the initial state."""
+    """The same steps without the first valid one, whose output becomes the initial state."""
     mask = np.ones(seen.x.shape[:2], np.bool_) if seen.mask is None else seen.mask
     count = np.cumsum(mask, axis=1)
     started = count > 1
@@ -66,15 +67,15 @@ def _after_the_first_step(seen: Snapshot) -> Snapshot:
 
 
 def _with_other_states(seen: Snapshot) -> Snapshot | None:
-    """With the states that the framework does not show, as the cell infers them."""
-    forced = force(seen)
-    if forced is None or seen.cell is None or seen.mask is None or seen.initial_state is None:
+    """The snapshot with the states that the framework does not show, as the cell infers them."""
+    steps = teacher_force(seen)
+    if steps is None or seen.cell is None or seen.mask is None or seen.initial_state is None:
         return None
     others = seen.cell.unseen_states(
-        {letter: array.swapaxes(0, 1) for letter, array in forced.arrays.items()},
+        {letter: array.swapaxes(0, 1) for letter, array in steps.arrays.items()},
         seen.output.swapaxes(0, 1),
         seen.mask.T,
-        forced.weights,
+        steps.weights,
     )
     if others is None:
         return None

@@ -1,4 +1,4 @@
-"""What frameworks do differently with the same weights: their order, their biases, their layout."""
+"""Candidates with other weights: another order of gates, other biases, another layout."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ __all__ = [
     "transposed",
 ]
 
+#: A convention that may explain a mismatch, and the snapshot as it reads under that convention.
 Candidate: TypeAlias = "tuple[Convention, Snapshot]"
 
-#: Where an order of the gates is at home, in canonical letters.
+#: Which frameworks keep the gates in an order, by the letters of that order.
 _HOMES = {
     "ifgo": "Keras, torch, BlockLSTMV2",
     "igfo": "TF1's cells, BlockLSTM",
@@ -38,13 +39,14 @@ _HOMES = {
 
 @dataclass(frozen=True)
 class Convention:
-    """A convention that explains a mismatch.
+    """A convention of a framework that explains a mismatch.
 
     Attributes:
         name: one of `gate_order`, `sigmoid`, `activation`, `forget_bias`, `bias`, `reset_after`,
             `update_gate`, `mask`, `shift`, `last_output`, `direction`, `initial_state`,
             `transposed`, `mirrored`, `clip`, `peephole`; two of them joined by `+`.
-        explanation: what the framework does, in words.
+        explanation: what the framework does, as the rest of a sentence that begins with "the
+            framework".
 
     Example:
         >>> print(Convention("forget_bias", "adds 1.0 to the forget gate"))
@@ -59,22 +61,36 @@ class Convention:
 
 
 def change(snapshot: Snapshot, name: str, explanation: str, **changes: Any) -> Candidate:
-    """A snapshot with other fields, and what that stands for."""
+    """A snapshot with some fields changed, and the convention that the change stands for.
+
+    Args:
+        snapshot: what was captured.
+        name: the name of the convention.
+        explanation: what the framework does.
+        changes: the new values of the snapshot's fields.
+    """
     return Convention(name, explanation), replace(snapshot, **changes)
 
 
 def change_weights(snapshot: Snapshot, name: str, explanation: str, **arrays: Any) -> Candidate:
-    """A snapshot with other weights, and what that stands for."""
+    """A snapshot with some arrays of its weights changed, and what the change stands for.
+
+    Args:
+        snapshot: what was captured.
+        name: the name of the convention.
+        explanation: what the framework does.
+        arrays: the new arrays, by the names of the weights' fields.
+    """
     weights: Any = snapshot.weights
     return change(snapshot, name, explanation, weights=replace(weights, **arrays))
 
 
 def readings(snapshot: Snapshot, names: Collection[str]) -> Iterator[Candidate]:
-    """What the cell itself knows of how others compute it.
+    """The other ways to compute the cell that the cell itself knows.
 
     Args:
-        snapshot: one whose cell is known.
-        names: of the conventions that are wanted.
+        snapshot: what was captured; its cell is known.
+        names: the names of the conventions that are wanted.
     """
     cell: Any = snapshot.cell
     for name, explanation, other, weights in cell.readings(snapshot.weights):
@@ -83,13 +99,17 @@ def readings(snapshot: Snapshot, names: Collection[str]) -> Iterator[Candidate]:
 
 
 def gate_orders(snapshot: Snapshot) -> Iterator[Candidate]:
-    """All orders of the gates, those of known frameworks first."""
+    """All other orders of the gates, those of known frameworks first.
+
+    Args:
+        snapshot: what was captured; its weights have gates.
+    """
     weights = snapshot.weights
     assert isinstance(weights, GateWeights)
     names = [field.name for field in fields(weights)]
     count = len(weights.gates)
     gated = [n for n in names if n in ("kernel", "recurrent_kernel", "bias", "recurrent_bias")]
-    orders = sorted(permutations(range(count)), key=lambda order: _strangeness(weights, order))
+    orders = sorted(permutations(range(count)), key=lambda order: _is_unknown(weights, order))
     for order in orders:
         if order == tuple(range(count)):
             continue
@@ -102,11 +122,12 @@ def gate_orders(snapshot: Snapshot) -> Iterator[Candidate]:
 
 
 def _actual(weights: GateWeights, order: tuple[int, ...]) -> str:
-    """Which gate lies in each place of the array, if `order` puts them right."""
+    """The letters of the gates as the array holds them, if `order` puts them right."""
     return "".join(weights.gates[order.index(place)] for place in range(len(order)))
 
 
-def _strangeness(weights: GateWeights, order: tuple[int, ...]) -> bool:
+def _is_unknown(weights: GateWeights, order: tuple[int, ...]) -> bool:
+    """Whether no known framework has this order; for sorting, known ones come first."""
     return _actual(weights, order) not in _HOMES
 
 
@@ -117,7 +138,11 @@ def _order_in_words(weights: GateWeights, order: tuple[int, ...]) -> str:
 
 
 def biases(snapshot: Snapshot) -> Iterator[Candidate]:
-    """Biases that are dropped, or added in another place."""
+    """A layer that does not add a bias, or adds it in another place.
+
+    Args:
+        snapshot: what was captured; its cell is known.
+    """
     weights = snapshot.weights
     for name in ("bias", "recurrent_bias"):
         array = getattr(weights, name, None)
@@ -137,7 +162,11 @@ def biases(snapshot: Snapshot) -> Iterator[Candidate]:
 
 
 def transposed(snapshot: Snapshot) -> Iterator[Candidate]:
-    """The layouts of cuDNN."""
+    """Kernels that lie as in cuDNN: the recurrent ones transposed, the input ones relaid.
+
+    Args:
+        snapshot: what was captured; its weights have gates.
+    """
     weights = snapshot.weights
     assert isinstance(weights, GateWeights)
     recurrent = weights.recurrent_kernel

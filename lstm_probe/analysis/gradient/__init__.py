@@ -1,1 +1,1 @@
-"""How strongly the last state, or the loss, depends on each earlier one."""
+"""How strongly the last state, or a loss, depends on each earlier step."""

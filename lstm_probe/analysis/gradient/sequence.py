@@ -1,4 +1,4 @@
-"""From a snapshot and its trace to what backpropagation walks along, and back."""
+"""Between a snapshot in the order of the input's time and the sequence that is walked back."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from lstm_probe.cells.backward import Run
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.trace import GateTrace
 
-__all__ = ["run_of", "shown", "to_input_time"]
+__all__ = ["run_of", "to_input_time", "to_states"]
 
 
-def run_of(snapshot: Snapshot, trace: GateTrace, dtype: npt.DTypeLike = np.float64) -> Run | None:
-    """The sequence of a snapshot, time-major and in reading order.
+def run_of(
+    snapshot: Snapshot, trace: GateTrace, *, dtype: npt.DTypeLike = np.float64
+) -> Run | None:
+    """The computed sequence of a snapshot, time-major and in the order in which the layer reads.
 
     Args:
         snapshot: what was captured.
         trace: its gates, in float64.
-        dtype: of the gradients.
+        dtype: the dtype of the gradients.
 
     Returns:
         None for a cell whose derivatives are not known.
@@ -39,16 +41,26 @@ def run_of(snapshot: Snapshot, trace: GateTrace, dtype: npt.DTypeLike = np.float
     return None if cell.back(run.stretch(0, 1)) is None else run
 
 
-def shown(cotangent: Array, run: Run, snapshot: Snapshot) -> Array:
-    """From the gradient by the output to that by the states, time-major: zeros that a layer shows
-    at masked steps depend on nothing."""
+def to_states(by_output: Array, run: Run, snapshot: Snapshot) -> Array:
+    """From the gradient with respect to the output to that with respect to the hidden states.
+
+    Where a layer outputs zeros at masked steps, the output depends on no state.
+
+    Args:
+        by_output: `(time, batch, units)`, in reading order.
+        run: the sequence.
+        snapshot: says what the layer outputs at masked steps.
+
+    Returns:
+        `(time, batch, units)`.
+    """
     mask = run.mask
     if mask is None or (snapshot.initial_output_for_mask and not snapshot.zero_output_for_mask):
-        return cotangent
+        return by_output
     seen = mask if snapshot.zero_output_for_mask else np.logical_or.accumulate(mask, axis=0)
-    return np.where(seen[:, :, None], cotangent, 0.0)
+    return np.where(seen[:, :, None], by_output, 0.0)
 
 
 def to_input_time(array: Array, snapshot: Snapshot) -> Array:
-    """Time-major in reading order to `(batch, time, ...)` in the order of the input's time."""
+    """From `(time, batch, ...)` in reading order to `(batch, time, ...)` in the input's order."""
     return array.swapaxes(0, 1)[:, :: -1 if snapshot.reverse else 1]

@@ -1,1 +1,1 @@
-"""What the gates say of each unit: dead, stuck, copied, or not finite."""
+"""What the gates say about each unit: saturated, stuck, dead, a copy of another, not finite."""

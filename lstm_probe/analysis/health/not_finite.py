@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lstm_probe.analysis.argument_order import snapshot_first
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.trace import GateTrace
@@ -16,12 +17,12 @@ __all__ = ["NotFinite", "first_not_finite"]
 
 @dataclass(frozen=True)
 class NotFinite:
-    """The first value that is not finite, in the order of computation.
+    """The first value that is not finite, in the order in which the layer computes.
 
     Attributes:
-        timestep: in the order of the input's time.
-        sequence: the index in the batch.
-        letter: the gate or state.
+        timestep: the index of its timestep, in the order of the input's time.
+        sequence: its index in the batch.
+        letter: the letter of the gate or state.
         unit: the first unit that is not finite there.
         source: what brought it in: `input`, `initial state`, the name of an array of the weights,
             `overflow` where all of these are finite, or `framework` where NumPy's values are
@@ -45,42 +46,46 @@ class NotFinite:
         )
 
 
+@snapshot_first
 def first_not_finite(
-    trace: GateTrace, snapshot: Snapshot | None = None, *, finite: Collection[str] = ()
+    snapshot: Snapshot | None, trace: GateTrace, *, finite: Collection[str] = ()
 ) -> NotFinite | None:
-    """Look for the first NaN or infinity: by timestep as the layer reads them, then by letter in
-    the order of the equations, then by sequence and unit. Masked steps do not count.
+    """Find the first NaN or infinity of a layer.
+
+    The values are searched by timestep, in the order in which the layer reads them, then by letter
+    in the order of the equations, then by sequence and unit. Masked steps do not count.
 
     Args:
+        snapshot: where the trace comes from; None if that is not known.
         trace: the layer's gates.
-        snapshot: where the trace is from, if it is known.
-        finite: the letters of arrays that are known to be finite at the steps that count.
+        finite: the letters of arrays that are known to be finite at all valid steps.
 
     Returns:
-        Where it is and what brought it in; None if everything is finite.
+        Where the value is and what brought it in; None if everything is finite.
 
     Example:
         >>> h = np.zeros((1, 5, 2))
         >>> h[0, 3:, 1] = np.nan
-        >>> print(first_not_finite(GateTrace({"h": h}, {"h": None})))
+        >>> print(first_not_finite(None, GateTrace({"h": h}, {"h": None})))
         h of unit 1 at timestep 3 of sequence 0, from: overflow
     """
     arrays = dict(trace.arrays)
     if all(_all_finite(array) for letter, array in arrays.items() if letter not in finite):
         if snapshot is None or _all_finite(snapshot.output):
             return None
-        return _locate({"h": snapshot.output}, trace, snapshot, "framework")
-    return _locate(arrays, trace, snapshot, None)
+        return _locate({"h": snapshot.output}, snapshot, trace, "framework")
+    return _locate(arrays, snapshot, trace, None)
 
 
 def _all_finite(array: Array) -> bool:
-    # A sum is finite only if its terms are, and takes one pass without a second array.
+    # A sum is finite only if all its terms are; a sum that overflows needs a closer look.
     return bool(np.isfinite(array.sum())) or bool(np.isfinite(array).all())
 
 
 def _locate(
-    arrays: dict[str, Array], trace: GateTrace, snapshot: Snapshot | None, source: str | None
+    arrays: dict[str, Array], snapshot: Snapshot | None, trace: GateTrace, source: str | None
 ) -> NotFinite | None:
+    """The first bad value of some arrays; `source` is None where it has to be found out."""
     bad = {letter: ~np.isfinite(array) for letter, array in arrays.items()}
     if trace.mask is not None:
         bad = {letter: array & trace.mask[:, :, None] for letter, array in bad.items()}

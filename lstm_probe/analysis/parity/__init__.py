@@ -1,1 +1,1 @@
-"""The proof that a picture is true: how far NumPy is from the framework, and what that means."""
+"""Whether the framework computes what the picture shows, and if not, where the two part."""

@@ -13,22 +13,24 @@ from lstm_probe.core.arrays import Array
 
 __all__ = ["TOLERANCES", "Parity", "ParityError", "difference"]
 
-#: The largest absolute error of `h` (which lies in -1..1) that rounding explains in well-behaved
-#: networks, by the dtype in which the layer computes. Measured against float64 recomputations over
-#: random weights: float64 6e-16, float32 up to 7e-6 (512 units), float16 up to 1.7e-3, bfloat16 up
-#: to 1.2e-2; each bound leaves a margin of 1.4 to 150 above that, and a swapped gate, a dropped
-#: bias or the other hard_sigmoid is far outside.
+#: The largest absolute error of `h` (which lies in -1..1) that rounding explains in a network that
+#: does not amplify it, by the dtype in which the layer computes. The errors that were measured over
+#: random weights, against recomputations in float64, are 6e-16 in float64, up to 7e-6 in float32
+#: (512 units), up to 1.7e-3 in float16 and up to 1.2e-2 in bfloat16. Each tolerance is 1.4 to 150
+#: times as large, and far below the error of a swapped gate, a missing bias or the other
+#: hard_sigmoid.
 TOLERANCES = {"float64": 1e-13, "float32": 1e-5, "float16": 3e-3, "bfloat16": 2.5e-2}
 
 
 @dataclass(frozen=True, eq=False)
 class ParityError:
-    """Absolute differences between two hidden sequences.
+    """The absolute differences between two hidden sequences.
 
     Attributes:
-        max_abs: the largest.
-        rms: their root mean square.
-        per_timestep: `(time,)`, the largest at each timestep, over batch and units.
+        max_abs: the largest difference; 0 or more.
+        rms: the root mean square of all differences; 0 or more.
+        per_timestep: `(time,)`, float64, the largest difference at each timestep, over batch and
+            units.
 
     Example:
         >>> ours, theirs = np.zeros((1, 3, 2)), np.full((1, 3, 2), 0.5)
@@ -45,9 +47,10 @@ class ParityError:
         """Compare NumPy's output with the framework's.
 
         Args:
-            ours: `(batch, time, units)`.
-            theirs: `(batch, time, units)`.
-            final: `(batch, units)`, what the layer returned of its last step, or None.
+            ours: `(batch, time, units)`, float, NumPy's output.
+            theirs: the same shape, the framework's output.
+            final: `(batch, units)`, the framework's own output of its last step; None if it gave
+                all steps. Its difference counts at timestep `last`.
             last: the timestep that the layer computes last.
         """
         error = difference(ours, theirs)
@@ -56,7 +59,8 @@ class ParityError:
         per_timestep = error.max(axis=(0, 2))
         largest = float(per_timestep.max())
         scale = largest if 0 < largest < np.inf else 1.0
-        with np.errstate(over="ignore"):  # beside an infinite error, squares of huge ones overflow
+        # Beside an infinite error, the scale is 1, and the square of a huge error overflows.
+        with np.errstate(over="ignore"):
             scaled = (error / scale).ravel()
             rms = scale * float(np.sqrt(scaled @ scaled / scaled.size))
         return cls(max_abs=largest, rms=rms, per_timestep=per_timestep)
@@ -64,18 +68,18 @@ class ParityError:
 
 @dataclass(frozen=True, eq=False)
 class Parity:
-    """The proof that a picture is true, twice.
+    """The proof that a picture is true: the framework's distance from NumPy's recomputation.
 
     Attributes:
-        float64: against NumPy's recomputation in float64, the truth.
-        tolerance: the largest error that rounding explains in the layer's dtype, in networks
-            that do not amplify it.
-        ulp: the largest error in units in the last place, in the layer's dtype, of the largest
-            hidden state; NaN if that was not measured.
+        float64: the distance from the recomputation in float64, which is the truth.
+        tolerance: the largest error that rounding explains in the layer's dtype, in a network
+            that does not amplify it.
+        ulp: the largest error, in units in the last place of the largest hidden state, in the
+            layer's dtype; NaN if it was not measured.
         verdict: what the error means for these weights and this probe; None if it was not judged.
-        of_same_dtype: works out `same_dtype`.
-        rounding: the difference of NumPy's own two recomputations, where the verdict went by it,
-            at this step or an earlier one.
+        of_same_dtype: a function without arguments that computes `same_dtype`.
+        rounding: the distance between NumPy's own two recomputations, at this training step or an
+            earlier one; None if the verdict did not need it.
 
     Example:
         >>> error = ParityError.between(np.zeros((1, 3, 2)), np.zeros((1, 3, 2)), None, 2)
@@ -92,25 +96,38 @@ class Parity:
 
     @cached_property
     def same_dtype(self) -> ParityError:
-        """Against NumPy's recomputation in the layer's own dtype (float32 for the half
-        precisions). A recomputation of its own, so it is made when it is asked for."""
+        """The distance from NumPy's recomputation in the layer's own dtype.
+
+        The half precisions are recomputed in float32. The recomputation is made when the property
+        is first read.
+        """
         return self.float64 if self.of_same_dtype is None else self.of_same_dtype()
 
     @property
     def known_in_same_dtype(self) -> ParityError | None:
-        """`same_dtype` where it has been worked out already; None where nobody has asked."""
+        """`same_dtype` if it has been computed already, else None."""
         known: ParityError | None = vars(self).get("same_dtype")
         return known
 
     @property
     def within_tolerance(self) -> bool:
-        """Whether the error is small; the verdict knows the network, and this does not."""
+        """Whether the error is at most the tolerance, which does not depend on the network.
+
+        The verdict does: it also recognises rounding that the network has amplified.
+        """
         return self.float64.max_abs <= self.tolerance
 
 
 def difference(ours: Array, theirs: Array) -> Array:
-    """`|ours - theirs|` in float64; 0 where both are the same infinity or both NaN, and infinite
-    where only one of them is NaN.
+    """The absolute difference of two arrays, also where they are not finite.
+
+    Args:
+        ours: any shape, float.
+        theirs: the same shape, float.
+
+    Returns:
+        `|ours - theirs|`, the same shape, float64: 0 where both are the same infinity or both are
+        NaN, and infinite where only one of them is NaN.
 
     Example:
         >>> difference(np.array([1.0, np.nan, np.inf]), np.array([1.5, np.nan, 0.0])).tolist()

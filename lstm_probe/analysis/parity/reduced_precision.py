@@ -1,4 +1,4 @@
-"""Whether a framework computed in a narrower type than the layer says, and in which."""
+"""Whether a framework computed in a narrower type than the layer's dtype, and in which."""
 
 from __future__ import annotations
 
@@ -7,38 +7,50 @@ from functools import partial
 
 import numpy as np
 
-from lstm_probe.analysis.parity.defect import errors_of, multiple
 from lstm_probe.analysis.parity.rounding import step_bound
-from lstm_probe.analysis.parity.teacher_forcing import Forced, force
+from lstm_probe.analysis.parity.step_errors import as_multiple_of, step_errors
+from lstm_probe.analysis.parity.teacher_forcing import ForcedSteps, teacher_force
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.precision import UNIT_ROUNDOFF, round_to
 
 __all__ = ["narrower_precision"]
 
-#: What is left of an error, when the operands are rounded as the framework rounds them.
+#: A precision explains the errors if at most this part of them is left once the operands are
+#: rounded to it.
 _EXPLAINED = 0.25
-#: Fewer binary digits than these, and numbers are the same in every precision.
+#: Numbers with fewer binary digits than these are the same in every precision.
 _FEW_DIGITS = 2.0**-5
 
 
-def narrower_precision(seen: Snapshot, forced: Forced, defect: Array, excess: Array) -> str | None:
-    """The narrower precision that explains the errors, by its name.
+def narrower_precision(
+    seen: Snapshot, steps: ForcedSteps, errors: Array, excess: Array
+) -> str | None:
+    """Find the narrower precision that explains the errors of single steps.
 
-    Its size alone would not tell it from a slightly wrong equation. So it must show what it is:
-    outputs that are numbers of the narrower type, or errors that vanish when the operands of the
-    matrix products are rounded likewise.
+    The size of the errors alone would not tell a narrower precision from a slightly wrong
+    equation. So there must be a mark of it: either the outputs are numbers of the narrower type, or
+    the errors vanish when the operands of the matrix products are rounded to it.
+
+    Args:
+        seen: what was captured, in reading order.
+        steps: its steps, recomputed from the framework's own states.
+        errors: `(batch, time, units)`, the error of each step.
+        excess: the same shape, the errors as multiples of what rounding explains.
+
+    Returns:
+        `bfloat16`, `float16`, `float32` or `TF32`; None if no precision explains the errors.
     """
     u = UNIT_ROUNDOFF[seen.dtype]
-    for name in ("bfloat16", "float16", "float32"):  # what fits the first fits all
+    for name in ("bfloat16", "float16", "float32"):  # from few digits to many: the first one fits
         own = UNIT_ROUNDOFF[name]
         if own <= u or not _is_stored_in(seen.output, own):
             continue
-        bound = step_bound(seen, forced, name)
-        if bound is not None and multiple(defect, bound).max() <= 1:
+        bound = step_bound(seen, steps, name)
+        if bound is not None and as_multiple_of(bound, errors).max() <= 1:
             return name
     at_fault = excess > 1
-    size = _root_mean_square(defect[at_fault])
+    size = _root_mean_square(errors[at_fault])
     if not size <= _root_mean_square(seen.output[np.isfinite(seen.output)]):
         return None  # every type keeps the leading digit
     for name in ("float32", "tf32", "bfloat16"):
@@ -47,18 +59,20 @@ def narrower_precision(seen: Snapshot, forced: Forced, defect: Array, excess: Ar
             continue
         for truncate in (False, True):
             rounding = partial(round_to, unit_roundoff=own, truncate=truncate)
-            if _left(seen, at_fault, rounding) <= _EXPLAINED * size < np.inf:
+            if _size_of_rest(seen, at_fault, rounding) <= _EXPLAINED * size < np.inf:
                 return name.upper() if name == "tf32" else name
     return None
 
 
-def _left(seen: Snapshot, at_fault: Array, operands: Callable[[Array], Array]) -> float:
-    rounded = force(seen, operands=operands)
+def _size_of_rest(seen: Snapshot, at_fault: Array, operands: Callable[[Array], Array]) -> float:
+    """The root mean square of the errors that are left when the operands are rounded."""
+    rounded = teacher_force(seen, operands=operands)
     assert rounded is not None
-    return _root_mean_square(errors_of(seen, rounded)[at_fault])
+    return _root_mean_square(step_errors(seen, rounded)[at_fault])
 
 
 def _is_stored_in(output: Array, unit_roundoff: float) -> bool:
+    """Whether all numbers are ones of a narrower type, and not so simple that any type has them."""
     values = output.astype(np.float64)
     values = values[np.isfinite(values)]
     if np.array_equal(round_to(values, _FEW_DIGITS), values):
@@ -67,6 +81,7 @@ def _is_stored_in(output: Array, unit_roundoff: float) -> bool:
 
 
 def _root_mean_square(values: Array) -> float:
+    """Infinite where a value is not finite."""
     if not np.isfinite(values).all():
         return np.inf
     with np.errstate(over="ignore"):

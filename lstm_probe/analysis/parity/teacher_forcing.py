@@ -1,13 +1,15 @@
-"""One step at a time from the framework's own states: where two sequences part, and nothing else.
+"""One step at a time from the framework's own states: teacher forcing.
 
-A recurrence that is chaotic carries a rounding error of the first step to order one within about a
-hundred, so the difference of two whole sequences says little about who computes what. Here each
-step is recomputed from the hidden state that the framework itself had reached. What is left is the
-*defect* of the framework's sequence: how far it is, at each step, from obeying the equations.
+A chaotic recurrence amplifies a rounding error of the first step to order one within about a
+hundred steps. The difference of two whole sequences then does not tell whether both computed the
+same. So each step is recomputed from the hidden state that the framework itself had reached. The
+error of a step is then the *defect* of the framework's sequence: how far it is, at that step, from
+obeying the equations.
 
 Source:
     Corless 1994, "What good are numerical simulations of chaotic dynamical systems?" (the defect
-    as backward error of a chaotic sequence); Williams & Zipser 1989 (teacher forcing).
+    as backward error of a chaotic sequence); Williams & Zipser 1989, "A learning algorithm for
+    continually running fully recurrent neural networks" (teacher forcing).
 """
 
 from __future__ import annotations
@@ -24,17 +26,17 @@ from lstm_probe.core.arrays import Array, BoolArray
 from lstm_probe.core.masks import carried, emitted, last_valid
 from lstm_probe.core.trace import GateTrace
 
-__all__ = ["Forced", "follow", "force", "in_reading_order"]
+__all__ = ["ForcedSteps", "follow", "in_reading_order", "teacher_force"]
 
 
 @dataclass(frozen=True, eq=False)
-class Forced:
-    """Every step of a layer, each from the framework's own hidden state.
+class ForcedSteps:
+    """Every step of a layer, each recomputed from the framework's own hidden state.
 
     Attributes:
-        weights: as the cell computed with them.
-        arrays: `(batch, time, units)` by letter, as in a trace.
-        before: by letter of the states: what the step started from.
+        weights: the weights with which the cell computed.
+        arrays: by letter, as in a trace: `(batch, time, units)`, what each step computes.
+        before: by letter of the states: `(batch, time, units)`, the states before each step.
         output: `(batch, time, units)`, what the layer should have shown.
     """
 
@@ -45,7 +47,14 @@ class Forced:
 
 
 def in_reading_order(snapshot: Snapshot) -> Snapshot:
-    """The same snapshot as a layer sees it that reads forwards."""
+    """The snapshot of a layer that reads forwards: one that reads backwards is turned round.
+
+    Args:
+        snapshot: what was captured.
+
+    Returns:
+        The snapshot with `reverse=False`, its arrays in the order in which the layer reads.
+    """
     if not snapshot.reverse:
         return snapshot
     return replace(
@@ -57,21 +66,21 @@ def in_reading_order(snapshot: Snapshot) -> Snapshot:
     )
 
 
-def force(
+def teacher_force(
     snapshot: Snapshot,
     *,
     dtype: npt.DTypeLike = np.float64,
     operands: Callable[[Array], Array] | None = None,
-) -> Forced | None:
+) -> ForcedSteps | None:
     """Recompute each step of a layer from the framework's own hidden state.
 
-    The cell state of an LSTM is not known from outside: it is carried along, and is contracted by
-    the forget gate, so that errors fade in it.
+    The framework does not show the cell state of an LSTM, so it is carried from step to step. An
+    error in it fades, because the forget gate multiplies it by less than 1.
 
     Args:
-        snapshot: in reading order.
+        snapshot: what was captured, in reading order.
         dtype: float32 or float64.
-        operands: what happens to the operands of the matrix products, such as rounding.
+        operands: is applied to the operands of the matrix products, such as a rounding.
 
     Returns:
         The steps; None for a cell whose states are not known.
@@ -81,8 +90,8 @@ def force(
         >>> rng = np.random.default_rng(0)
         >>> w = weights.from_keras(rng.normal(size=(3, 6)), rng.normal(size=(2, 6)))
         >>> x = rng.normal(size=(1, 5, 3))
-        >>> forced = force(Snapshot(0, "gru", GruCell(), w, x=x, output=gru(x, w).h))
-        >>> bool(np.abs(forced.output - gru(x, w).h).max() < 1e-15)
+        >>> steps = teacher_force(Snapshot(0, "gru", GruCell(), w, x=x, output=gru(x, w).h))
+        >>> bool(np.abs(steps.output - gru(x, w).h).max() < 1e-15)
         True
     """
     cell, mask = snapshot.cell, snapshot.mask
@@ -109,18 +118,19 @@ def force(
         zero_output_for_mask=snapshot.zero_output_for_mask,
         initial_output_for_mask=snapshot.initial_output_for_mask,
     )
-    return Forced(weights, arrays, before, shown)
+    return ForcedSteps(weights, arrays, before, shown)
 
 
 def follow(snapshot: Snapshot, trace: GateTrace) -> GateTrace:
     """A trace that stays with the framework: each step from the framework's own hidden state.
 
     Args:
-        snapshot: one that matches its cell.
-        trace: its own trajectory, which rounding has carried away from the framework's.
+        snapshot: what was captured; the framework computes its cell's equations.
+        trace: NumPy's own sequence, which rounding has led away from the framework's.
 
     Returns:
-        The same letters; `trace` itself for a cell whose states are not known.
+        A trace with the same letters; `trace` itself for a cell whose states are not known, or
+        where the framework's output is not finite.
 
     Example:
         >>> from lstm_probe import GruCell, Snapshot, gru, weights
@@ -133,14 +143,14 @@ def follow(snapshot: Snapshot, trace: GateTrace) -> GateTrace:
         True
     """
     seen = in_reading_order(snapshot)
-    forced = force(seen)
-    if forced is None or not np.isfinite(snapshot.output).all():
+    steps = teacher_force(seen)
+    if steps is None or not np.isfinite(snapshot.output).all():
         return trace
-    arrays = {letter: forced.arrays[letter] for letter in trace.letters}
+    arrays = {letter: steps.arrays[letter] for letter in trace.letters}
     if seen.mask is not None:
         assert seen.cell is not None
         states = seen.cell.initial_states(
-            seen.initial_state, len(seen.x), forced.weights, np.float64
+            seen.initial_state, len(seen.x), steps.weights, np.float64
         )
         arrays["h"] = carried(arrays["h"], seen.mask, states["h"])
     if snapshot.reverse:
@@ -149,6 +159,7 @@ def follow(snapshot: Snapshot, trace: GateTrace) -> GateTrace:
 
 
 def _states_before(output: Array, mask: BoolArray | None, initial: Array) -> Array:
+    """The hidden state before each step: the output of the last valid step before it."""
     states = np.concatenate([initial[:, None], output], axis=1)
     if mask is None:
         return states[:, :-1]

@@ -1,4 +1,4 @@
-"""`Verdict`: what a parity error means, and the place where the two computations part."""
+"""`Verdict`: what a parity error means. `Place`: where the two computations part."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ Kind: TypeAlias = Literal["match", "reduced precision", "mismatch"]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a mismatch shows.
+    """Where a mismatch shows first.
 
     Attributes:
-        timestep: the first, in the order in which the layer reads, as an index of the input's
-            time.
-        sequence: the index in the batch.
-        unit: the one whose error is worst at that timestep.
-        gate: the gate in which other weights explain it best; None where that cannot be told.
+        timestep: the index, in the order of the input's time, of the first timestep that the layer
+            computes with an error that rounding does not explain.
+        sequence: the index in the batch of the sequence with the worst error at that timestep.
+        unit: the unit with the worst error there.
+        gate: the letter of the gate in which other weights explain that error best; None where
+            that cannot be told.
 
     Example:
         >>> print(Place(timestep=3, sequence=0, unit=7, gate="f"))
@@ -42,14 +43,18 @@ class Verdict:
 
     Attributes:
         kind: `match`: the framework computes these equations, up to rounding in the layer's
-            dtype; `reduced precision`: up to rounding in a narrower type; `mismatch`: it computes
-            something else.
-        excess: the largest error of one step, as a multiple of what rounding explains.
-        defect: the largest error of one step from the framework's own state; NaN where the whole
-            sequences were so near that single steps were not looked at.
-        bound: the largest error of one step that rounding explains; NaN likewise.
-        precision: the narrower type, for `reduced precision`.
-        place: where they part first, for `mismatch`.
+            dtype; `reduced precision`: it computes them up to rounding in a narrower type;
+            `mismatch`: it computes something else.
+        excess: the largest error, as a multiple of the error that rounding explains; 0 or more.
+        defect: the largest error of a single step that begins with the framework's own state; NaN
+            where the whole sequences were so near that single steps were not recomputed.
+        bound: the largest error of a single step that rounding explains; NaN like `defect`.
+        precision: the name of the narrower type, for `reduced precision`.
+        place: where the two computations part first, for `mismatch`.
+
+    Source:
+        Corless 1994, "What good are numerical simulations of chaotic dynamical systems?" (the
+        defect as backward error of a chaotic sequence).
 
     Example:
         >>> print(Verdict("match", excess=0.1))

@@ -1,4 +1,4 @@
-"""NumPy's recomputations of a snapshot: in float64, the truth, and in the layer's own dtype."""
+"""What NumPy recomputes of a snapshot: in float64, which is the truth, and in the layer's dtype."""
 
 from __future__ import annotations
 
@@ -21,7 +21,20 @@ __all__ = ["InOwnDtype", "recompute"]
 def recompute(
     snapshot: Snapshot, cell: Cell[Any], dtype: np.dtype[Any]
 ) -> tuple[GateTrace, Array, ParityError]:
-    """The gates; what the layer would have shown, in the order of the input's time; the error."""
+    """Recompute every gate of a snapshot, and compare the output with the framework's.
+
+    Args:
+        snapshot: what was captured.
+        cell: its cell.
+        dtype: float32 or float64.
+
+    Returns:
+        The trace; the output that the layer should have given, `(batch, time, units)` of `dtype`,
+        in the order of the input's time; and the framework's distance from that output.
+
+    Raises:
+        LstmProbeError: the snapshot's input, mask or state does not fit the cell.
+    """
     trace = cell.run(
         snapshot.x,
         snapshot.weights,
@@ -39,22 +52,28 @@ def recompute(
 
 
 class InOwnDtype:
-    """NumPy's recomputation in the layer's own dtype, made when it is first asked for."""
+    """The recomputation in the layer's own dtype, which is made when one of its errors is needed.
+
+    Args:
+        snapshot: what was captured; its cell is known.
+        truth: `(batch, time, units)`, the hidden states recomputed in float64.
+        exact: the framework's distance from the recomputation in float64.
+    """
 
     def __init__(self, snapshot: Snapshot, truth: Array, exact: ParityError) -> None:
         self._snapshot, self._truth, self._exact = snapshot, truth, exact
 
     def error(self) -> ParityError:
-        """The framework's distance from it."""
+        """The framework's distance from this recomputation."""
         return self._errors[0]
 
     def rounding(self) -> ParityError:
-        """The distance of the truth from it."""
+        """The distance between NumPy's two recomputations: the rounding error of NumPy itself."""
         return self._errors[1]
 
     @property
     def made(self) -> bool:
-        """Whether it has been asked for."""
+        """Whether the recomputation has been made already."""
         return "_errors" in vars(self)
 
     @cached_property
