@@ -1,4 +1,4 @@
-"""What an alert says, and from where on a number is one."""
+"""`Alert`: what an alert says. `Thresholds`: the values beyond which a number is an alert."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ __all__ = ["Alert", "Thresholds"]
 
 @dataclass(frozen=True)
 class Alert:
-    """Something that should be looked at.
+    """A warning that something in a layer should be looked at.
 
     Attributes:
-        rule: the name of the rule.
+        rule: the name of the rule that applies.
         layer: the layer's name.
         step: the training step.
-        what: what was seen, in words.
-        value: the number that set it off.
-        threshold: what that number was compared with.
+        what: what was found, in words.
+        value: the number that the rule looks at.
+        threshold: the threshold that the number is beyond.
         advice: what to try.
-        gate: the gate, if it is about one.
-        unit: the unit that is worst, if it is about units.
-        timestep: the timestep of the probe, if it is about one.
+        gate: the letter of the gate, if the alert is about one.
+        unit: the index of the worst unit, if the alert is about units.
+        timestep: the timestep of the probe, if the alert is about one.
 
     Example:
         >>> alert = Alert("dead_units", "lstm", 100, "3 of 10 units do not move", 0.3, 0.1,
@@ -51,31 +51,35 @@ class Alert:
         )
 
     def plain(self) -> dict[str, str | int | float | None]:
-        """Its attributes by name, and `text`, what it prints: for logs and scripts."""
+        """The attributes by name, and the whole sentence as `text`: for logs and scripts."""
         return {**vars(self), "text": str(self)}
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """From where on a number is a warning. Each was tried on networks that had learned their task
-    (no alarm) and on ones made ill on purpose.
+    """The values beyond which a number is an alert.
+
+    Each was tried on networks that had learned their task, where no alert may be raised, and on
+    networks that were made ill on purpose.
 
     Attributes:
-        saturated: the part of all units and steps at which a gate is below 0.1 or above 0.9. A
-            trained gate is often open or shut, but one that is nearly always so passes no
-            gradient. A forget or update gate counts only when shut, for open is how it remembers;
-            an input gate that is shut does not count as far as the forget gate is open.
-        dead: the part of the units whose `h` does not move. One in ten is wasted size.
-        vanished: the part of the probe's steps whose gradient is lost: smaller than the largest by
-            more than float32 resolves (6e-8), so that nothing of it survives in a sum.
-        exploded: how many times larger a gradient is anywhere than at the last step. Clipping at
-            norm 1 would leave a thousandth of every other weight's update.
-        update_ratio: `|dW| / |W|` per step, of kernels. About 1e-3 is usual; at 0.1 a matrix is
-            replaced within ten steps, which no gradient foresees.
-        horizon: the horizon of the unit that remembers longest, as a part of the probe. After 17
-            horizons less is left than float32 resolves (exp(-17) = 4e-8), so below 0.03 even that
-            unit knows nothing of the first half.
-        min_steps: memory is judged only on probes with as many steps; shorter ones need none.
+        saturated: the fraction of units and steps at which a gate is below 0.1 or above 0.9; 0..1.
+            A trained gate is often open or shut, but a gate that nearly always is passes no
+            gradient. A forget or update gate counts only where it is shut, because an open one
+            remembers. An input gate that is shut does not count where the forget gate is open.
+        dead: the fraction of units whose `h` does not move; 0..1. With one in ten, the layer is
+            larger than it needs to be.
+        vanished: the fraction of the probe's steps whose gradient is lost; 0..1. It is lost where
+            it is smaller than the largest one by more than float32 resolves (6e-8), so that nothing
+            of it is left in a sum.
+        exploded: how many times larger a gradient is, at any step, than at the last one. With
+            1000, clipping at norm 1 would leave a thousandth of every other weight's update.
+        update_ratio: `|dW| / |W|` of a kernel for each training step. About 1e-3 is usual. At 0.1
+            a matrix is replaced within ten steps, in which its gradient does not stay the same.
+        horizon: the horizon of the unit with the longest memory, as a fraction of the probe's
+            length. After 17 horizons less is left than float32 resolves (exp(-17) = 4e-8). So
+            below 0.03, even that unit holds nothing of the first half of the probe.
+        min_steps: the number of steps of the shortest probe on which memory is judged.
 
     Example:
         >>> Thresholds(dead=0.5).dead

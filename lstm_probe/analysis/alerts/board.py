@@ -1,4 +1,4 @@
-"""Alerts: each is raised once, and again only after it has cleared."""
+"""`AlertBoard`: raises each alert once, and again only after it has cleared."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from lstm_probe.core.errors import LstmProbeError
 
 __all__ = ["RULES", "Alert", "AlertBoard", "AlertRules", "OnAlert", "Thresholds", "find_alerts"]
 
-#: What to do when an alert is raised: log a warning, log it and stop the training, or call a
-#: function with it.
+#: What happens when an alert is raised: a warning is logged, a warning is logged and the training
+#: is stopped, or a function is called with the alert.
 Reaction: TypeAlias = "Literal['log', 'stop'] | Callable[[Alert], object]"
 
 
 @dataclass(frozen=True)
 class AlertRules:
-    """Which alerts are raised, from where on, and what happens then.
+    """Which alerts are raised, with which thresholds, and what happens then.
 
     Attributes:
-        then: `log` a warning, log it and `stop` the training, or a function that is called with
-            the alert.
-        thresholds: from where on.
-        rules: the names of the rules to go by.
+        then: `"log"` to log a warning, `"stop"` to log it and stop the training, or a function
+            that is called with the alert.
+        thresholds: the values beyond which a number is an alert.
+        rules: the names of the rules to apply; all by default.
 
     Raises:
-        LstmProbeError: a rule or what is to happen is not known.
+        LstmProbeError: `then` or the name of a rule is not known.
 
     Example:
         >>> rules = AlertRules("stop", Thresholds(dead=0.5), rules=["dead_units", "not_finite"])
@@ -57,7 +57,7 @@ class AlertRules:
             )
 
 
-#: What `on_alert` of a callback or hook takes.
+#: The values that `on_alert` of a callback or hook takes.
 OnAlert: TypeAlias = "Reaction | AlertRules"
 
 
@@ -68,13 +68,16 @@ def find_alerts(
     thresholds: Thresholds | None = None,
     rules: Collection[str] = tuple(RULES),
 ) -> list[Alert]:
-    """Everything that one layer should be looked at for, the most serious first.
+    """Find all alerts about one layer.
 
     Args:
-        analysis: of one capture.
+        analysis: the layer at one capture.
         dynamics: what changed since the capture before; None if there is none.
-        thresholds: from where on; the defaults by default.
-        rules: the names of the rules to go by; all by default.
+        thresholds: the values beyond which a number is an alert; None for the defaults.
+        rules: the names of the rules to apply; all by default.
+
+    Returns:
+        The alerts, the most serious first.
 
     Example:
         >>> import numpy as np
@@ -86,25 +89,26 @@ def find_alerts(
         ['dead_units']
     """
     limits = thresholds or Thresholds()
-    # NaN everywhere would set off every rule: the one that says so is enough.
+    # Where values are NaN, every rule would apply; the one that says so is enough.
     names = ("not_finite",) if analysis.health.not_finite is not None else tuple(RULES)
     chosen = [RULES[name] for name in names if name in rules]
     return [alert for rule in chosen for alert in rule(analysis, dynamics, limits)]
 
 
 class AlertBoard:
-    """Remembers which alerts stand, from capture to capture.
+    """Remembers, from capture to capture, which alerts stand.
 
-    An alert is raised when its rule first applies to a layer and gate, and not again while it goes
-    on applying. Once it no longer does, it has cleared, and may be raised anew.
+    An alert is raised when its rule first applies to a layer, and is not raised again while the
+    rule goes on applying. (`saturated_gates` is one alert for each gate.) When the rule no longer
+    applies, the alert has cleared, and it may be raised anew.
 
     Args:
-        thresholds: from where on; the defaults by default.
-        rules: the names of the rules to go by; all by default.
+        thresholds: the values beyond which a number is an alert; None for the defaults.
+        rules: the names of the rules to apply; None for all.
 
     Attributes:
-        cleared: those that applied at the capture before and no longer do.
-        dynamics: by layer: what changed between the two latest captures.
+        cleared: the alerts that stood at the capture before and no longer do.
+        dynamics: what changed between the two latest captures, by the layer's name.
 
     Example:
         >>> import numpy as np
@@ -129,24 +133,27 @@ class AlertBoard:
 
     @property
     def standing(self) -> list[Alert]:
-        """The alerts that apply at present."""
+        """The alerts that stand at present."""
         return list(self._standing.values())
 
     def update(self, analyses: Sequence[Analysis]) -> list[Alert]:
-        """Look at one capture of all layers, in the order in which the model runs them.
+        """Look at one capture of all layers.
+
+        Args:
+            analyses: all layers, in the order in which the model runs them.
 
         Returns:
-            The alerts that are new.
+            The alerts that are new, the most serious of each layer first.
         """
         found: dict[tuple[str, str, str | None], Alert] = {}
         self.dynamics = {}
         broken = False
         for analysis in analyses:
             dynamics = self._change(analysis.snapshot)
-            provenance = analysis.health.not_finite
-            if broken and provenance is not None and provenance.source == "input":
-                continue  # it came from the layer before, which has been named
-            broken = broken or provenance is not None
+            not_finite = analysis.health.not_finite
+            if broken and not_finite is not None and not_finite.source == "input":
+                continue  # the NaN came from a layer before this one, which has its alert
+            broken = broken or not_finite is not None
             for alert in self._find(analysis, dynamics):
                 found.setdefault(_key(alert), alert)
         new = [alert for key, alert in found.items() if key not in self._standing]
@@ -158,7 +165,7 @@ class AlertBoard:
         rules, known = self._rules, []
         mismatch = self._standing.get(("parity_mismatch", analysis.snapshot.layer, None))
         if mismatch is not None and _mismatches(analysis):
-            # Its cause has been looked for, which takes long.
+            # A mismatch that goes on keeps its alert: the search for its cause takes long.
             known, rules = [mismatch], rules - {"parity_mismatch"}
         return known + find_alerts(analysis, dynamics, thresholds=self._thresholds, rules=rules)
 
@@ -167,7 +174,7 @@ class AlertBoard:
         if previous is not None and previous.step == snapshot.step:
             return None
         self._previous[snapshot.layer] = snapshot
-        # A callback may go on to train another model.
+        # The callback may have gone on to another model, with other layers of the same names.
         if previous is None or not comparable(previous, snapshot):
             return None
         dynamics = measure_dynamics(previous, snapshot)
@@ -181,6 +188,6 @@ def _mismatches(analysis: Analysis) -> bool:
 
 
 def _key(alert: Alert) -> tuple[str, str, str | None]:
-    # A NaN moves from gate to gate and a worst gate changes: that is not another illness.
+    # A NaN may move to another gate, and another gate may become the worst: the alert is the same.
     by_gate = alert.rule == "saturated_gates"
     return alert.rule, alert.layer, alert.gate if by_gate else None

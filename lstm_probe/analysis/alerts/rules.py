@@ -1,4 +1,4 @@
-"""The rules of the alerts: when a number becomes a warning, and what to try then."""
+"""The rules of the alerts: which number each looks at, and what it advises to try."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from lstm_probe.analysis.alerts.alert import Alert, Thresholds
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.analysis.change.dynamics import Dynamics
 from lstm_probe.core.arrays import Array
+from lstm_probe.core.precision import UNIT_ROUNDOFF
 
 __all__ = ["RULES", "Rule"]
 
 
-#: Looks at one layer; the dynamics are None at its first capture.
+#: A rule looks at one layer, and gives an alert if it applies. The dynamics are None at the first
+#: capture of a layer.
 Rule: TypeAlias = "Callable[[Analysis, Dynamics | None, Thresholds], Iterator[Alert]]"
-
-_FLOAT32_ROUNDOFF = 2.0**-24
 
 
 def _not_finite(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
@@ -71,7 +71,7 @@ def _saturated_gates(analysis: Analysis, _: Dynamics | None, limits: Thresholds)
     gates = analysis.health.gates
     for letter, gate in gates.items():
         saturated = gate.low if letter == keeper else gate.saturated
-        if letter == "i" and "f" in gates:  # a unit that keeps need not write
+        if letter == "i" and "f" in gates:  # a unit that keeps its state need not write to it
             saturated = gate.high + np.maximum(gate.low - gates["f"].high, 0)
         value = _mean(saturated)
         if value > limits.saturated:
@@ -103,8 +103,12 @@ def _dead_units(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> I
 
 
 def _memory_gradient(analysis: Analysis) -> Array | None:
-    """`(steps,)`, the norm of the gradient by the state that remembers, over the sequences, at the
-    steps that count in any; None if there is none."""
+    """The norms of the gradient by the state with the longest memory.
+
+    Returns:
+        `(steps,)`, the largest norm over the sequences, at the steps that are valid in any of them;
+        None if there is no gradient, no valid step, or a norm that is not finite.
+    """
     gradient = analysis.gradient
     if gradient is None:
         return None
@@ -118,7 +122,7 @@ def _vanishing(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> It
     norms = _memory_gradient(analysis)
     if norms is None or norms.size < limits.min_steps:
         return
-    lost = norms < _FLOAT32_ROUNDOFF * norms.max()
+    lost = norms < UNIT_ROUNDOFF["float32"] * norms.max()
     if lost.mean() > limits.vanished:
         assert analysis.gradient is not None
         letter = analysis.gradient.memory
@@ -173,7 +177,7 @@ def _update_ratio(
 ) -> Iterator[Alert]:
     if dynamics is None:
         return
-    ratios = {  # a bias begins at zero: its first change is all of it
+    ratios = {  # a bias often begins at zero, so that its first change is all of it
         name: ratio
         for name in dynamics.arrays
         if "bias" not in name and not isnan(ratio := dynamics.ratio_per_step(name))
@@ -211,7 +215,7 @@ def _short_memory(analysis: Analysis, _: Dynamics | None, limits: Thresholds) ->
         )
 
 
-#: By name, the most serious first. Where values are not finite, the other rules say nothing.
+#: All rules by name, the most serious first.
 RULES: dict[str, Rule] = {
     "not_finite": _not_finite,
     "parity_mismatch": _parity_mismatch,
@@ -234,7 +238,7 @@ def _alert(
     advice: str,
     **place: Any,
 ) -> Alert:
-    """An alert about a layer; its gate, unit and timestep as far as there are any."""
+    """An alert about a layer; `place` names its gate, unit and timestep where there are any."""
     seen = analysis.snapshot
     return Alert(rule, seen.layer, seen.step, what, value, threshold, advice, **place)
 

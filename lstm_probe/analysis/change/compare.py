@@ -1,4 +1,4 @@
-"""What changed between two looks at the same layers: which gates, units and timesteps."""
+"""What changed in the same layers between two times: which gates, units and timesteps."""
 
 from __future__ import annotations
 
@@ -19,13 +19,17 @@ _SHOWN = 3
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """The arrays of one layer at one time.
+    """The arrays of one layer at one time, as a stored capture or a file holds them.
 
     Attributes:
-        gates: by letter, `(sequence, time, unit)`.
-        weights: by their names in logs; empty where they are not known.
-        units: the original indices of the units; None if all are there.
-        timesteps: those of the timesteps.
+        gates: the values of each gate, by its letter: `(batch, time, units)`, float.
+        weights: the arrays of the weights, by their names in logs; empty where they are not known.
+        units: `(units,)`, the original indices of the units; None if no unit was left out.
+        timesteps: `(time,)`, the original indices of the timesteps; None if none was left out.
+
+    Example:
+        >>> Look({"f": np.zeros((1, 3, 2))}).gates["f"].shape
+        (1, 3, 2)
     """
 
     gates: Mapping[str, Array]
@@ -40,15 +44,16 @@ class GateChange:
 
     Attributes:
         layer: the layer's name.
-        gate: its letter.
-        rms: the root mean square of the differences.
-        largest: the largest absolute difference, and where it is:
-        sequence: the index in the batch,
-        timestep: the timestep,
-        unit: the unit.
-        units: the units that changed most, by the root mean square.
-        timesteps: the timesteps that changed most.
-        weights: the largest `|dW| / |W|` of the gate's kernels; NaN where they are not known.
+        gate: the gate's letter.
+        rms: the root mean square of the differences; 0 or more.
+        largest: the largest absolute difference; 0 or more.
+        sequence: the index in the batch at which the difference is largest.
+        timestep: the timestep at which it is largest.
+        unit: the unit in which it is largest.
+        units: the units that changed most, by the root mean square of their differences; at most 3.
+        timesteps: the timesteps that changed most; at most 3.
+        weights: the largest `|dW| / |W|` of the gate's kernels; NaN where the weights are not
+            known.
     """
 
     layer: str
@@ -64,17 +69,21 @@ class GateChange:
 
 
 def compare_looks(before: Mapping[str, Look], after: Mapping[str, Look]) -> list[GateChange]:
-    """Compare layer by layer and gate by gate.
+    """Compare two states of a model, layer by layer and gate by gate.
 
-    Layers are the same if their names are; `memory` is also found as `sequential/memory`. Where no
-    name is the same, as after a conversion, layers of the same shapes are taken in their order.
+    Layers belong together if they have the same name; `memory` also matches `sequential/memory`.
+    Where no name matches, as after a conversion, layers of the same shapes belong together in
+    their order.
 
     Args:
-        before: by the layers' names.
-        after: by the layers' names.
+        before: the layers at the earlier time, by name.
+        after: the layers at the later time, by name.
+
+    Returns:
+        One record for each gate that both times have.
 
     Raises:
-        LstmProbeError: there is no layer in common, or the shapes differ.
+        LstmProbeError: the two have no layer in common, or a gate has two shapes.
 
     Example:
         >>> one = Look({"f": np.zeros((1, 3, 2))})

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_probe.analysis.change.norms import norms_and_changes, norms_by_name
+from lstm_probe.analysis.change.spectra import spectral_radius
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.blas import on_one_blas_thread
@@ -26,11 +27,11 @@ __all__ = [
 
 @dataclass(frozen=True)
 class ArrayChange:
-    """One array of the weights, of one gate where there are gates.
+    """How one array of the weights changed; of one gate, where the array holds several.
 
     Attributes:
-        norm: the Euclidean norm `|W|` after the change; 0 or more.
-        change: `|dW|`, the norm of the difference; 0 or more.
+        norm: `|W|`, the Euclidean norm after the change; 0 or more.
+        change: `|dW|`, the Euclidean norm of the difference; 0 or more.
 
     Example:
         >>> ArrayChange(norm=2.0, change=0.01).ratio
@@ -42,7 +43,7 @@ class ArrayChange:
 
     @property
     def ratio(self) -> float:
-        """`|dW| / |W|`; 0 where nothing changed, infinite where all of it is new."""
+        """`|dW| / |W|`: 0 where nothing changed, infinite where the weights became zero."""
         if self.change == 0:
             return 0.0
         return self.change / self.norm if self.norm else float("inf")
@@ -53,10 +54,14 @@ class Dynamics:
     """What training did to a layer between two captures.
 
     Attributes:
-        steps: how many training steps lie between.
-        arrays: by the names that arrays have in logs, such as `kernel/2_f`.
-        drift: the root mean square of the differences of `h` on the probe, over its valid steps.
-        relative_drift: the same, over the root mean square of `h` before; NaN where that is 0.
+        steps: how many training steps lie between the captures.
+        arrays: how each array of the weights changed, by its name in logs, such as `kernel/2_f`.
+        drift: the root mean square of the change of `h` on the probe, over its valid steps; 0 or
+            more, and NaN where the two captures are not of the same probe.
+        relative_drift: `drift` over the root mean square of `h` before; NaN where that is 0.
+
+    Source:
+        Karpathy, CS231n, "Ratio of weights:updates".
 
     Example:
         >>> Dynamics(100, {"bias": ArrayChange(1.0, 0.1)}, 0.0, 0.0).ratio_per_step("bias")
@@ -70,23 +75,32 @@ class Dynamics:
 
     @property
     def unchanged(self) -> bool:
-        """Whether not a single weight has changed, although there were training steps."""
+        """Whether no weight has changed, although there were training steps in between."""
         return self.steps > 0 and all(array.change == 0 for array in self.arrays.values())
 
     def ratio_per_step(self, name: str) -> float:
-        """The update ratio of an array, as if every step had changed it alike: comparable
-        whatever the interval of the captures."""
+        """The update ratio of an array for each training step, as if all steps changed it alike.
+
+        It does not depend on the interval between the captures.
+
+        Args:
+            name: the name of the array in logs.
+        """
         return self.arrays[name].ratio / max(self.steps, 1)
 
     @property
     def update_ratio(self) -> float:
-        """The largest ratio per step of any kernel; NaN where there is none."""
+        """The largest ratio per training step of all kernels; NaN if there is no kernel."""
         ratios = [self.ratio_per_step(name) for name in self.arrays if "bias" not in name]
         return max(ratios, default=float("nan"))
 
 
 def comparable(previous: Snapshot, current: Snapshot) -> bool:
     """Whether two snapshots are captures of one layer, by its name and the shapes of its weights.
+
+    Args:
+        previous: the earlier capture.
+        current: the later capture.
 
     Example:
         >>> from lstm_probe import LstmCell, weights
@@ -101,14 +115,17 @@ def comparable(previous: Snapshot, current: Snapshot) -> bool:
 
 @on_one_blas_thread
 def measure_dynamics(previous: Snapshot, current: Snapshot) -> Dynamics:
-    """Compare a layer with itself at an earlier step.
+    """Measure what training changed in a layer between two captures.
 
     Args:
         previous: the earlier capture.
-        current: the later one, of the same layer and probe.
+        current: the later capture, of the same layer and the same probe.
+
+    Returns:
+        The change of each array of the weights, and of the hidden states on the probe.
 
     Raises:
-        LstmProbeError: they are not captures of one layer.
+        LstmProbeError: the two are not captures of one layer.
 
     Source:
         Karpathy, CS231n, "Ratio of weights:updates": about 1e-3 for each step.
@@ -138,12 +155,14 @@ def measure_dynamics(previous: Snapshot, current: Snapshot) -> Dynamics:
 
 @dataclass(frozen=True)
 class Spectrum:
-    """How much a matrix can stretch.
+    """How much products with a matrix can stretch a vector.
 
     Attributes:
-        norm: the largest singular value: the most that one product can stretch a vector.
-        radius: the largest absolute eigenvalue, for the recurrent kernels: what many products in
-            a row stretch by, each; None for a matrix that is not square.
+        norm: the spectral norm, which is the largest singular value: the most by which one product
+            stretches a vector; 0 or more.
+        radius: the spectral radius, which is the largest absolute eigenvalue: the factor by which
+            each of many products in a row stretches a vector; 0 or more. None for a kernel that is
+            not recurrent, and for a matrix that is not square.
 
     Example:
         >>> Spectrum(norm=2.0, radius=0.9).radius
@@ -158,11 +177,19 @@ class Spectrum:
 def measure_spectra(weights: CellWeights) -> dict[str, Spectrum]:
     """Spectral norm of the kernel, and norm and radius of the recurrent kernel, gate by gate.
 
-    Takes the cube of the number of units: 3 ms a gate at 128 units, 0.3 s at 512. `SpectralNorms`
-    follows the norms through a training for a hundredth of that.
+    The time grows with the cube of the number of units: 3 ms a gate at 128 units, 0.3 s at 512.
+    `SpectralNorms` follows the norms through a training in a hundredth of that time.
+
+    Args:
+        weights: the weights of one layer.
 
     Returns:
-        By the names that arrays have in logs; NaN where a weight is not finite.
+        The spectrum of each matrix, by the name of the array in logs; NaN where a weight is not
+        finite.
+
+    Source:
+        Pascanu, Mikolov & Bengio 2013, "On the difficulty of training recurrent neural networks",
+        section 2.1.
 
     Example:
         >>> from lstm_probe import weights
@@ -171,19 +198,20 @@ def measure_spectra(weights: CellWeights) -> dict[str, Spectrum]:
         Spectrum(norm=2.0, radius=2.0)
     """
     return {
-        name: _spectrum(array, name.startswith("recurrent_kernel"))
+        name: _spectrum(array, recurrent=name.startswith("recurrent_kernel"))
         for name, array in weights.named()
         if array.ndim == 2 and name.startswith(("kernel", "recurrent_kernel"))
     }
 
 
-def _spectrum(matrix: Array, recurrent: bool) -> Spectrum:
-    recurrent = recurrent and matrix.shape[0] == matrix.shape[1]
-    if not np.isfinite(matrix).all():
-        return Spectrum(float("nan"), float("nan") if recurrent else None)
+def _spectrum(matrix: Array, *, recurrent: bool) -> Spectrum:
     matrix = matrix.astype(np.float64, copy=False)
-    radius = float(np.abs(np.linalg.eigvals(matrix)).max()) if recurrent else None
-    return Spectrum(float(np.linalg.norm(matrix, 2)), radius)
+    square = matrix.shape[0] == matrix.shape[1]
+    finite = np.isfinite(matrix).all()
+    return Spectrum(
+        norm=float(np.linalg.norm(matrix, 2)) if finite else float("nan"),
+        radius=spectral_radius(matrix) if recurrent and square else None,
+    )
 
 
 def _shapes(snapshot: Snapshot) -> dict[str, tuple[int, ...]]:
@@ -193,6 +221,7 @@ def _shapes(snapshot: Snapshot) -> dict[str, tuple[int, ...]]:
 
 
 def _drift(previous: Snapshot, current: Snapshot) -> tuple[float, float]:
+    """The drift of the hidden states, and the relative one."""
     if previous.output.shape != current.output.shape:
         return float("nan"), float("nan")
     after, before = (_valid(snapshot) for snapshot in (current, previous))

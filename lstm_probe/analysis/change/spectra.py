@@ -1,4 +1,4 @@
-"""Spectral norms that follow the training: a few products for each capture."""
+"""Spectral radii of recurrent kernels, and spectral norms that are followed through a training."""
 
 from __future__ import annotations
 
@@ -11,25 +11,27 @@ from lstm_probe.core.blas import on_one_blas_thread
 from lstm_probe.weights import GateWeights
 from lstm_probe.weights.named import CellWeights
 
-__all__ = ["SpectralNorms", "spectral_radii"]
+__all__ = ["SpectralNorms", "spectral_radii", "spectral_radius"]
 
-_FIRST_ROUNDS = 30
-_ROUNDS = 3
-#: Eigenvalues take the cube of the units: 3 ms a gate at 128, 20 ms at 256.
+#: How many power iterations there are at the first capture, and at each later one.
+_FIRST_ROUNDS, _ROUNDS = 30, 3
+#: The time for eigenvalues grows with the cube of the units: 3 ms a gate at 128, 20 ms at 256.
 _MAX_UNITS = 256
 
 
 @on_one_blas_thread
 def spectral_radii(weights: CellWeights) -> Mapping[str, float]:
-    """The largest absolute eigenvalue of each gate's recurrent kernel: by how much many steps in a
-    row stretch a state, each.
+    """The spectral radius of the recurrent kernel of each gate.
+
+    It is the factor by which each of many products in a row stretches a state.
 
     Args:
-        weights: of one layer.
+        weights: the weights of one layer.
 
     Returns:
-        By the names that arrays have in logs; NaN where a weight is not finite. Nothing for layers
-        of more than 256 units, projections, convolutions and cells of the user's own.
+        0 or more, by the name of the array in logs; NaN where a weight is not finite. Empty for a
+        layer of more than 256 units, with a projection or with convolutions, and for a cell of the
+        user's own.
 
     Source:
         Pascanu, Mikolov & Bengio 2013, "On the difficulty of training recurrent neural networks",
@@ -47,12 +49,21 @@ def spectral_radii(weights: CellWeights) -> Mapping[str, float]:
         return {}
     matrices = kernel.swapaxes(0, 1).astype(np.float64)
     return {
-        f"recurrent_kernel/{index}_{gate}": _radius(matrix)
+        f"recurrent_kernel/{index}_{gate}": spectral_radius(matrix)
         for index, (gate, matrix) in enumerate(zip(weights.gates, matrices, strict=True), start=1)
     }
 
 
-def _radius(matrix: Array) -> float:
+def spectral_radius(matrix: Array) -> float:
+    """The largest absolute eigenvalue of a square matrix; NaN where an entry is not finite.
+
+    Args:
+        matrix: `(units, units)`, float64.
+
+    Example:
+        >>> spectral_radius(np.array([[0.0, 2.0], [0.5, 0.0]]))
+        1.0
+    """
     if not np.isfinite(matrix).all():
         return float("nan")
     return float(np.abs(np.linalg.eigvals(matrix)).max())
@@ -61,9 +72,10 @@ def _radius(matrix: Array) -> float:
 class SpectralNorms:
     """Spectral norms of kernels and recurrent kernels, gate by gate, from capture to capture.
 
-    The largest singular value by power iteration, which begins with the vectors of the capture
-    before: weights move little in between, so a few products are enough. What it gives is never
-    too large, and as a rule within 1 % of what `measure_spectra` gives at a hundred times the cost.
+    The largest singular value is found by power iteration, which begins with the vectors of the
+    capture before. Weights move little in between, so that a few products are enough. The result is
+    never too large, and usually within 1 % of what `measure_spectra` finds in a hundred times the
+    time.
 
     Source:
         Miyato et al. 2018, "Spectral normalization for generative adversarial networks", section
@@ -85,10 +97,10 @@ class SpectralNorms:
         """The norms of one capture of a layer.
 
         Args:
-            weights: of the same layer as at the capture before.
+            weights: the weights of the same layer as at the capture before.
 
         Returns:
-            By the names that arrays have in logs; NaN where a weight is not finite. Nothing for
+            0 or more, by the name of the array in logs; NaN where a weight is not finite. Empty for
             convolutions and for cells of the user's own.
         """
         result: dict[str, float] = {}
@@ -103,6 +115,7 @@ class SpectralNorms:
         return result
 
     def _norms(self, name: str, matrices: Array) -> Array:
+        """The norm of each of `(gates, rows, units)`; keeps the vectors for the next capture."""
         shape = (*matrices.shape[:1], 1, matrices.shape[2])
         known = self._vectors.get(name)
         again = known is not None and known.shape == shape and np.isfinite(known).all()

@@ -20,8 +20,8 @@ def inferred_states(seen: Snapshot) -> Iterator[Candidate]:
 
     The first valid step of each sequence is left out. Its output is the hidden state with which the
     next step begins, whatever the sequence began with. The cell state of an LSTM after that step is
-    inferred as the one with which the following steps fit best; they are more than it takes to
-    infer it, so that they prove it.
+    inferred as the one with which the following steps fit best. It is one unknown for each unit, so
+    that the fit of two or more steps is a proof.
 
     Args:
         seen: what was captured, in reading order.

@@ -132,7 +132,7 @@ def gradient_through_time(
             run = run_of(snapshot, trace, dtype=dtype)
             if run is None:
                 return None
-            walk = _walk_from_last(snapshot, run, dtype)
+            walk, of_h = _walk_from_last(snapshot, run, dtype), _target_of_h(run)
             norms = {
                 letter: _norm(to_input_time(states[:, target], snapshot))
                 for target, (letter, states) in enumerate(walk.states.items())
@@ -146,7 +146,7 @@ def gradient_through_time(
         return Gradient(
             hidden=norms["h"],
             cell=norms.get("c"),
-            by_unit=to_input_time(walk.states["h"][:, _target_of_h(run)], snapshot),
+            by_unit=to_input_time(walk.states["h"][:, of_h], snapshot),
             decay={letter: decay(each) for letter, each in rows.items()},
             reach={letter: reach(each) for letter, each in rows.items()},
             of_inputs=partial(_norms_of_inputs, snapshot, trace),

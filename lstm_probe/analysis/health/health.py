@@ -128,7 +128,8 @@ def measure_health(snapshot: Snapshot | None, trace: GateTrace) -> Health:
         low, high = _extremes(hidden)
         # The range of a single step is zero, and says nothing.
         dead = (high - low < _DEAD_RANGE) & (len(hidden) > 1)
-        largest = {k: _largest(_valid_values(trace, k)) for k in ("h", "c") if k in trace.letters}
+        states: list[str] = [letter for letter in ("h", "c") if letter in trace.letters]
+        largest = {letter: _largest(_valid_values(trace, letter)) for letter in states}
         keeper = _keeper(snapshot, trace)
         measured = {**{letter: gate.mean for letter, gate in gates.items()}, **largest}
         return Health(
