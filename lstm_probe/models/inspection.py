@@ -1,4 +1,4 @@
-"""`inspect`: look into a model, or into a file that holds one."""
+"""`inspect`: recompute the gates of a model, or of a file that holds one."""
 
 from __future__ import annotations
 
@@ -30,25 +30,30 @@ def inspect(
     """Recompute every gate of a model's recurrent layers for a probe, and compare.
 
     Args:
-        model: a Keras model (Keras 3 or tf_keras), or the path of one: `.keras`, `.h5`,
+        model: a Keras model (Keras 3 or tf_keras), or the path of a model: `.keras`, `.h5`,
             `.weights.h5` with a `config`, a SavedModel, a TensorFlow or TF1 checkpoint, `.onnx`, a
             torch state dictionary (`.pt`, `.safetensors`) or `.npz`.
-        probe: what the model takes, such as `x_test[:1]`, or the path of an .npy, .npz or .csv.
-        config: for weights alone: what `model.to_json()` gave, as a file, or a `.keras` file.
-        layers: which layers, by name; all recurrent layers by default.
-        cell: options that a file of weights does not tell, such as `{"forget_bias": "0"}`.
-        trusted: load a file of Keras in full, whatever classes and functions it names, and run the
-            code in it. By default only what is known to merely compute is loaded.
-        weights_only: read the weights alone, of a model that Keras is not to build.
+        probe: an input of the model, such as `x_test[:1]`, or the path of an .npy, .npz or .csv
+            that holds one.
+        config: the model's configuration, for a file that holds weights alone: a file with the
+            result of `model.to_json()`, or a `.keras` file.
+        layers: the names of the layers; None for all recurrent layers.
+        cell: options of the cells that a file of weights does not hold, such as
+            `{"forget_bias": "0"}`.
+        trusted: whether to load a Keras file in full, whatever classes and functions it names,
+            and to run the code in it. By default, only what is known to do nothing but compute is
+            loaded.
+        weights_only: whether to read the weights alone, without having Keras build the model.
 
     Returns:
-        By the layers' names. Where the file's framework computed the probe too, `parity` says how
-        far NumPy is from it; of weights alone, there is nothing to compare with, and it is None.
+        The analysis of each layer, by its name. Its `parity` compares NumPy with the framework of
+        the model, which computed the probe too. Where there are weights alone, there is nothing to
+        compare with, and `parity` is None.
 
     Raises:
         LstmProbeError: the model cannot be read, has no recurrent layer, or does not take the
-            probe; or a file names what is not known and is not `trusted`, in which case nothing of
-            it has been loaded or run.
+            probe; or a file that is not `trusted` names a class or function that is not known. In
+            that case nothing of the file has been loaded or run.
 
     Example:
         >>> import numpy as np, tempfile
@@ -88,10 +93,18 @@ def open_model(
     trusted: bool = False,
     weights_only: bool = False,
 ) -> Opened:
-    """Open a file that holds a model; the arguments are those of `inspect`.
+    """Open a file that holds a model.
+
+    Args:
+        path: the file, or the directory of a SavedModel.
+        config: as for `inspect`.
+        layers: as for `inspect`.
+        cell: as for `inspect`.
+        trusted: as for `inspect`.
+        weights_only: as for `inspect`.
 
     Raises:
-        LstmProbeError: it cannot be read, or an option is of no use for it.
+        LstmProbeError: the file cannot be read, or an option has no meaning for it.
     """
     kind = kind_of(path)
     if config is not None and not Path(config).is_file():
@@ -130,7 +143,7 @@ def open_model(
 def _open(
     path: Path, kind: Kind, config: Path | None, layers: Sequence[str] | None, trusted: bool
 ) -> Opened:
-    # Each kind's reader is imported when it is needed: most need no framework.
+    # Each reader is imported only when it is needed, and with it the framework that it may need.
     if kind is Kind.KERAS:
         from lstm_probe.models.files.keras_files import load_keras
 
@@ -166,7 +179,7 @@ def _keras_weights(path: Path, kind: Kind) -> StoredCells:
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Adds the path to an error that does not have it."""
+    """Add the path to an error that does not name it."""
     try:
         yield
     except LstmProbeError as error:

@@ -1,4 +1,4 @@
-"""A model that has been opened: what it wants of a probe, and what its cells say of it."""
+"""A model that has been opened: it makes probes, and analyses what its layers do with one."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ __all__ = ["Opened", "StoredCells", "with_options"]
 
 
 class Opened(ABC):
-    """A model out of a file or a program.
+    """A model from a file or from the program itself.
 
     Attributes:
-        kind: what it is, in words.
-        step: the training step that it had come to; 0 where the file does not tell.
-        notes: what the reader of the numbers should know.
+        kind: what the model is, in words, such as `a Keras model`.
+        step: the training step of its weights; 0 where the file does not hold it.
+        notes: sentences that the reader of the results should know.
     """
 
     kind: str
@@ -36,20 +36,39 @@ class Opened(ABC):
 
     @abstractmethod
     def analyses(self, probe: Any) -> dict[str, Analysis]:
-        """What the model's layers do with a probe, by the layers' names.
+        """Analyse what the model's layers do with a probe.
+
+        Args:
+            probe: an input of the model.
+
+        Returns:
+            The analysis of each layer, by its name.
 
         Raises:
-            LstmProbeError: it does not take the probe.
+            LstmProbeError: the model does not take the probe.
         """
 
     @abstractmethod
     def random_probe(self, shape: Sequence[int], rng: np.random.Generator) -> Any:
-        """A probe of random numbers, of a kind that the model takes."""
+        """A probe of random numbers that the model takes.
+
+        Args:
+            shape: the shape of the probe, such as `(batch, time, features)`.
+            rng: the generator of the numbers.
+        """
 
 
 @dataclass
 class StoredCells(Opened):
-    """Cells out of a file that no framework needs to open; nothing is there to compare with."""
+    """Cells from a file of weights, which no framework runs: there is no output to compare with.
+
+    Attributes:
+        kind: what the file is, in words.
+        cells: the cells with their weights.
+        step: the training step of the weights; 0 where the file does not hold it.
+        notes: sentences that the reader of the results should know.
+        chosen: the names of the layers that the user asked for; None for all.
+    """
 
     kind: str
     cells: list[StoredCell]
@@ -83,12 +102,12 @@ class StoredCells(Opened):
         return {k: v for k, v in found.items() if self.chosen is None or k in self.chosen}
 
     def _in_order(self) -> list[StoredCell]:
-        """Those that others feed on come first."""
+        """The cells in an order in which each comes after those whose outputs it reads."""
         waiting, ordered = list(self.cells), list[StoredCell]()
         while waiting:
             blocked = {each.name for each in waiting}
             ready = [each for each in waiting if not blocked.intersection(each.feeds)]
-            if not ready:  # a circle, which no file of a real model has
+            if not ready:  # cells that read each other, which no file of a real model has
                 break
             ordered += ready
             waiting = [each for each in waiting if each not in ready]
@@ -129,9 +148,9 @@ class StoredCells(Opened):
 
 @on_one_blas_thread
 def _alone(stored: StoredCell, x: Array, step: int) -> Analysis:
-    """Recompute a cell of which there is no output to compare with."""
+    """Analyse a cell whose framework has given no output to compare with."""
     dtype = str(stored.weights.dtype)
-    precise = stored.weights.astype(np.float64)  # once, for all that computes in float64
+    precise = stored.weights.astype(np.float64)
     trace = stored.cell.run(x, precise, dtype=np.float64, reverse=stored.reverse)
     snapshot = Snapshot(
         step,
@@ -149,10 +168,14 @@ def _alone(stored: StoredCell, x: Array, step: int) -> Analysis:
 
 
 def with_options(cells: Sequence[StoredCell], options: Mapping[str, str]) -> list[StoredCell]:
-    """The cells with options that their file does not hold, such as `forget_bias=0`.
+    """Give the cells options that their file does not hold, such as `forget_bias=0`.
+
+    Args:
+        cells: the cells as the file holds them.
+        options: the values of the options, as text, by name.
 
     Raises:
-        LstmProbeError: no cell has such an option, or not of that value.
+        LstmProbeError: no cell has such an option, or the option does not take the value.
     """
     for name in options:
         if not any(name in _options_of(each) for each in cells):

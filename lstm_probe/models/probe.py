@@ -1,4 +1,4 @@
-"""The probe: the fixed input that every capture looks at, checked before training begins."""
+"""The probe: the fixed input of all captures, which is checked before the training begins."""
 
 from __future__ import annotations
 
@@ -12,15 +12,21 @@ from lstm_probe.core.errors import LstmProbeError
 
 __all__ = ["Probe", "as_labels", "as_probe", "probe_leaves"]
 
-#: An array, or several in the list or dict that the model takes.
+#: One array, or several in a list or dict, as the model takes its inputs.
 Probe: TypeAlias = Any
 
 
 def as_probe(probe: Probe) -> Probe:
-    """The probe as NumPy arrays of its own, in the structure in which it was given.
+    """Copy a probe into NumPy arrays, and check it.
+
+    Args:
+        probe: an array, or a list or dict of arrays, as the model takes its inputs.
+
+    Returns:
+        The arrays, in the structure of the probe.
 
     Raises:
-        LstmProbeError: it is empty, not finite, or not made of numbers or strings.
+        LstmProbeError: an array is empty, is not finite, or holds neither numbers nor strings.
 
     Example:
         >>> as_probe([[1.0, 2.0]]).shape
@@ -34,7 +40,15 @@ def as_probe(probe: Probe) -> Probe:
 
 
 def probe_leaves(probe: Probe) -> Sequence[npt.NDArray[Any]]:
-    """The probe's arrays, in the order of the model's inputs if it is a list."""
+    """The arrays of a probe as a list, in the order of its list or dict.
+
+    Args:
+        probe: as `as_probe` returns it.
+
+    Example:
+        >>> [leaf.shape for leaf in probe_leaves(as_probe({"words": np.zeros((1, 2, 3))}))]
+        [(1, 2, 3)]
+    """
     if isinstance(probe, Mapping):
         return list(probe.values())
     return probe if isinstance(probe, list) else [probe]
@@ -43,8 +57,12 @@ def probe_leaves(probe: Probe) -> Sequence[npt.NDArray[Any]]:
 def as_labels(labels: Sequence[str] | None, probe: Probe) -> list[str] | None:
     """The names of the probe's timesteps, as a list.
 
+    Args:
+        labels: one name for each timestep; None if the timesteps have no names.
+        probe: as `as_probe` returns it.
+
     Raises:
-        LstmProbeError: there are not as many as the probe has timesteps.
+        LstmProbeError: the number of labels is not that of the probe's timesteps.
 
     Example:
         >>> as_labels("ab", as_probe(np.zeros((1, 2, 3))))
@@ -64,7 +82,7 @@ def as_labels(labels: Sequence[str] | None, probe: Probe) -> list[str] | None:
 
 def _checked(name: str, leaf: Any) -> npt.NDArray[Any]:
     try:
-        array = np.array(leaf)  # a copy: what the user does to theirs later changes no picture
+        array = np.array(leaf)  # a copy, which later changes of the user's array do not reach
     except ValueError as error:
         raise LstmProbeError(
             f"{name} is not an array. Received: {error}. Expected: sequences of one length, as "

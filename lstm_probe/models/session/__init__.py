@@ -1,1 +1,1 @@
-"""Live models in a TensorFlow 1 session."""
+"""Reading the recurrent cells of a model that runs in a TensorFlow 1 session."""

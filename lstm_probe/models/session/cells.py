@@ -1,4 +1,4 @@
-"""TF1's recurrent cells: what stands inside the wrappers, and how it is described to the core."""
+"""TF1's recurrent cells: finding them inside wrappers, and describing them to the core."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class DescribedCell:
     """A cell in a graph, as the core sees it.
 
     Attributes:
-        name: its variable scope: `rnn/basic_lstm_cell`.
-        cell: its options; None for a Keras cell whose recurrence is not known.
-        weights: what to fetch.
-        cut: makes canonical weights of what was fetched.
-        state_sizes: the widths of its states in TensorFlow's order, which is `(c, h)`.
+        name: the variable scope of the cell, such as `rnn/basic_lstm_cell`.
+        cell: the cell with its options; None for a Keras cell whose recurrence is not known.
+        weights: the tensors or variables to fetch.
+        cut: a function that makes canonical weights from the fetched arrays.
+        state_sizes: the widths of the cell's states in TensorFlow's order, which is `(c, h)`.
     """
 
     name: str
@@ -45,14 +45,15 @@ def legacy_cells() -> Any:
     """The module with TF1's cells, `tf.compat.v1.nn.rnn_cell`.
 
     Raises:
-        LstmProbeError: this TensorFlow cannot give them; the message says what to install and set.
+        LstmProbeError: this installation of TensorFlow does not have them. The message says what
+            to install and which variable to set.
 
     Example:
         >>> legacy_cells().BasicLSTMCell(128)  # doctest: +SKIP
     """
     module = tf.compat.v1.nn.rnn_cell
     try:
-        module.BasicLSTMCell  # noqa: B018  (looking it up is what raises)
+        module.BasicLSTMCell  # noqa: B018  (TensorFlow raises when the attribute is read)
     except (AttributeError, ImportError) as error:
         raise LstmProbeError(
             f"TF1's recurrent cells are not there. Received: {error} {_legacy_advice()}"
@@ -61,10 +62,13 @@ def legacy_cells() -> Any:
 
 
 def leaf_cells(cell: Any) -> list[Any]:
-    """The cells that compute, inside `MultiRNNCell` and wrappers, in the order in which they run.
+    """The cells inside `MultiRNNCell` and wrappers, in the order in which they run.
+
+    Args:
+        cell: a cell, with or without wrappers.
 
     Raises:
-        LstmProbeError: a `DropoutWrapper` drops at a fixed rate: the probe would be dropped at
+        LstmProbeError: a `DropoutWrapper` has a fixed rate. Parts of the probe would be dropped at
             random, and no two captures would show the same sequence.
     """
     _check_dropout(cell)
@@ -78,13 +82,13 @@ def leaf_cells(cell: Any) -> list[Any]:
 
 
 def describe(cell: Any) -> DescribedCell:
-    """The options and variables of one cell without wrappers.
+    """Describe one cell without wrappers: its options and its variables.
 
     Args:
         cell: `BasicLSTMCell`, `LSTMCell`, `GRUCell`, `BasicRNNCell` or a `FusedCell`.
 
     Raises:
-        LstmProbeError: it is another cell, or it has not been built yet.
+        LstmProbeError: the cell is of another class, or it has not been built yet.
     """
     if isinstance(cell, FusedCell):
         return DescribedCell(cell.name, cell.cell, cell.weights, cell.cut, cell.state_sizes)
@@ -164,9 +168,10 @@ _DESCRIBERS: dict[str, Callable[[Any], DescribedCell]] = {
 
 
 def _known_class(cell: Any) -> str:
-    """The legacy class that a cell is of; its own subclasses count, equations of their own do not.
+    """The name of the TF1 class that a cell is an instance of; empty if there is none.
 
-    TensorFlow holds two copies of these classes (its own and tf_keras's), so they go by name.
+    A subclass of the user's counts, unless it has a `call` of its own and so other equations.
+    TensorFlow and tf_keras hold two copies of these classes, so that the name is compared.
     """
     for base in type(cell).__mro__:
         is_legacy = base.__module__.endswith((".legacy_cells", ".rnn_cell_impl"))
@@ -198,7 +203,7 @@ def _scope(variable: Any) -> str:
 
 
 def _tensors(*variables: Any) -> tuple[Any, ...]:
-    # A partitioned variable cannot be fetched; what it converts to can.
+    # A partitioned variable cannot be fetched; the tensor to which it converts can.
     return tuple(v if hasattr(v, "op") else tf.convert_to_tensor(v) for v in variables)
 
 

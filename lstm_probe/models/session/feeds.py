@@ -16,14 +16,17 @@ __all__ = ["checked_feeds"]
 
 
 def checked_feeds(graph: tf.Graph, feed_dict: Mapping[Any, Any]) -> dict[Any, Array]:
-    """The values as arrays of our own, in the dtypes of the tensors that they feed.
+    """Copy the values of a feed_dict, in the dtypes of the tensors that they feed.
 
     Args:
         graph: the user's graph.
-        feed_dict: as `session.run` takes it: tensors, or their names.
+        feed_dict: by tensor, or by the tensor's name, as `session.run` takes it.
+
+    Returns:
+        The copies, by tensor.
 
     Raises:
-        LstmProbeError: a key is no tensor of the graph, or a value does not fit.
+        LstmProbeError: a key is no tensor of the graph, or a value does not fit its tensor.
     """
     if not isinstance(feed_dict, Mapping) or not feed_dict:
         raise LstmProbeError(
@@ -52,6 +55,7 @@ def _checked(graph: tf.Graph, key: Any, value: Any) -> tuple[Any, Array]:
 
 
 def _cast(tensor: Any, array: Array) -> Array:
+    """The array in the dtype of the tensor; refused if fractions would be lost."""
     wanted = tensor.dtype.as_numpy_dtype
     loses = array.dtype.kind == "f" and np.dtype(wanted).kind in "iub"
     if loses and (array != np.round(array)).any():

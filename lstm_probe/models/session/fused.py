@@ -1,4 +1,4 @@
-"""TensorFlow's fused recurrent ops, whose weights are tensors and not part of a cell object."""
+"""TensorFlow's fused recurrent ops, whose weights are tensors and belong to no cell object."""
 
 from __future__ import annotations
 
@@ -19,26 +19,27 @@ _PEEPHOLES = ("wci", "wcf", "wco")
 
 
 class FusedCell:
-    """A cell that runs as one of TensorFlow's fused ops; give it to `ProbeHook` as the cell.
+    """A cell that runs as one of TensorFlow's fused ops; `ProbeHook` takes it as the cell.
 
-    `LSTMBlockCell` and `GRUBlockCell` compute one step: give the hook their inputs and outputs as
-    lists, one tensor a step. `BlockLSTM` and `BlockLSTMV2` compute all steps, time-major.
+    `LSTMBlockCell` and `GRUBlockCell` compute one step, so that the hook takes their inputs and
+    outputs as lists with one tensor for each step. `BlockLSTM` and `BlockLSTMV2` compute all steps,
+    and their tensors are time-major.
 
     Args:
         op: `LSTMBlockCell`, `BlockLSTM`, `BlockLSTMV2` or `GRUBlockCell`.
         name: the name in logs; by default the scope of the kernel.
-        arguments: what the op was called with, by the op's own names: the weights `w`, `b`
-            (`wci`, `wcf`, `wco` as well with `use_peephole=True`) or `w_ru`, `w_c`, `b_ru`, `b_c`,
-            as tensors or variables; and `forget_bias`, `cell_clip`, `use_peephole`, each by
-            default what it is in `tf.raw_ops`.
+        arguments: the arguments of the op, by its own names. The weights are tensors or variables:
+            `w` and `b` (with `use_peephole=True` also `wci`, `wcf` and `wco`), or `w_ru`, `w_c`,
+            `b_ru` and `b_c`. The options are `forget_bias`, `cell_clip` and `use_peephole`, with
+            the defaults of `tf.raw_ops`.
 
     Attributes:
         name: the name in logs.
-        cell: the options of the cell, for the core.
-        weights: what to fetch.
+        cell: the cell with its options, as the core sees it.
+        weights: the tensors or variables to fetch.
 
     Raises:
-        LstmProbeError: there is no such op, or weights are missing or of an unknown name.
+        LstmProbeError: there is no such op, or a weight is missing or has an unknown name.
 
     Example:
         >>> with tf.Graph().as_default():
@@ -69,7 +70,7 @@ class FusedCell:
 
     @property
     def cut(self) -> Callable[..., GateWeights]:
-        """Makes canonical weights of the values of `weights`."""
+        """A function that makes canonical weights from the fetched arrays of `weights`."""
         if self._op == "GRUBlockCell":
             return from_gru_block
         version = 2 if self._op == "BlockLSTMV2" else 1
@@ -82,7 +83,7 @@ class FusedCell:
 
     @property
     def state_sizes(self) -> tuple[int, ...]:
-        """The widths of the states in TensorFlow's order."""
+        """The widths of the cell's states in TensorFlow's order, which is `(c, h)`."""
         units = int(self.weights[-1].shape[-1])
         return (
             (units,) if self._op == "GRUBlockCell" else (int(self.weights[1].shape[-1]) // 4,) * 2
@@ -110,7 +111,7 @@ class FusedCell:
         clip = self._options["cell_clip"]
         return LstmCell(
             forget_bias=self._options.get("forget_bias", 0.0),
-            cell_clip=float(clip) if clip > 0 else None,  # in block kernels 0 or less is off
+            cell_clip=float(clip) if clip > 0 else None,  # block kernels do not clip at 0 or less
         )
 
 

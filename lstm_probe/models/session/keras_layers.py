@@ -1,4 +1,4 @@
-"""Keras 3 layers that were placed in a graph of TF1."""
+"""Keras 3 layers in a graph of TF1."""
 
 from __future__ import annotations
 
@@ -22,15 +22,19 @@ _PROBED = (keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN)
 def keras_sites(layer: keras.layers.Layer, run: Run) -> tuple[list[Site], list[Check]]:
     """The sites of a recurrent layer, or of those inside a wrapper such as `Bidirectional`.
 
-    The layer is called once more on the user's input and listened to; no variable is made.
+    The layer is called once more on the user's input, which adds ops but no variables. What its
+    recurrent layers read and return in that call is recorded.
 
     Args:
         layer: a built Keras 3 layer.
-        run: its input and output.
+        run: the input and the output of the layer.
+
+    Returns:
+        The sites, and the tensors that must be equal if the input and the output belong together.
 
     Raises:
-        LstmProbeError: it has not been built, holds no recurrent layer, or was given options that
-            only TF1's functions know.
+        LstmProbeError: the layer has not been built, it holds no recurrent layer, or `run` has
+            options that only TF1's functions take.
     """
     _check(layer, run)
     inner = [each for each in layer._flatten_layers() if isinstance(each, _PROBED)]

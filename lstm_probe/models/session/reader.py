@@ -1,4 +1,4 @@
-"""Reading a cell from a session: weights and what TensorFlow computes, in one run of our own."""
+"""Reading a cell from a session: its weights and its outputs, in one `session.run` of our own."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from lstm_probe.models.tensorflow.graph import ancestors, undisturbed
 
 __all__ = ["SessionReader", "SessionSource", "Taken", "check_session", "graph_of"]
 
-# How many times the first step, where nothing has grown yet, may be off by what rounding explains
-# before the tensors are said not to belong together; a wrong tensor is off by thousands.
+# If the error of the first step is more than this multiple of what rounding explains, the tensors
+# do not belong together. No step before it can have amplified it; a wrong tensor gives thousands.
 _MARGIN = 100
-# What a cell's output is above wherever it is not zero for good.
+# An output beyond this is not one that is zero by chance.
 _ZERO = 1e-3
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What one `session.run` gave: weights, and what TensorFlow computes with them.
+    """What one `session.run` fetched: the weights, and what TensorFlow computes with them.
 
     Attributes:
         step: the training step of the weights.
-        sites: the cells, as they were run.
-        names: their names in logs.
-        fetched: for each of them, the arrays of its `fetches()`.
+        sites: the cells at their places in the graph.
+        names: the name of each cell in logs.
+        fetched: the fetched values of each cell, by the names of `Site.fetches`.
     """
 
     step: int
@@ -49,17 +49,17 @@ class Taken:
     fetched: Sequence[Any]
 
     def snapshots(self) -> list[Snapshot]:
-        """A snapshot of each cell, on any thread."""
+        """Make a snapshot of each cell. This may run on another thread than the training."""
         found = zip(self.sites, self.fetched, self.names, strict=True)
         return [site.snapshot(each, step=self.step, name=name) for site, each, name in found]
 
 
 class SessionReader:
-    """Reads one cell of a graph for one probe. All ops it needs are added when it is made.
+    """Reads one cell of a graph for one probe. Its constructor adds all the ops that it needs.
 
     Args:
         cell: a cell, a pair of cells, or a Keras 3 layer.
-        run: how the user ran it.
+        run: how the user ran the cell.
         feeds: the probe, as `checked_feeds` returns it.
 
     Raises:
@@ -75,10 +75,13 @@ class SessionReader:
         self._fetches = [site.fetches() for site in self._sites]
 
     def check(self, session: Any) -> None:
-        """Compare what must be equal if the user's tensors belong together.
+        """Check that the user's tensors belong together, by tensors that must then be equal.
+
+        Args:
+            session: a session that runs no hooks.
 
         Raises:
-            LstmProbeError: they do not, or the session cannot compute the probe.
+            LstmProbeError: they do not belong together, or the session cannot compute the probe.
         """
         try:
             self._check(session)
@@ -109,8 +112,12 @@ class SessionReader:
         Args:
             session: a session that runs no hooks.
             step: the training step.
-            global_step: a tensor that tells the step in the same run, where other workers may have
-                trained on since `step` was read.
+            global_step: a tensor with the training step, which is fetched in the same run and takes
+                the place of `step`: other workers may have gone on training in between. None if
+                there is none.
+
+        Returns:
+            The training step, and what was fetched for each cell.
         """
         fetched, steps = session.run(
             [self._fetches, [] if global_step is None else [global_step]], self._feeds
@@ -147,10 +154,14 @@ class SessionSource:
 
 
 def check_session(session: Any, graph: tf.Graph) -> None:
-    """Whether a session can be read.
+    """Check that a session can be read.
+
+    Args:
+        session: the user's session.
+        graph: the graph of the outputs.
 
     Raises:
-        LstmProbeError: it is closed, or runs another graph.
+        LstmProbeError: the session is closed, or runs another graph.
     """
     if getattr(session, "graph", None) is not graph:
         raise LstmProbeError(
@@ -165,7 +176,7 @@ def check_session(session: Any, graph: tf.Graph) -> None:
 
 
 def _sites(cell: Any, run: Run) -> tuple[list[Site], list[Check]]:
-    keras = sys.modules.get("keras")  # imported already if the cell is a layer of it
+    keras = sys.modules.get("keras")  # a layer of Keras has imported it already
     if keras is None or not isinstance(cell, keras.layers.Layer):
         return sites_of(cell, run)
     from lstm_probe.models.session.keras_layers import keras_sites
@@ -174,10 +185,13 @@ def _sites(cell: Any, run: Run) -> tuple[list[Site], list[Check]]:
 
 
 def graph_of(run: Run) -> tf.Graph:
-    """The graph that the outputs are in.
+    """The graph of the outputs.
+
+    Args:
+        run: how the user ran the cell.
 
     Raises:
-        LstmProbeError: they are not in one.
+        LstmProbeError: the outputs are not tensors of a graph.
     """
     tensors = tf.nest.flatten(run.outputs)
     if not tensors or not all(isinstance(t, tf.Tensor) and hasattr(t, "op") for t in tensors):
@@ -190,7 +204,7 @@ def graph_of(run: Run) -> tf.Graph:
 
 
 def _without_side_effects(run: Run, fed: Sequence[Any]) -> Run:
-    """The same run, read through copies where reading it would disturb the training."""
+    """The same run, with copies of the tensors whose reading would disturb the training."""
     fields = ("inputs", "outputs", "sequence_length", "initial_state")
     structure = {name: getattr(run, name) for name in fields}
     flat = tf.nest.flatten(structure)
@@ -227,13 +241,16 @@ def _check_equal(twin: Any, outputs: Any) -> None:
 
 
 def _check_first_step(snapshot: Snapshot, parity: Parity | None) -> None:
-    """One step cannot let rounding grow: what differs there is not the same computation."""
+    """Refuse tensors that differ in the first step by more than rounding explains.
+
+    In one step, rounding is not amplified, so that such tensors are not of the same computation.
+    """
     if parity is None or parity.verdict is None or parity.verdict.kind == "match":
         return
     first = snapshot.timesteps - 1 if snapshot.reverse else 0
     error = parity.float64.per_timestep[first]
     excess = excess_of_steps(snapshot)
-    # Of a cell of the user's own, the tolerance is all there is.
+    # For a cell that bounds no rounding, the tolerance is all that is known.
     times = float(error / parity.tolerance if excess is None else excess[:, 0].max())
     if times > _MARGIN:
         raise LstmProbeError(
@@ -246,7 +263,7 @@ def _check_first_step(snapshot: Snapshot, parity: Parity | None) -> None:
 
 
 def _check_lengths(snapshot: Snapshot, trace: GateTrace) -> None:
-    """Outputs that are zero where the cell's are not show that the sequences have lengths."""
+    """Refuse outputs that end early, which shows that the run had a `sequence_length`."""
     silent = (snapshot.output == 0).all(axis=-1) & (np.abs(trace.h) > _ZERO).any(axis=-1)
     if snapshot.mask is None and silent.any():
         raise LstmProbeError(
@@ -257,7 +274,7 @@ def _check_lengths(snapshot: Snapshot, trace: GateTrace) -> None:
 
 
 def _unique(names: Sequence[str]) -> list[str]:
-    """Cells that share their variables have a trace each: `rnn/cell`, `rnn/cell/call_2`."""
+    """Different names for cells that share their variables: `rnn/cell`, `rnn/cell/call_2`."""
     seen: Counter[str] = Counter()
     result = []
     for name in names:
@@ -267,7 +284,7 @@ def _unique(names: Sequence[str]) -> list[str]:
 
 
 def _reason(error: tf.errors.OpError) -> str:
-    """What went wrong, without the stack traces that a session puts around it."""
+    """The reason of an error, without the stack traces that a session adds."""
     lines = [line for line in str(error.message).splitlines() if line.strip()]
     after_node = [line for node, line in pairwise(lines) if "Node: " in node]
     return (after_node or lines or ["no message"])[0]

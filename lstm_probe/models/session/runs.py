@@ -1,4 +1,4 @@
-"""From what the user names - a cell, its inputs, its outputs - to the sites that are read."""
+"""From the user's cell, with its inputs and outputs, to the sites that are read."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ __all__ = ["Check", "Run", "as_run", "sites_of"]
 
 @dataclass(frozen=True)
 class Run:
-    """How the user ran a cell, in the words of `dynamic_rnn` and its kin.
+    """How the user ran a cell, with the argument names of `dynamic_rnn` and similar functions.
 
     Attributes:
-        inputs: a tensor, or a list with one for each step.
-        outputs: what the function gave: likewise, or a pair for `bidirectional_dynamic_rnn`.
-        time_major: tensors are `(time, batch, width)`.
-        sequence_length: `(batch,)`, or None.
-        initial_state: as the function took it, or None; a pair for two directions.
+        inputs: one tensor of all steps, or a list with one tensor for each step.
+        outputs: the outputs in the same form, or a pair for `bidirectional_dynamic_rnn`.
+        time_major: whether tensors are `(time, batch, width)`.
+        sequence_length: `(batch,)`, the number of steps of each sequence; None if all are read.
+        initial_state: the initial state that the function took, a pair for two directions; None
+            for zeros.
     """
 
     inputs: Any
@@ -38,7 +39,12 @@ class Run:
 
 @dataclass(frozen=True)
 class Check:
-    """Two tensors that are equal if `inputs` and `outputs` belong together."""
+    """Two sequences that are equal if the user's inputs and outputs belong together.
+
+    Attributes:
+        twin: what the cell gives for the user's inputs, run once more.
+        outputs: the user's outputs.
+    """
 
     twin: Series
     outputs: Series
@@ -47,7 +53,14 @@ class Check:
 def as_run(
     inputs: Any, outputs: Any, time_major: bool, sequence_length: Any, initial_state: Any
 ) -> Run:
-    """How a cell was run, in one form: a sequence of steps is a list, two directions are a tuple.
+    """Bring the user's arguments into one form: steps become a list, two directions a tuple.
+
+    Args:
+        inputs: as in `Run`, or a tuple of steps.
+        outputs: as in `Run`; two steps may be a tuple, and two directions a list.
+        time_major: as in `Run`.
+        sequence_length: as in `Run`.
+        initial_state: as in `Run`.
 
     Example:
         >>> as_run((1, 2), [3, 4], False, None, None).inputs
@@ -64,15 +77,15 @@ def sites_of(cell: Any, run: Run) -> tuple[list[Site], list[Check]]:
     """The sites of a cell, or of a pair `(cell_fw, cell_bw)`.
 
     Args:
-        cell: a cell, wrapped or not, or the pair.
-        run: how it was run; its tensors may be read without harm.
+        cell: a cell, with or without wrappers, or the pair.
+        run: how the cell was run; reading its tensors does not disturb the training.
 
     Returns:
-        The sites, and what has to be compared before they are believed.
+        The sites, and the tensors that must be equal if inputs and outputs belong together.
 
     Raises:
-        LstmProbeError: the cell cannot be probed, or the outputs have not the form that its
-            function gives.
+        LstmProbeError: the cell cannot be probed, or the outputs do not have the form that TF1's
+            functions return.
     """
     if not isinstance(cell, (tuple, list)):
         _check_outputs(run)
@@ -152,18 +165,18 @@ def _through_twin(
     if last_only:
         last = twin.top[-1] if time_major else twin.top[:, -1]
         return sites, [Check(Series([last]), Series([run.outputs]))]
-    if twin.top_is_bare:  # the truth is the user's own tensor wherever there is one
+    if twin.top_is_bare:  # the user's own tensor is the one to compare with
         sites[-1] = replace(sites[-1], output=base.output)
     return sites, [Check(Series(twin.top, time_major), base.output)]
 
 
 def _states(initial_state: Any, cells: Sequence[DescribedCell]) -> list[list[Any]]:
-    """For each cell its initial states, `h` first."""
+    """The initial states of each cell, `h` first; empty where the cell begins with zeros."""
     if initial_state is None:
         return [[] for _ in cells]
     sizes = [size for cell in cells for size in cell.state_sizes]
     flat = tf.nest.flatten(initial_state)
-    if len(flat) != len(sizes):  # state_is_tuple=False: the states lie side by side
+    if len(flat) != len(sizes):  # with state_is_tuple=False, the states are one tensor
         flat = tf.split(tf.concat(flat, axis=1), sizes, axis=1)
     states = []
     for cell in cells:
@@ -188,7 +201,7 @@ def _one_of_two(run: Run, index: int) -> Run:
 
 
 def _is_joined(outputs: Any) -> bool:
-    """Both directions lie side by side in one tensor, or in one for each step."""
+    """Whether the outputs of both directions are concatenated, in one tensor or in each step's."""
     return isinstance(outputs, list) or not isinstance(outputs, tuple)
 
 

@@ -1,4 +1,4 @@
-"""A cell at its place in a graph: the tensors that are fetched for it, and what they become."""
+"""A cell at its place in a graph: the tensors to fetch, and the snapshot that they become."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ __all__ = ["Series", "Site"]
 
 @dataclass(frozen=True)
 class Series:
-    """One sequence in a graph, in any of the forms that TF1's functions take and give.
+    """One sequence in a graph, in any of the forms that TF1's functions take and return.
 
     Attributes:
-        tensors: one tensor `(batch, time, width)`, or a list of `(batch, width)` for each step.
-        time_major: the one tensor is `(time, batch, width)`.
-        start: the first column that counts.
-        stop: the column after the last one, or None.
+        tensors: one tensor `(batch, time, width)`, or a list with one `(batch, width)` for each
+            step.
+        time_major: whether the one tensor is `(time, batch, width)`.
+        start: the first column of the width that belongs to the sequence.
+        stop: the column after the last one; None for the end of the width.
     """
 
     tensors: Any
@@ -33,7 +34,14 @@ class Series:
     stop: int | None = None
 
     def arrange(self, fetched: Any) -> Array:
-        """What was fetched of `tensors`, as `(batch, time, width)`."""
+        """The fetched values of `tensors` as one array.
+
+        Args:
+            fetched: one array, or a list with one for each step.
+
+        Returns:
+            `(batch, time, width)`, float32 or float64.
+        """
         if isinstance(fetched, list):
             array = np.stack(fetched, axis=1)
         else:
@@ -43,19 +51,19 @@ class Series:
 
 @dataclass(frozen=True)
 class Site:
-    """A cell at its place: what to fetch for a snapshot.
+    """A cell at its place in a graph: the tensors that make a snapshot.
 
     Attributes:
         described: the cell.
         x: the sequence that the cell reads.
-        output: the sequence that it gives.
-        final_output: `(batch, units)`, its last output alone, if that is all the user has.
+        output: the sequence that the cell returns.
+        dtype: the name of the dtype in which the cell computes.
+        final_output: `(batch, units)`, the last output, if the user has no other; else None.
         initial_state: one tensor for each state, `h` first; empty for zeros.
-        sequence_length: `(batch,)`, or None.
-        mask: `(batch, time)`, or None.
-        reverse: it reads from the end.
-        zero_output_for_mask: steps beyond the end give zero, as TF1's functions do.
-        dtype: in which it computes.
+        sequence_length: `(batch,)`, the number of steps of each sequence; None if all are read.
+        mask: `(batch, time)`, False where a step is skipped; None if no step is.
+        reverse: whether the cell reads from the end.
+        zero_output_for_mask: whether skipped steps output zeros, as in TF1's functions.
     """
 
     described: DescribedCell
@@ -70,7 +78,7 @@ class Site:
     zero_output_for_mask: bool = True
 
     def fetches(self) -> dict[str, Any]:
-        """What `session.run` takes; what is not there is an empty list."""
+        """What `session.run` fetches; an empty list stands for what the site does not have."""
         optional = {
             "final_output": self.final_output,
             "sequence_length": self.sequence_length,
@@ -85,7 +93,12 @@ class Site:
         }
 
     def snapshot(self, fetched: dict[str, Any], *, step: int, name: str) -> Snapshot:
-        """What was fetched, for the core.
+        """Make a snapshot of the fetched values.
+
+        Args:
+            fetched: the values of `fetches`.
+            step: the training step.
+            name: the name of the layer in logs.
 
         Raises:
             LstmProbeError: the arrays do not fit each other.
@@ -115,7 +128,7 @@ class Site:
 
     @property
     def has_final(self) -> bool:
-        """Whether the user has the cell's last output only."""
+        """Whether the user has nothing but the last output of the cell."""
         return self.final_output is not None
 
     def _mask(self, fetched: dict[str, Any], time: int) -> BoolArray | None:
@@ -127,6 +140,6 @@ class Site:
 
 
 def _computable(array: Any) -> Array:
-    """Half precisions become float32, without loss."""
+    """The values as float32 or float64; half precisions become float32 without loss."""
     array = np.asarray(array)
     return array if array.dtype in (np.float32, np.float64) else array.astype(np.float32)

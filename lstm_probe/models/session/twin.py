@@ -1,7 +1,8 @@
-"""Cells inside wrappers: the user's own cell objects run once more, and each is listened to.
+"""Cells inside wrappers: the user's cells are run once more, and what each one does is recorded.
 
-The output of `MultiRNNCell` is that of its top cell, and `ResidualWrapper` hides what its cell
-gave. The twin runs the same objects, so the same variables, on the same input.
+`MultiRNNCell` returns the output of its top cell alone, and `ResidualWrapper` hides the output of
+the cell that it wraps. So a twin is added to the graph: the same cell objects, and so the same
+variables, run on the same input.
 """
 
 from __future__ import annotations
@@ -22,7 +23,13 @@ _SCOPE = "lstm_probe"
 
 @dataclass(frozen=True)
 class Tap:
-    """What one cell reads and gives: `(batch, time, width)`, or time-major like the twin."""
+    """What one cell reads and returns.
+
+    Attributes:
+        cell: the cell.
+        x: `(batch, time, width)`, or time-major if the twin is; in one step, `(batch, width)`.
+        output: the same form.
+    """
 
     cell: Any
     x: Tensor
@@ -34,9 +41,9 @@ class Twin:
     """A second run of the user's cell.
 
     Attributes:
-        taps: the cells inside, in the order in which they run.
-        top: what the outermost cell gives.
-        top_is_bare: the last cell's output is the outermost cell's: nothing is wrapped around it.
+        taps: the cells inside it, in the order in which they run.
+        top: the output of the outermost cell.
+        top_is_bare: whether that is the output of the last cell inside, with no wrapper around it.
     """
 
     taps: list[Tap]
@@ -54,16 +61,16 @@ def build_twin(
     initial_state: Any = None,
     reverse: bool = False,
 ) -> Twin:
-    """Add the twin's ops to the graph of `x`; no variable is made.
+    """Add the twin's ops to the graph of `x`, without making variables.
 
     Args:
         cell: the outermost cell.
         leaves: the cells inside it.
         x: `(batch, time, input)`, or `(time, batch, input)` if `time_major`.
         time_major: as in `dynamic_rnn`.
-        sequence_length: `(batch,)` or None.
-        initial_state: as in `dynamic_rnn`.
-        reverse: each sequence is read from its end.
+        sequence_length: `(batch,)`, as in `dynamic_rnn`, or None.
+        initial_state: as in `dynamic_rnn`, or None.
+        reverse: whether each sequence is read from its end.
     """
     time_axis = 0 if time_major else 1
     with x.graph.as_default(), tf.name_scope(_SCOPE):
@@ -72,7 +79,7 @@ def build_twin(
         if state is None:
             state = cell.zero_state(tf.shape(first)[0], first.dtype)
         with _tapped(leaves) as calls:
-            top, _ = cell(first, state)  # one step alone tells the widths
+            top, _ = cell(first, state)  # a single step shows the widths
         widths = [int(t.shape[-1]) for call in calls for t in (call.x, call.output)]
         widths.append(int(top.shape[-1]))
         outputs, _ = tf.compat.v1.nn.dynamic_rnn(
@@ -92,7 +99,7 @@ def build_twin(
 
 
 class _Listening:
-    """A cell around the user's, whose output is all that the cells inside read and gave."""
+    """A cell around the user's. It returns all that the cells inside read and returned."""
 
     def __init__(self, cell: Any, leaves: Sequence[Any], width: int) -> None:
         self._cell, self._leaves = cell, leaves
@@ -109,12 +116,12 @@ class _Listening:
 
 @contextmanager
 def _tapped(leaves: Sequence[Any]) -> Iterator[list[Tap]]:
-    """While the context lasts, every step of the cells is appended to the list it gives."""
+    """A context in which each step of the cells is appended to the list that it gives."""
     calls: list[Tap] = []
     unique = list({id(leaf): leaf for leaf in leaves}.values())
     try:
         for leaf in unique:
-            # Past Keras's attribute tracking, which would keep what is put there.
+            # object.__setattr__ avoids the attribute tracking of Keras, which would keep the value.
             object.__setattr__(leaf, "call", _tap(leaf, calls))
         yield calls
     finally:

@@ -1,1 +1,1 @@
-"""What live models of Keras and of sessions share where TensorFlow computes them."""
+"""What reading Keras models and reading sessions have in common where TensorFlow computes."""

@@ -1,4 +1,4 @@
-"""The activations of TF1's cells, by the names that the core gives them."""
+"""The activations of TF1's cells, by their names in the core."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lstm_probe.core.errors import LstmProbeError
 
 __all__ = ["activation_name", "activation_of"]
 
-# What TensorFlow or tf_keras name otherwise than Keras 3 does, or mean otherwise.
+# Functions that TensorFlow or tf_keras name otherwise than Keras 3, or that compute otherwise.
 _RENAMED = {
     "identity": "linear",
     "hard_sigmoid": "hard_sigmoid_keras2",
@@ -42,7 +42,13 @@ _SAME = frozenset(
 
 
 def activation_name(function: Any) -> str | None:
-    """The core's name for one of TensorFlow's or tf_keras's own functions; None for another's.
+    """The name in the core of a function of TensorFlow or tf_keras.
+
+    Args:
+        function: an activation function.
+
+    Returns:
+        The name; None for any other function.
 
     Example:
         >>> activation_name(tf.nn.relu), activation_name(lambda x: x)
@@ -56,10 +62,17 @@ def activation_name(function: Any) -> str | None:
 
 
 def activation_of(function: Callable[..., Any]) -> ActivationLike:
-    """By name where it is one of TensorFlow's own; a function of the user's is run by TensorFlow.
+    """The activation of a cell, as the core takes it.
+
+    Args:
+        function: an activation function of TensorFlow, tf_keras or the user.
+
+    Returns:
+        A name for a function of TensorFlow or tf_keras. For a function of the user's, a function
+        of arrays that has TensorFlow run it.
 
     Raises:
-        LstmProbeError: the function needs tensors of the user's graph.
+        LstmProbeError: the function needs tensors or variables of the user's graph.
 
     Example:
         >>> activation_of(tf.nn.relu)
@@ -72,7 +85,7 @@ def activation_of(function: Callable[..., Any]) -> ActivationLike:
 
 
 def _run_by_tensorflow(function: Callable[..., Any]) -> Callable[[Array], Array]:
-    """The function, in a graph of its own: the user's stays as it is."""
+    """A function of arrays that runs in a graph of its own, so that the user's is not changed."""
     runs = {}
     try:
         for dtype in (np.float32, np.float64):

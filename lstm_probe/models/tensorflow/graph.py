@@ -1,9 +1,10 @@
 """Reading tensors of a training graph without touching the training.
 
-A `session.run` executes every op that a fetched tensor depends on. Random ops (dropout) hold a
-generator inside their kernel, which one more run would move on, so that the training would draw
-other numbers; such ops are copied, with all that depends on them, and the copy is run. Ops that
-write to variables or take from the input pipeline cannot be run on the quiet: they are refused.
+A `session.run` executes every op that a fetched tensor depends on. A random op, such as that of
+dropout, holds a generator in its kernel. One more run would advance the generator, and the training
+would draw other numbers. So random ops are copied, with all ops that depend on them, and the copies
+are run. An op that writes to a variable or takes an element of the input pipeline would change the
+training even as a copy, so it is refused.
 """
 
 from __future__ import annotations
@@ -31,16 +32,19 @@ _WRITES = re.compile(
 
 
 def undisturbed(graph: tf.Graph, tensors: Sequence[Any], fed: Iterable[Any]) -> list[Any]:
-    """The same tensors, or copies where running them would move on a random number generator.
+    """The same tensors, or copies where running them would advance a random number generator.
 
     Args:
-        graph: the user's graph, not finalized.
-        tensors: what is to be fetched.
-        fed: what the feed_dict feeds.
+        graph: the user's graph, which is not finalized.
+        tensors: the tensors to fetch.
+        fed: the tensors that the feed_dict feeds.
+
+    Returns:
+        One tensor for each of `tensors`, in their order.
 
     Raises:
-        LstmProbeError: a placeholder is not fed; computing the tensors would change a variable or
-            use up training data.
+        LstmProbeError: a placeholder is not fed, or computing the tensors would change a variable
+            or use up training data.
     """
     fed_names = {tensor.name for tensor in fed}
     reached = ancestors(tensors, fed_names)
@@ -55,7 +59,16 @@ def undisturbed(graph: tf.Graph, tensors: Sequence[Any], fed: Iterable[Any]) -> 
 
 
 def ancestors(tensors: Iterable[Any], fed_names: Iterable[str] = ()) -> dict[str, tf.Operation]:
-    """Every op that runs when the tensors are fetched, by name."""
+    """All ops that run when the tensors are fetched.
+
+    Args:
+        tensors: the tensors to fetch.
+        fed_names: the names of the tensors that the feed_dict feeds; what is before them does not
+            run.
+
+    Returns:
+        The ops by name.
+    """
     fed = set(fed_names)
     reached: dict[str, tf.Operation] = {}
     waiting = [tensor.op for tensor in tensors if tensor.name not in fed]
@@ -90,6 +103,7 @@ def _check_reads_only(ops: Iterable[tf.Operation], bodies: Mapping[str, set[str]
 
 
 def _matches(pattern: re.Pattern[str], op: tf.Operation, bodies: Mapping[str, set[str]]) -> bool:
+    """Whether the type of an op, or of one in a function that it calls, fits the pattern."""
     types = {op.type}.union(*(bodies.get(name, set()) for name in _functions(op.node_def)))
     return any(pattern.fullmatch(kind) for kind in types)
 
@@ -101,7 +115,7 @@ def _functions(node: Any) -> set[str]:
 
 
 def _function_bodies(graph: tf.Graph, ops: Iterable[tf.Operation]) -> dict[str, set[str]]:
-    """For each function of the graph, the types of all ops in it and in what it calls."""
+    """The types of all ops in each function of the graph, with those of the functions it calls."""
     if not any(_functions(op.node_def) for op in ops):
         return {}
     library = {f.signature.name: f.node_def for f in graph.as_graph_def().library.function}
@@ -119,7 +133,10 @@ def _function_bodies(graph: tf.Graph, ops: Iterable[tf.Operation]) -> dict[str, 
 def _dependents(
     reached: Mapping[str, tf.Operation], random: set[str], fed_names: set[str]
 ) -> set[str]:
-    """The random ops and what depends on them; a loop of TF1's control flow only as a whole."""
+    """The names of the random ops and of all ops that depend on them.
+
+    A loop of TF1's control flow is among them as a whole or not at all.
+    """
     readers: dict[str, list[str]] = {name: [] for name in reached}
     for name, op in reached.items():
         sources = [t.op for t in op.inputs if t.name not in fed_names] + op.control_inputs
@@ -139,6 +156,7 @@ def _dependents(
 
 
 def _outer_loop(op: tf.Operation) -> str:
+    """The name of the outermost loop around an op; empty if there is none."""
     context, outermost = op._get_control_flow_context(), ""
     while context is not None:
         if context.IsWhileContext():
@@ -150,6 +168,7 @@ def _outer_loop(op: tf.Operation) -> str:
 def _copied(
     graph: tf.Graph, names: set[str], tensors: Sequence[Any], fed_names: set[str]
 ) -> list[Any]:
+    """Copy the ops of these names within the graph, and give the tensors of the copies."""
     definition = tf.compat.v1.GraphDef()
     definition.versions.CopyFrom(graph.as_graph_def().versions)
     originals: dict[str, Any] = {}
@@ -157,8 +176,10 @@ def _copied(
         op = graph.get_operation_by_name(name)
         node = definition.node.add()
         node.CopyFrom(op.node_def)
-        node.attr.pop("_class", None)  # where a node stands is not part of what it computes
-        if "frame_name" in node.attr:  # a loop's copy is another loop
+        node.attr.pop(
+            "_class", None
+        )  # the class of a node says where it is placed, not what it computes
+        if "frame_name" in node.attr:  # the copy of a loop needs a name of its own
             node.attr["frame_name"].s += f"/{_PREFIX}".encode()
         for tensor in op.inputs:
             if tensor.op.name not in names or tensor.name in fed_names:
