@@ -1,8 +1,8 @@
 """What a snapshot means: the recomputed gates, the proof that they are true, and what they say.
 
 `analyse` turns a snapshot into an `Analysis`: the trace of all gates, the parity error with its
-verdict, the health of the gates and the gradient through time. What one capture does not always
-need (alerts, conventions, learning dynamics) is imported when its name is first used.
+verdict, the health of the gates and the gradient through time. What an analysis does not need, such
+as alerts and learning dynamics, is imported when its name is first used.
 
 Example:
     >>> import numpy as np

@@ -84,7 +84,6 @@ MODULES: Final = {
     "lstm_probe.health": "lstm_probe.analysis.health.health",
     "lstm_probe.parity": "lstm_probe.analysis.parity.error",
     "lstm_probe.provenance": "lstm_probe.analysis.health.not_finite",
-    "lstm_probe.analysis.recomputed": "lstm_probe.analysis.recomputation",
     "lstm_probe.recomputed": "lstm_probe.analysis.recomputation",
     "lstm_probe.report": "lstm_probe.logs.report",
     "lstm_probe.snapshot": "lstm_probe.analysis.snapshot",

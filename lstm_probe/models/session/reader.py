@@ -127,13 +127,13 @@ class SessionReader:
 
 @dataclass(frozen=True)
 class SessionSource:
-    """A session at one moment of a training, for the recorder to capture.
+    """A session at one moment of a training, which the recorder captures.
 
     Attributes:
-        reader: reads it.
+        reader: reads the session.
         session: a session that runs no hooks.
-        global_step: the tensor that counts the training's steps; None if the user counts them.
-        check: whether to make sure first that the user's tensors belong together.
+        global_step: the tensor that counts the training steps; None if the user counts them.
+        check: whether to check first that the user's tensors belong together.
     """
 
     reader: SessionReader
@@ -142,7 +142,10 @@ class SessionSource:
     check: bool = False
 
     def take(self, step: int) -> Taken:
-        """Read everything; `step` is the training step, unless the global step tells a later one.
+        """Read the weights and what TensorFlow computes with them.
+
+        Args:
+            step: the training step; the global step takes its place where there is one.
 
         Raises:
             LstmProbeError: the tensors do not belong together, or the session cannot compute the
