@@ -23,6 +23,7 @@ Rule: TypeAlias = "Callable[[Analysis, Dynamics | None, Thresholds], Iterator[Al
 
 
 def _not_finite(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
+    """The probe brings out a NaN or an infinity somewhere in the layer."""
     found = analysis.health.not_finite
     if found is None:
         return
@@ -47,6 +48,7 @@ _NOT_FINITE_ADVICE = {
 
 
 def _parity_mismatch(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
+    """The framework computes something else than NumPy."""
     verdict = None if analysis.parity is None else analysis.parity.verdict
     if verdict is None or verdict.kind != "mismatch":
         return
@@ -66,6 +68,7 @@ def _parity_mismatch(analysis: Analysis, _: Dynamics | None, limits: Thresholds)
 
 
 def _saturated_gates(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
+    """A gate is nearly always shut or open, so that it passes no gradient."""
     cell = analysis.snapshot.cell
     keeper = None if cell is None else cell.keeper
     gates = analysis.health.gates
@@ -89,6 +92,7 @@ def _saturated_gates(analysis: Analysis, _: Dynamics | None, limits: Thresholds)
 
 
 def _dead_units(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
+    """Too many units have a hidden state that does not move along the probe."""
     dead = analysis.health.dead
     if dead.mean() > limits.dead:
         yield _alert(
@@ -119,6 +123,7 @@ def _memory_gradient(analysis: Analysis) -> Array | None:
 
 
 def _vanishing(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
+    """Too many steps have a gradient that is lost in rounding."""
     norms = _memory_gradient(analysis)
     if norms is None or norms.size < limits.min_steps:
         return
@@ -138,6 +143,7 @@ def _vanishing(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> It
 
 
 def _exploding(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
+    """A gradient grows too much on its way back."""
     gradient = analysis.gradient
     if gradient is None:
         return
@@ -161,6 +167,7 @@ def _exploding(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> It
 def _unchanged(
     analysis: Analysis, dynamics: Dynamics | None, limits: Thresholds
 ) -> Iterator[Alert]:
+    """No weight has changed, although the training has gone on."""
     if dynamics is not None and dynamics.unchanged:
         yield _alert(
             analysis,
@@ -175,6 +182,7 @@ def _unchanged(
 def _update_ratio(
     analysis: Analysis, dynamics: Dynamics | None, limits: Thresholds
 ) -> Iterator[Alert]:
+    """A kernel changes too much with each training step."""
     if dynamics is None:
         return
     ratios = {  # a bias often begins at zero, so that its first change is all of it
@@ -197,6 +205,7 @@ def _update_ratio(
 
 
 def _short_memory(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
+    """Even the longest memory is short beside the probe."""
     health = analysis.health
     if health.horizon is None or health.probe_length < limits.min_steps:
         return

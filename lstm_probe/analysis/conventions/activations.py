@@ -81,7 +81,7 @@ def _with(snapshot: Snapshot, name: str, explanation: str, **options: Any) -> Ca
 
 
 def _namesakes(activation: ActivationLike | None) -> dict[str, Callable[[Array], Array]]:
-    """Functions that frameworks compute under the same name, by an exact name."""
+    """Functions that some framework computes under this name, by a name that tells them apart."""
     if activation == "leaky_relu":
         slopes = (0.01, 0.1, 0.3)
         return {f"leaky_relu with slope {s}": partial(_leaky_relu, slope=s) for s in slopes}

@@ -129,7 +129,10 @@ def _candidates(snapshot: Snapshot, name: str | None = None) -> Iterator[Candida
 
 
 def _every(snapshot: Snapshot, name: str | None) -> Iterator[Candidate]:
-    """Single conventions, pairs of them, and what can be inferred; others may be among them."""
+    """Single conventions, pairs of them, and inferred ones, in the order in which they are tried.
+
+    With a name, the slow inferences of other conventions are left out.
+    """
     single = list(_single(snapshot))
     yield from single
     # A TF1 layer that was read as one of Keras differs twice: it has another order of the gates,
