@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["Alert", "Thresholds"]
+from lstm_probe.analysis.snapshot import Snapshot
+
+__all__ = ["Alert", "Thresholds", "alert_about"]
 
 
 @dataclass(frozen=True)
@@ -93,3 +96,26 @@ class Thresholds:
     update_ratio: float = 0.1
     horizon: float = 0.03
     min_steps: int = 20
+
+
+def alert_about(
+    snapshot: Snapshot,
+    rule: str,
+    what: str,
+    value: float,
+    threshold: float,
+    advice: str,
+    **place: Any,
+) -> Alert:
+    """An alert about the layer of a snapshot.
+
+    Args:
+        snapshot: the layer at one training step.
+        rule: the name of the rule.
+        what: what was found, in words.
+        value: the number that the rule looks at.
+        threshold: the threshold that the number is beyond.
+        advice: what to try.
+        place: `gate`, `unit` and `timestep`, as far as the alert is about them.
+    """
+    return Alert(rule, snapshot.layer, snapshot.step, what, value, threshold, advice, **place)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from math import isnan
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
-from lstm_probe.analysis.alerts.alert import Alert, Thresholds
+from lstm_probe.analysis.alerts.alert import Alert, Thresholds, alert_about
+from lstm_probe.analysis.alerts.gradient_rules import exploding_gradient, vanishing_gradient
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.analysis.change.dynamics import Dynamics
 from lstm_probe.core.arrays import Array
-from lstm_probe.core.precision import UNIT_ROUNDOFF
 
 __all__ = ["RULES", "Rule"]
 
@@ -27,8 +27,8 @@ def _not_finite(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> I
     found = analysis.health.not_finite
     if found is None:
         return
-    yield _alert(
-        analysis,
+    yield alert_about(
+        analysis.snapshot,
         "not_finite",
         f"the first NaN or infinity of the probe, brought in by: {found.source}",
         1.0,
@@ -53,8 +53,8 @@ def _parity_mismatch(analysis: Analysis, _: Dynamics | None, limits: Thresholds)
     if verdict is None or verdict.kind != "mismatch":
         return
     cause, place = analysis.convention, verdict.place
-    yield _alert(
-        analysis,
+    yield alert_about(
+        analysis.snapshot,
         "parity_mismatch",
         "the framework does not compute what the pictures show"
         + ("" if cause is None else f"; {cause}"),
@@ -78,8 +78,8 @@ def _saturated_gates(analysis: Analysis, _: Dynamics | None, limits: Thresholds)
             saturated = gate.high + np.maximum(gate.low - gates["f"].high, 0)
         value = _mean(saturated)
         if value > limits.saturated:
-            yield _alert(
-                analysis,
+            yield alert_about(
+                analysis.snapshot,
                 "saturated_gates",
                 f"nearly shut at {_mean(gate.low):.0%} of all steps, nearly open at "
                 f"{_mean(gate.high):.0%}",
@@ -95,8 +95,8 @@ def _dead_units(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> I
     """Too many units have a hidden state that does not move along the probe."""
     dead = analysis.health.dead
     if dead.mean() > limits.dead:
-        yield _alert(
-            analysis,
+        yield alert_about(
+            analysis.snapshot,
             "dead_units",
             f"h does not move along the probe in {dead.sum()} of {dead.size} units",
             float(dead.mean()),
@@ -106,71 +106,13 @@ def _dead_units(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> I
         )
 
 
-def _memory_gradient(analysis: Analysis) -> Array | None:
-    """The norms of the gradient by the state with the longest memory.
-
-    Returns:
-        `(steps,)`, the largest norm over the sequences, at the steps that are valid in any of them;
-        None if there is no gradient, no valid step, or a norm that is not finite.
-    """
-    gradient = analysis.gradient
-    if gradient is None:
-        return None
-    norms = gradient.hidden if gradient.cell is None else gradient.cell
-    if analysis.trace.mask is not None:
-        norms = np.where(analysis.trace.mask, norms, 0.0)[:, analysis.trace.mask.any(axis=0)]
-    return norms.max(axis=0) if norms.size and np.isfinite(norms).all() else None
-
-
-def _vanishing(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
-    """Too many steps have a gradient that is lost in rounding."""
-    norms = _memory_gradient(analysis)
-    if norms is None or norms.size < limits.min_steps:
-        return
-    lost = norms < UNIT_ROUNDOFF["float32"] * norms.max()
-    if lost.mean() > limits.vanished:
-        assert analysis.gradient is not None
-        letter = analysis.gradient.memory
-        yield _alert(
-            analysis,
-            "vanishing_gradient",
-            f"|d {letter}_T / d {letter}_t| is lost in rounding at {lost.sum()} of {lost.size} "
-            f"steps; per step back it shrinks to {analysis.gradient.decay[letter]:.2g}",
-            float(lost.mean()),
-            limits.vanished,
-            "an LSTM or GRU; a forget bias near log(length of the sequences); shorter sequences",
-        )
-
-
-def _exploding(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
-    """A gradient grows too much on its way back."""
-    gradient = analysis.gradient
-    if gradient is None:
-        return
-    for letter, norms in (("h", gradient.hidden), ("c", gradient.cell)):
-        if norms is None or not (norms > limits.exploded).any():
-            continue
-        timestep = int(np.nanargmax(norms)) % norms.shape[1]
-        yield _alert(
-            analysis,
-            "exploding_gradient",
-            f"|d {letter}_T / d {letter}_t| has grown; per step back by "
-            f"{gradient.decay[letter]:.3g}",
-            float(np.nanmax(norms)),
-            limits.exploded,
-            "clipnorm=1.0, an orthogonal recurrent kernel, or a lower learning rate",
-            timestep=timestep,
-        )
-        return
-
-
 def _unchanged(
     analysis: Analysis, dynamics: Dynamics | None, limits: Thresholds
 ) -> Iterator[Alert]:
     """No weight has changed, although the training has gone on."""
     if dynamics is not None and dynamics.unchanged:
-        yield _alert(
-            analysis,
+        yield alert_about(
+            analysis.snapshot,
             "unchanged_weights",
             f"no weight has changed in {dynamics.steps} training steps",
             0.0,
@@ -193,8 +135,8 @@ def _update_ratio(
     name = max(ratios, key=ratios.__getitem__, default=None)
     if name is not None and ratios[name] > limits.update_ratio:
         letter = name.rpartition("_")[2] if "/" in name else None
-        yield _alert(
-            analysis,
+        yield alert_about(
+            analysis.snapshot,
             "update_ratio",
             f"{name} changes by {ratios[name]:.2g} of its norm with each step",
             ratios[name],
@@ -212,8 +154,8 @@ def _short_memory(analysis: Analysis, _: Dynamics | None, limits: Thresholds) ->
     longest = float(np.max(health.horizon))
     limit = limits.horizon * health.probe_length
     if longest < limit:
-        yield _alert(
-            analysis,
+        yield alert_about(
+            analysis.snapshot,
             "short_memory",
             f"the longest memory fades to 1/e within {longest:.2g} of {health.probe_length} steps",
             longest,
@@ -228,28 +170,14 @@ def _short_memory(analysis: Analysis, _: Dynamics | None, limits: Thresholds) ->
 RULES: dict[str, Rule] = {
     "not_finite": _not_finite,
     "parity_mismatch": _parity_mismatch,
-    "exploding_gradient": _exploding,
-    "vanishing_gradient": _vanishing,
+    "exploding_gradient": exploding_gradient,
+    "vanishing_gradient": vanishing_gradient,
     "saturated_gates": _saturated_gates,
     "dead_units": _dead_units,
     "short_memory": _short_memory,
     "unchanged_weights": _unchanged,
     "update_ratio": _update_ratio,
 }
-
-
-def _alert(
-    analysis: Analysis,
-    rule: str,
-    what: str,
-    value: float,
-    threshold: float,
-    advice: str,
-    **place: Any,
-) -> Alert:
-    """An alert about a layer; `place` names its gate, unit and timestep where there are any."""
-    seen = analysis.snapshot
-    return Alert(rule, seen.layer, seen.step, what, value, threshold, advice, **place)
 
 
 def _mean(values: Array) -> float:
