@@ -209,9 +209,11 @@ def _largest(values: Array) -> Array:
 
 def _gate_health(values: Array) -> GateHealth:
     """The statistics of one gate, whose values are `(steps, units)`; NaN if there are no steps."""
-    steps = len(values)
-    smallest, largest = _extremes(values)
-    mean = values.sum(axis=0) / steps
+    steps, (smallest, largest) = len(values), _extremes(values)
+    if not steps:
+        nothing = smallest
+        return GateHealth(nothing, nothing, nothing, nothing, np.zeros(nothing.shape, np.bool_))
+    mean = np.full(steps, 1 / steps) @ values
     variance = np.maximum(np.square(values).sum(axis=0) / steps - np.square(mean), 0)
     return GateHealth(
         low=(values < LOW).sum(axis=0) / steps,
