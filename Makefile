@@ -13,6 +13,11 @@ PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 BACKEND_TESTS := tests/backends tests/callbacks/test_keras_callback.py tests/models/test_keras_reader.py \
 	tests/callbacks/test_keras_background.py
 TORCH_VERSION ?= 2.13.0
+# What depends most on the versions of other packages: frameworks, files, log and command line.
+OLDEST_TESTS := tests/core tests/weights tests/cells tests/logs tests/models tests/pictures/test_notebook.py \
+	tests/pictures/test_render_figure.py tests/callbacks/test_keras_callback.py \
+	tests/callbacks/test_tf_keras_callback.py tests/callbacks/test_session_hook.py \
+	tests/cli/test_cli_inspect_kinds.py tests/cli/test_cli_inspect_alone.py tests/cli/test_cli_report.py
 
 # How long each reader is fuzzed.
 FUZZ_SECONDS ?= 60
@@ -21,7 +26,7 @@ FUZZ_SECONDS ?= 60
 OLD ?= dc3c620
 NEW ?=
 
-.PHONY: help demo tensorboard test test-long test-backends compare fuzz bench docs format clean
+.PHONY: help demo tensorboard test test-long test-backends test-oldest compare fuzz bench docs format clean
 
 help:
 	@echo "make demo         train an LSTM on handwritten digits with the probe attached"
@@ -31,6 +36,7 @@ help:
 	@echo "make bench        what captures cost, beside what else there is: a table in docs/cost.md"
 	@echo "make docs         the documentation, as pages in build/site"
 	@echo "make test-backends  the Keras callback on JAX and PyTorch, without TensorFlow"
+	@echo "make test-oldest  the oldest versions of other packages that setup.cfg allows"
 	@echo "make compare      does the package still do what an older commit did? OLD=<commit>"
 	@echo "make fuzz         looks for bytes that our readers do not survive, a minute for each of them"
 	@echo "make format       format the code"
@@ -54,6 +60,8 @@ bench: $(VENV)/installed
 test-long: $(VENV)/installed $(VENV)/ecosystem
 	$(BIN)/pytest -m long $(PARALLEL)
 	$(MAKE) test-backends
+	if $(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 12))'; then $(MAKE) test-oldest; \
+	    else echo "not tested: the oldest versions, which have wheels for Python 3.10 and 3.11 only"; fi
 
 # Tuners and trackers, for the tests of docs/trackers.md alone.
 $(VENV)/ecosystem: $(VENV)/dependencies
@@ -65,6 +73,9 @@ $(VENV)/ecosystem: $(VENV)/dependencies
 test-backends: $(VENV)-jax/installed $(VENV)-torch/installed
 	KERAS_BACKEND=jax $(VENV)-jax/bin/pytest $(PARALLEL) $(BACKEND_TESTS)
 	KERAS_BACKEND=torch $(VENV)-torch/bin/pytest $(PARALLEL) $(BACKEND_TESTS) tests/weights/test_weights_torch.py
+
+test-oldest: $(VENV)-oldest/installed
+	$(VENV)-oldest/bin/pytest $(PARALLEL) $(OLDEST_TESTS)
 
 compare: $(if $(NEW),,$(VENV)/installed)
 	$(BIN)/python tests/compare/run.py $(OLD) $(if $(NEW),--new $(NEW))
@@ -83,7 +94,7 @@ format: $(VENV)/installed
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(VENV)-jax $(VENV)-torch build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-jax $(VENV)-torch $(VENV)-oldest build dist *.egg-info
 
 # The dependencies are installed once for each setup.cfg, the package itself after every change:
 # tests and type checker see what a user installs, not the checkout.
@@ -102,7 +113,7 @@ $(VENV)/installed: $(VENV)/dependencies $(SOURCES)
 $(VENV)-jax/dependencies: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)-jax
 	$(VENV)-jax/bin/python -m pip install --quiet --upgrade pip
-	$(VENV)-jax/bin/python -m pip install --quiet '.[jax]' 'pytest >= 8' 'pytest-xdist >= 3.6'
+	$(VENV)-jax/bin/python -m pip install --quiet '.[jax]' 'pytest >= 8' 'pytest-xdist >= 3.6.1'
 	touch $@
 
 # A build for processors only, where one is within reach of pip; else the one with CUDA, which is
@@ -112,7 +123,17 @@ $(VENV)-torch/dependencies: setup.cfg pyproject.toml
 	$(VENV)-torch/bin/python -m pip install --quiet --upgrade pip
 	$(VENV)-torch/bin/python -m pip install --quiet 'torch == $(TORCH_VERSION)+cpu' \
 	    || $(VENV)-torch/bin/python -m pip install --quiet 'torch == $(TORCH_VERSION)'
-	$(VENV)-torch/bin/python -m pip install --quiet '.[torch]' 'pytest >= 8' 'pytest-xdist >= 3.6'
+	$(VENV)-torch/bin/python -m pip install --quiet '.[torch]' 'pytest >= 8' 'pytest-xdist >= 3.6.1'
+	touch $@
+
+# The lower bounds stand in setup.cfg alone. Nothing is compiled: where an oldest version has no wheel for
+# this Python, pip says so. The environment starts empty, so that nothing in it is left from other bounds.
+$(VENV)-oldest/dependencies: setup.cfg pyproject.toml tests/oldest.py
+	$(PYTHON) -m venv --clear $(VENV)-oldest
+	$(VENV)-oldest/bin/python -m pip install --quiet --upgrade pip
+	$(VENV)-oldest/bin/python tests/oldest.py test >$(VENV)-oldest/oldest.txt
+	$(VENV)-oldest/bin/python -m pip install --quiet --only-binary :all: \
+	    --constraint $(VENV)-oldest/oldest.txt '.[test]'
 	touch $@
 
 $(VENV)-%/installed: $(VENV)-%/dependencies $(SOURCES)
