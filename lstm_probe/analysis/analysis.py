@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -14,10 +15,11 @@ from lstm_probe.analysis.parity.error import TOLERANCES, Parity, ParityError
 from lstm_probe.analysis.parity.judge import excess_of_steps, judge
 from lstm_probe.analysis.parity.teacher_forcing import follow
 from lstm_probe.analysis.parity.verdict import Verdict
-from lstm_probe.analysis.recomputation import InOwnDtype, recompute
+from lstm_probe.analysis.recomputation import InOwnDtype, recompute, recompute_in_own_dtype
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.blas import on_one_blas_thread
+from lstm_probe.core.on_demand import OnDemand
 from lstm_probe.core.precision import ulp
 from lstm_probe.core.stopwatch import Stopwatch
 from lstm_probe.core.trace import GateTrace
@@ -112,14 +114,14 @@ def analyse(
         seen = _seen(snapshot)
         return Analysis(snapshot, seen, None, measure_health(snapshot, seen))
     truth, shown, exact = recompute(snapshot, snapshot.cell, np.dtype(np.float64))
-    own = InOwnDtype(snapshot, truth.h, exact)
+    own = OnDemand(partial(recompute_in_own_dtype, snapshot, truth.h, exact))
     watch.lap("recompute")
     largest = float(np.fmax.reduce(np.abs(truth.h), axis=None, initial=0.0))
     unit = ulp(largest if np.isfinite(largest) else 1.0, snapshot.dtype)
     explanation = _same_explanation(snapshot, exact, previous)
     known = previous.parity.verdict if explanation and previous and previous.parity else None
     earlier = _earlier_rounding(snapshot, previous)
-    verdict = judge(snapshot, exact, own.rounding, earlier=earlier, known=known)
+    verdict = judge(snapshot, exact, lambda: own().rounding, earlier=earlier, known=known)
     if exact.max_abs > TOLERANCES[snapshot.dtype] and str(verdict) == "match":
         if _obeys_the_equations(snapshot, shown):
             # Chaotic: let the pictures show what the framework does.
@@ -131,8 +133,8 @@ def analyse(
         TOLERANCES[snapshot.dtype],
         ulp=exact.max_abs / unit,
         verdict=verdict,
-        of_same_dtype=own.error,
-        rounding=own.rounding() if own.made else earlier,
+        of_same_dtype=OnDemand(partial(_error, own)),
+        rounding=earlier if own.known is None else own.known.rounding,
     )
     if verdict.kind != "mismatch":
         explanation = None
@@ -150,6 +152,10 @@ def analyse(
     )
     watch.lap("analyse")
     return analysis
+
+
+def _error(own: OnDemand[InOwnDtype]) -> ParityError:
+    return own().error
 
 
 def _same_explanation(

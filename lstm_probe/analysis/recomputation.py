@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from lstm_probe.core.arrays import Array, computing_dtype
 from lstm_probe.core.blas import on_one_blas_thread
 from lstm_probe.core.trace import GateTrace
 
-__all__ = ["InOwnDtype", "recompute"]
+__all__ = ["InOwnDtype", "recompute", "recompute_in_own_dtype"]
 
 
 def recompute(
@@ -51,40 +50,30 @@ def recompute(
     return replace(trace, layer=snapshot.layer, step=snapshot.step), output, error
 
 
-class InOwnDtype:
-    """The recomputation in the layer's own dtype, which is made when one of its errors is needed.
+class InOwnDtype(NamedTuple):
+    """How far the framework and the truth are from a recomputation in the layer's own dtype.
+
+    Attributes:
+        error: the framework's distance from this recomputation.
+        rounding: the truth's distance from it, which is the rounding error of NumPy itself.
+    """
+
+    error: ParityError
+    rounding: ParityError
+
+
+@on_one_blas_thread
+def recompute_in_own_dtype(snapshot: Snapshot, truth: Array, exact: ParityError) -> InOwnDtype:
+    """Recompute a snapshot in the dtype of its layer; the half precisions in float32.
 
     Args:
         snapshot: what was captured; its cell is known.
         truth: `(batch, time, units)`, the hidden states recomputed in float64.
         exact: the framework's distance from the recomputation in float64.
     """
-
-    def __init__(self, snapshot: Snapshot, truth: Array, exact: ParityError) -> None:
-        self._snapshot, self._truth, self._exact = snapshot, truth, exact
-
-    def error(self) -> ParityError:
-        """The framework's distance from this recomputation."""
-        return self._errors[0]
-
-    def rounding(self) -> ParityError:
-        """The distance between NumPy's two recomputations: the rounding error of NumPy itself."""
-        return self._errors[1]
-
-    @property
-    def made(self) -> bool:
-        """Whether the recomputation has been made already."""
-        return "_errors" in vars(self)
-
-    @cached_property
-    def _errors(self) -> tuple[ParityError, ParityError]:
-        return self._compare()
-
-    @on_one_blas_thread
-    def _compare(self) -> tuple[ParityError, ParityError]:
-        snapshot, truth, dtype = self._snapshot, self._truth, computing_dtype(self._snapshot.dtype)
-        if dtype == np.float64:
-            return self._exact, ParityError.between(truth, truth, None, snapshot.last)
-        assert snapshot.cell is not None
-        trace, _, error = recompute(snapshot, snapshot.cell, dtype)
-        return error, ParityError.between(truth, trace.h, None, snapshot.last)
+    dtype = computing_dtype(snapshot.dtype)
+    if dtype == np.float64:
+        return InOwnDtype(exact, ParityError.between(truth, truth, None, snapshot.last))
+    assert snapshot.cell is not None
+    trace, _, error = recompute(snapshot, snapshot.cell, dtype)
+    return InOwnDtype(error, ParityError.between(truth, trace.h, None, snapshot.last))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -178,3 +179,12 @@ def test_only_health_is_measured_when_the_recurrence_is_not_known(
     analysis = analyse(replace(samples.snapshot(rng), cell=None))
     assert (analysis.parity, analysis.gradient, analysis.convention) == (None, None, None)
     assert analysis.health.largest["h"].shape == (5,)
+
+
+def test_an_analysis_is_pickled_with_what_is_computed_on_demand(rng: np.random.Generator) -> None:
+    snapshot = samples.snapshot(rng)
+    analysis = analyse(replace(snapshot, output=snapshot.output + 0.1))
+    again = pickle.loads(pickle.dumps(analysis))
+    assert again.parity.same_dtype.max_abs == analysis.parity.same_dtype.max_abs
+    np.testing.assert_array_equal(again.gradient.inputs, analysis.gradient.inputs)
+    assert again.convention == analysis.convention

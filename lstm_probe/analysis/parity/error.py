@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from lstm_probe.analysis.parity.verdict import Verdict
 from lstm_probe.core.arrays import Array
+from lstm_probe.core.on_demand import OnDemand
 
 __all__ = ["TOLERANCES", "Parity", "ParityError", "difference"]
 
@@ -77,13 +76,13 @@ class Parity:
         ulp: the largest error, in units in the last place of the largest hidden state, in the
             layer's dtype; NaN if it was not measured.
         verdict: what the error means for these weights and this probe; None if it was not judged.
-        of_same_dtype: a function without arguments that computes `same_dtype`.
+        of_same_dtype: computes `same_dtype` when it is needed; None where that is `float64`.
         rounding: the distance between NumPy's own two recomputations, at this training step or an
             earlier one; None if the verdict did not need it.
 
     Example:
         >>> error = ParityError.between(np.zeros((1, 3, 2)), np.zeros((1, 3, 2)), None, 2)
-        >>> Parity(error, TOLERANCES["float32"], of_same_dtype=lambda: error).within_tolerance
+        >>> Parity(error, TOLERANCES["float32"]).within_tolerance
         True
     """
 
@@ -91,10 +90,10 @@ class Parity:
     tolerance: float
     ulp: float = float("nan")
     verdict: Verdict | None = None
-    of_same_dtype: Callable[[], ParityError] | None = None
+    of_same_dtype: OnDemand[ParityError] | None = None
     rounding: ParityError | None = None
 
-    @cached_property
+    @property
     def same_dtype(self) -> ParityError:
         """The distance from NumPy's recomputation in the layer's own dtype.
 
@@ -106,8 +105,7 @@ class Parity:
     @property
     def known_in_same_dtype(self) -> ParityError | None:
         """`same_dtype` if it has been computed already, else None."""
-        known: ParityError | None = vars(self).get("same_dtype")
-        return known
+        return None if self.of_same_dtype is None else self.of_same_dtype.known
 
     @property
     def within_tolerance(self) -> bool:
