@@ -8,10 +8,9 @@ from typing import Any, TypeAlias
 from tensorboard.plugins import base_plugin
 from werkzeug import Request, Response
 
+from lstm_probe.explorer.answers import Answers
 from lstm_probe.explorer.download import as_csv, as_npz, file_name
 from lstm_probe.explorer.requests import Query, answer_errors, blob, document, download
-from lstm_probe.explorer.series import History
-from lstm_probe.explorer.source import CaptureSource
 from lstm_probe.explorer.static_files import static_apps
 
 __all__ = ["GateExplorer"]
@@ -30,8 +29,7 @@ class GateExplorer(base_plugin.TBPlugin):
     plugin_name = "lstm_probe"
 
     def __init__(self, context: base_plugin.TBContext) -> None:
-        self._source = CaptureSource(context.data_provider)
-        self._history = History(self._source)
+        self._answers = Answers(context.data_provider)
 
     def is_active(self) -> bool:
         """Whether there is data: TensorBoard sees that itself, from the data's plugin name."""
@@ -60,48 +58,36 @@ class GateExplorer(base_plugin.TBPlugin):
         return {**static_apps(), **apps}
 
     def _runs(self, query: Query) -> Response:
-        return document(query, {"runs": self._source.runs(query.scope)})
+        return document(query, self._answers.runs(query.scope))
 
     def _layers(self, query: Query) -> Response:
-        steps = self._source.layers(query.scope, query.text("run"))
-        layers = [{"name": name, "steps": each} for name, each in steps.items()]
-        return document(query, {"layers": layers})
+        return document(query, self._answers.layers(query.scope, query.text("run")))
 
     def _steps(self, query: Query) -> Response:
-        steps = self._source.steps(query.scope, query.text("run"), query.text("layer"))
-        return document(query, {"steps": steps})
+        run, layer = query.text("run"), query.text("layer")
+        return document(query, self._answers.steps(query.scope, run, layer))
 
     def _timeline(self, query: Query) -> Response:
-        captures = self._source.timeline(query.scope, query.text("run"))
-        return document(query, {"captures": [_brief(capture) for capture in captures]})
+        return document(query, self._answers.timeline(query.scope, query.text("run")))
 
     def _capture(self, query: Query) -> Response:
-        return blob(query, self._source.capture(query.scope, *query.place()))
+        return blob(query, self._answers.capture(query.scope, *query.place()))
 
     def _weights(self, query: Query) -> Response:
-        return blob(query, self._source.weights(query.scope, *query.place()))
+        return blob(query, self._answers.weights(query.scope, *query.place()))
 
     def _series(self, query: Query) -> Response:
         run, layer = query.text("run"), query.text("layer")
         cell = (query.integer("sequence"), query.integer("timestep"), query.integer("unit"))
-        return blob(query, self._history.of_cell(query.scope, run, layer, cell))
+        return blob(query, self._answers.series(query.scope, run, layer, cell))
 
     def _over_training(self, query: Query) -> Response:
         run, layer = query.text("run"), query.text("layer")
-        return blob(query, self._history.of_array(query.scope, run, layer, query.text("name")))
+        return blob(query, self._answers.history(query.scope, run, layer, query.text("name")))
 
     def _download(self, query: Query) -> Response:
         run, layer, step = query.place()
         kind = query.one_of("format", ("npz", "csv"))
-        stored = self._source.unpacked(query.scope, run, layer, step)
+        stored = self._answers.source.unpacked(query.scope, run, layer, step)
         data = as_npz(stored) if kind == "npz" else as_csv(stored)
         return download(query, data, file_name(run, layer, step, kind))
-
-
-def _brief(capture: Mapping[str, Any]) -> dict[str, Any]:
-    """A capture's summary without what makes it long; `/history` has that."""
-    layers = {
-        layer: {key: item for key, item in each.items() if key != "error_by_timestep"}
-        for layer, each in capture["layers"].items()
-    }
-    return {**capture, "layers": layers}

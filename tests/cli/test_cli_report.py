@@ -25,14 +25,16 @@ HOSTILE = '</script><img src=x onerror="document.title=1">'
 
 #: What the page holds of one place, read by the page's own modules.
 READ = """async ([run, layer, step]) => {
-  const { getBytes } = await import("report/api.js");
+  const { ReportSource } = await import("report/report_source.js");
   const { readSafetensors } = await import("report/safetensors.js");
   const { Capture } = await import("report/capture.js");
-  const capture = new Capture(await getBytes("capture", { run, layer, step }));
-  const place = { run, layer, sequence: 1, timestep: 6, unit: 3 };
-  const series = readSafetensors(await getBytes("series", place)).arrays;
+  const textOf = (id) => document.getElementById(id).textContent;
+  const source = new ReportSource(JSON.parse(textOf("index")), textOf);
+  const capture = new Capture(await source.capture(run, layer, step));
+  const cell = { sequence: 1, timestep: 6, unit: 3 };
+  const series = readSafetensors(await source.series(run, layer, cell)).arrays;
   const list = async (name) => {
-    const { arrays } = readSafetensors(await getBytes("history", { run, layer, name }));
+    const { arrays } = readSafetensors(await source.history(run, layer, name));
     return [Array.from(arrays.get("steps").data), Array.from(arrays.get("values").data)];
   };
   const values = {};
@@ -220,6 +222,18 @@ def test_page_fits_a_phone_and_follows_no_training(tmp_path, rng):
         chosen = page.locator("aside").bounding_box()
         assert chosen["y"] >= heatmaps["y"] + heatmaps["height"]
         assert not page.get_by_text("Live").is_visible()
+
+
+def test_layers_stand_in_the_order_of_the_model_when_one_of_them_came_later(tmp_path, rng):
+    with RunLog(tmp_path / "logs", pictures=False) as log:
+        for step, names in enumerate([("upper",), ("lower", "upper")]):
+            log.write([analyse(snapshot(rng, layer=name, step=step)) for name in names], step=step)
+    report(tmp_path / "logs", tmp_path / "page.html")
+    with browser.page() as page:
+        open_page(page, tmp_path / "page.html")
+        page.wait_for_selector(".explorer")
+        rows = page.locator(".layer-row label").all_text_contents()
+        assert rows == ["lower", "upper"]
 
 
 @pytest.mark.long

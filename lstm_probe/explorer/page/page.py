@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO, TypeAlias
 
 from lstm_probe import __version__
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.explorer.page.index import index_of
 from lstm_probe.explorer.page.shrink import PLANS, Plan, compressed, shrunk
 from lstm_probe.logs.stored.format import pack
 from lstm_probe.logs.stored.reader import RunReader
@@ -22,6 +23,8 @@ __all__ = ["PageFacts", "write_page"]
 #: Bytes of base64 for each byte, and what the page needs besides its captures.
 _BASE64, _FRAME = 4 / 3, 600_000
 _SAMPLES = 5
+#: Where something in a log stands: its kind (`capture` or `weights`), run, layer and step.
+_Place: TypeAlias = "tuple[str, str, str, int]"
 
 
 @dataclass(frozen=True)
@@ -73,19 +76,20 @@ def write_page(
     budget = megabytes * 1e6 - _FRAME
     plan, room = _choose(runs, places, budget)
     weights = _weights(runs, room)
+    numbers: dict[_Place, str] = {}
     with path.open("w", encoding="utf-8") as file:
         file.write(_HEAD.format(title=html.escape(title), policy=_POLICY, style=_style()))
-        numbers = {}
         for number, (run, layer, step) in enumerate(places):
             data = compressed(shrunk(runs[run].capture(layer, step), plan))
-            numbers[_key("capture", run, layer, step)] = f"d{number}"
+            numbers["capture", run, layer, step] = f"d{number}"
             _embed(file, f"d{number}", data)
             progress()
-        for number, (key, data) in enumerate(weights.items()):
-            numbers[key] = f"w{number}"
+        for number, (place, data) in enumerate(weights.items()):
+            numbers[place] = f"w{number}"
             _embed(file, f"w{number}", data)
         facts = PageFacts(len(places), plan, bool(weights))
-        _write_end(file, runs, numbers, facts, title)
+        note = f"{title}: {facts.captures} captures, {facts.plan}. lstm_probe {__version__}."
+        _write_end(file, index_of(runs, numbers, note=note))
     return facts
 
 
@@ -112,9 +116,9 @@ def _estimate(run: RunReader, layer: str, plan: Plan) -> float:
     return len(steps) * (max(sizes) * _BASE64 + 60)
 
 
-def _weights(runs: Mapping[str, RunReader], room: float) -> dict[str, bytes]:
+def _weights(runs: Mapping[str, RunReader], room: float) -> dict[_Place, bytes]:
     """The weights, if there is room for all of them."""
-    found: dict[str, bytes] = {}
+    found: dict[_Place, bytes] = {}
     for name, run in runs.items():
         for layer in run.weighted:
             for step in run.steps(layer):
@@ -126,12 +130,8 @@ def _weights(runs: Mapping[str, RunReader], room: float) -> dict[str, bytes]:
                 room -= len(data) * _BASE64 + 60
                 if room < 0:
                     return {}
-                found[_key("weights", name, layer, step)] = data
+                found["weights", name, layer, step] = data
     return found
-
-
-def _key(kind: str, run: str, layer: str, step: int) -> str:
-    return json.dumps([kind, run, layer, step])
 
 
 def _embed(file: TextIO, name: str, data: bytes) -> None:
@@ -139,51 +139,28 @@ def _embed(file: TextIO, name: str, data: bytes) -> None:
     file.write(f'<script type="text/plain" id="{name}">{text}</script>\n')
 
 
-def _write_end(
-    file: TextIO,
-    runs: Mapping[str, RunReader],
-    numbers: Mapping[str, str],
-    facts: PageFacts,
-    title: str,
-) -> None:
-    weights = {tuple(json.loads(key)[1:3]) for key in numbers if key.startswith('["weights"')}
-    index = {
-        "runs": [
-            {
-                "name": name,
-                "layers": list(run.layers),
-                "weights": [layer for layer in run.layers if (name, layer) in weights],
-                "last": max((run.steps(layer)[-1] for layer in run.layers), default=0),
-            }
-            for name, run in runs.items()
-        ],
-        "steps": {
-            json.dumps([name, layer]): run.steps(layer)
-            for name, run in runs.items()
-            for layer in run.layers
-        },
-        "timeline": {name: run.course for name, run in runs.items()},
-        "numbers": numbers,
-        "note": f"{title}: {facts.captures} captures, {facts.plan}. lstm_probe {__version__}.",
-    }
+def _write_end(file: TextIO, index: Mapping[str, Any]) -> None:
     # Whatever a log's names hold, no tag can end the script element.
     text = json.dumps(index).replace("<", "\\u003c")
     file.write(f'<script type="application/json" id="index">{text}</script>\n')
-    modules = {name: _address(source) for name, source in _modules()}
+    modules = {f"report/{name}": _address(source) for name, source in _modules()}
     file.write(f'<script type="importmap">{json.dumps({"imports": modules})}</script>\n')
-    # All in the head: the explorer fills the body anew.
+    # Everything stands in the head, because the explorer fills the body anew.
     file.write('<script type="module">import "report/start.js";</script>\n')
     file.write("</head>\n<body></body>\n</html>\n")
 
 
 def _modules() -> Iterator[tuple[str, str]]:
-    """The explorer's modules, with ours in place of the one that asks the server."""
-    explorer, ours = files("lstm_probe.explorer") / "static", files(__package__)
-    for folder, wanted in ((explorer, ".js"), (ours, ".js")):
+    """The explorer's modules and the page's own, by file name.
+
+    Each becomes a `data:` address. Such an address has no folder that "./name.js" could be relative
+    to, so the modules import each other by the names in the import map.
+    """
+    for folder in (files("lstm_probe.explorer") / "static", files(__package__)):
         for entry in folder.iterdir():
-            if entry.name.endswith(wanted) and not (folder is explorer and entry.name == "api.js"):
+            if entry.name.endswith(".js") and entry.name not in _OF_TENSORBOARD:
                 source = entry.read_text(encoding="utf-8")
-                yield f"report/{entry.name}", source.replace('from "./', 'from "report/')
+                yield entry.name, source.replace('from "./', 'from "report/')
 
 
 def _address(source: str) -> str:
@@ -195,6 +172,8 @@ def _style() -> str:
     return style.read_text(encoding="utf-8") + _OWN_STYLE
 
 
+#: The modules by which TensorBoard opens the page and answers it.
+_OF_TENSORBOARD = ("index.js", "tensorboard_source.js")
 #: The page may run its own scripts and show its own pictures, and reach nothing else.
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; "
@@ -205,8 +184,6 @@ _OWN_STYLE = """
 .report-note { height: 22px; padding: 2px 14px; color: var(--muted); font-size: 11px;
   white-space: nowrap; overflow: hidden; text-overflow: ellipsis;
   border-top: 1px solid var(--line); }
-/* The training is over. */
-a.item[download], .slider .live { display: none; }
 """
 _HEAD = """<!doctype html>
 <html lang="en">

@@ -64,9 +64,8 @@ PLANS = (
 
 
 def compressed(data: bytes) -> bytes:
-    """The bytes as a raw deflate stream, which browsers unpack by themselves."""
-    packer = zlib.compressobj(6, zlib.DEFLATED, -15)
-    return packer.compress(data) + packer.flush()
+    """The bytes as a deflate stream with its checksum, which browsers unpack by themselves."""
+    return zlib.compress(data, 6)
 
 
 def shrunk(stored: Stored, plan: Plan) -> bytes:

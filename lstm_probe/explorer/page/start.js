@@ -1,10 +1,12 @@
 // The report's first module.
 
-import { index } from "./api.js";
 import { App } from "./app.js";
 import { el } from "./dom.js";
+import { ReportSource } from "./report_source.js";
 
-const app = new App();
+const textOf = (id) => document.getElementById(id).textContent;
+const index = JSON.parse(textOf("index"));
+const app = new App(new ReportSource(index, textOf));
 const started = app.load();
 app.attach(document.body);
 document.body.append(el("footer", { class: "report-note", title: index.note }, index.note));

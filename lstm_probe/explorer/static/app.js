@@ -29,13 +29,14 @@ export class App {
   #wanted = false;
   #loading = false;
 
-  constructor() {
+  /** @param source where the data comes from: see source.js. */
+  constructor(source) {
     this.state = new State(State.decode(readLink()));
-    this.data = new Data();
+    this.data = new Data(source);
     this.loader = new Frames(this.data, this.state);
     this.toolbar = new Toolbar(this);
-    this.slider = new Slider("", { go: (index) => this.go(index), busy: () => this.#loading, alert: (alert) => this.showAlert(alert), live: () => this.state.set({ step: this.state.step === null ? this.currentStep : null }) });
-    this.sliderB = new Slider("B", { go: (index) => this.state.set({ stepB: this.stepsB[index] }), busy: () => this.#loading, alert: () => {}, live: () => {} }, { withPlay: false });
+    this.slider = new Slider("", { go: (index) => this.go(index), busy: () => this.#loading, alert: (alert) => this.showAlert(alert), live: () => this.state.set({ step: this.state.step === null ? this.currentStep : null }) }, { withLive: source.grows });
+    this.sliderB = new Slider("B", { go: (index) => this.state.set({ stepB: this.stepsB[index] }), busy: () => this.#loading, alert: () => {}, live: () => {} }, { withPlay: false, withLive: false });
     this.inspector = new Inspector(this);
     this.views = { gates: new GatesView(this), parity: new ParityView(this), saturation: new SaturationView(this), gradient: new GradientView(this), memory: new MemoryView(this), weights: new WeightsView(this) };
     this.live = new Live(this);
@@ -55,10 +56,9 @@ export class App {
     this.refresh();
   }
 
-  /** @param runs the request for the list of runs, under way already. */
-  async load(runs) {
+  async load() {
     try {
-      await this.data.loadRuns(runs);
+      await this.data.loadRuns();
       await this.#place();
       await this.refresh();
     } catch (error) {

@@ -1,6 +1,5 @@
 // Runs, steps and captures: fetched once, kept within a bound, never twice at the same time.
 
-import { getBytes, getJson } from "./api.js";
 import { Cache } from "./cache.js";
 import { Capture } from "./capture.js";
 import { readSafetensors } from "./safetensors.js";
@@ -19,8 +18,13 @@ export class Data {
   #orders = new Map();
   #timelines = new Map();
 
-  async loadRuns(asked = null) {
-    this.runs = (await getJson("runs", {}, asked)).runs;
+  /** @param source where the data comes from: see source.js. */
+  constructor(source) {
+    this.source = source;
+  }
+
+  async loadRuns() {
+    this.runs = await this.source.runs();
     this.listed = true;
     return this.runs;
   }
@@ -35,14 +39,14 @@ export class Data {
   }
 
   async loadSteps(run, layer) {
-    const { steps } = await getJson("steps", { run, layer });
+    const steps = await this.source.steps(run, layer);
     this.#steps.set(key(run, layer), steps);
     return steps;
   }
 
   /** The steps of all layers of a run, and the order of its layers. */
   async loadLayers(run) {
-    const { layers } = await getJson("layers", { run });
+    const layers = await this.source.layers(run);
     for (const { name, steps } of layers) this.#steps.set(key(run, name), steps);
     this.#orders.set(run, layers.map(({ name }) => name));
   }
@@ -59,7 +63,7 @@ export class Data {
   }
 
   async loadTimeline(run) {
-    const { captures } = await getJson("timeline", { run });
+    const captures = await this.source.timeline(run);
     this.#timelines.set(run, captures);
     return captures;
   }
@@ -71,31 +75,31 @@ export class Data {
 
   capture(run, layer, step) {
     return this.#once(this.#captures, key("capture", run, layer, step), async () => {
-      const capture = new Capture(await getBytes("capture", { run, layer, step }));
+      const capture = new Capture(await this.source.capture(run, layer, step));
       return [capture, capture.bytes];
     });
   }
 
   weights(run, layer, step) {
     return this.#once(this.#captures, key("weights", run, layer, step), async () => {
-      const buffer = await getBytes("weights", { run, layer, step });
+      const buffer = await this.source.weights(run, layer, step);
       return [readSafetensors(buffer), buffer.byteLength];
     });
   }
 
   /** One cell over the training. */
   series(run, layer, sequence, timestep, unit, version) {
-    return this.#course(key("series", run, layer, sequence, timestep, unit, version), "series", { run, layer, sequence, timestep, unit });
+    return this.#course(key("series", run, layer, sequence, timestep, unit, version), () => this.source.series(run, layer, { sequence, timestep, unit }));
   }
 
   /** One array over the training. */
   history(run, layer, name, version) {
-    return this.#course(key("history", run, layer, name, version), "history", { run, layer, name });
+    return this.#course(key("history", run, layer, name, version), () => this.source.history(run, layer, name));
   }
 
-  #course(name, path, parameters) {
+  #course(name, ask) {
     return this.#once(this.#courses, name, async () => {
-      const buffer = await getBytes(path, parameters);
+      const buffer = await ask();
       return [readSafetensors(buffer), buffer.byteLength];
     });
   }

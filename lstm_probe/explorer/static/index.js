@@ -2,10 +2,10 @@
 
 // Asked for at once; found one by one, import by import, they would take several times as long.
 const MODULES = [
-  "api", "app", "cache", "canvas", "capture", "chart", "colour", "crosshair", "data", "dom", "format", "frames", "gates_view", "gradient_view", "half",
+  "app", "cache", "canvas", "capture", "chart", "colour", "crosshair", "data", "dom", "format", "frames", "gates_view", "gradient_view", "half",
   "heat", "inspector", "keys", "layout", "link", "live", "memory_view", "menu", "messages", "order", "panel", "panels", "parity_view",
   "pointer", "raster", "readout", "run_picker", "safetensors", "saturation_view", "save", "scale", "scatter", "sheet", "slider",
-  "state", "theme", "ticks", "toolbar", "tooltip", "verdict", "weights_view", "zoom",
+  "source", "state", "tensorboard_source", "theme", "ticks", "toolbar", "tooltip", "verdict", "weights_view", "zoom",
 ];
 
 export async function render() {
@@ -20,9 +20,9 @@ export async function render() {
   document.head.append(style);
   const runs = fetch("runs"); // answered while the modules are on their way
   runs.catch(() => {});
-  const { App } = await import("./app.js");
-  const app = new App();
-  const started = app.load(runs);
+  const [{ App }, { TensorBoardSource }] = await Promise.all([import("./app.js"), import("./tensorboard_source.js")]);
+  const app = new App(new TensorBoardSource({ runs }));
+  const started = app.load();
   await styled;
   app.attach(document.body);
   await started;

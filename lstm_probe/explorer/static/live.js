@@ -1,6 +1,5 @@
 // While the training runs: new runs and captures appear, and the place is kept.
 
-const PERIOD = 5000;
 const ROUNDS_PER_LISTING = 2;
 
 export class Live {
@@ -12,16 +11,7 @@ export class Live {
 
   start() {
     this.#timeline();
-    setTimeout(() => this.#look(), PERIOD);
-  }
-
-  async #look() {
-    try {
-      if (!document.hidden) await this.#update();
-    } catch {
-      // TensorBoard is busy or gone: the next look will tell.
-    }
-    setTimeout(() => this.#look(), PERIOD);
+    this.app.data.source.watch(() => this.#update());
   }
 
   async #update() {
@@ -48,8 +38,8 @@ export class Live {
     try {
       after = await this.app.data.loadSteps(run, layer);
     } catch (error) {
-      if (error.status !== 404) throw error;
-      await this.app.data.loadRuns(); // it has been deleted
+      if (error.kind !== "missing") throw error;
+      await this.app.data.loadRuns(); // the run has been deleted
       return true;
     }
     return before?.length !== after.length || before.at(-1) !== after.at(-1);

@@ -11,24 +11,18 @@ export function message(title, text, ...more) {
   return el("div", { class: "message", role: "status" }, el("h2", {}, title), el("p", {}, text), ...more);
 }
 
-function noRuns() {
-  return message(
-    "No gates in these logs yet",
-    "TensorBoard has found no run that lstm_probe wrote. Attach it to a training, and point --logdir at its log directory; this page looks for new runs by itself.",
-    el("pre", {}, EXAMPLE),
-  );
-}
+const TITLES = { missing: "Not there, or not any more", unreachable: "No answer" };
 
+/** @param error a SourceError, or any other. */
 export function failure(error) {
-  const title = error.status === 404 ? "Not there, or not any more" : error.status === 0 ? "No answer" : "This cannot be shown";
-  return message(title, error.message);
+  return message(TITLES[error.kind] ?? "This cannot be shown", error.message);
 }
 
 /** What keeps the chosen runs and layers from being shown; null if nothing does. */
 export function problemOf({ state, data, frames, startError }) {
   if (!data.listed && startError) return failure(startError);
-  if (!data.listed) return message("Reading the logs", "TensorBoard lists its runs.");
-  if (!data.runs.length) return noRuns();
+  if (!data.listed) return message("Reading the logs", data.source.waitingText);
+  if (!data.runs.length) return message("No gates in these logs yet", data.source.emptyText, el("pre", {}, EXAMPLE));
   const run = data.run(state.run);
   if (!run) return message("No such run", `There is no run “${state.run}” in these logs, or not any more. Choose another one above.`);
   const unknown = state.layers.filter((layer) => !run.layers.includes(layer));

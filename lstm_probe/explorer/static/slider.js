@@ -9,7 +9,7 @@ export class Slider {
   #timer = 0;
 
   /** @param actions `{go(index), busy(), alert(alert), live()}`. */
-  constructor(name, actions, { withPlay = true } = {}) {
+  constructor(name, actions, { withPlay = true, withLive = true } = {}) {
     this.actions = actions;
     this.range = el("input", { type: "range", min: 0, max: 0, step: 1, "aria-label": `Training step${name ? ` of ${name}` : ""}`, oninput: () => actions.go(Number(this.range.value)) });
     this.marks = el("div", { class: "marks" });
@@ -24,7 +24,7 @@ export class Slider {
       withPlay ? this.play : null,
       button("Next capture (→)", icon("next"), () => this.move(1), { class: "icon" }),
     ];
-    this.element = el("div", { class: "slider", role: "group", "aria-label": name || "Training steps" }, name ? el("span", { class: "side" }, name) : null, steps, withPlay ? this.speed : null, el("div", { class: "track" }, this.range, this.marks), this.text, withPlay ? this.live : null);
+    this.element = el("div", { class: "slider", role: "group", "aria-label": name || "Training steps" }, name ? el("span", { class: "side" }, name) : null, steps, withPlay ? this.speed : null, el("div", { class: "track" }, this.range, this.marks), this.text, withLive ? this.live : null);
   }
 
   show({ steps, index, epochs, alerts = [], live }) {

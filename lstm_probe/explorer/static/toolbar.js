@@ -1,6 +1,5 @@
 // The first two rows: what is shown, and how.
 
-import { address } from "./api.js";
 import { MAPS } from "./colour.js";
 import { button, choice, el, fill, setOptions } from "./dom.js";
 import { menu } from "./menu.js";
@@ -137,8 +136,8 @@ export class Toolbar {
     if (signature === this.saveSignature) return;
     this.saveSignature = signature;
     const file = (format, text) => {
-      const parameters = { run: frame.aRun, layer: frame.layer, step: frame.a.step, format };
-      return el("a", { class: "item", href: address("download", parameters), download: "" }, text);
+      const address = this.app.data.source.fileAddress(frame.aRun, frame.layer, frame.a.step, format);
+      return address === null ? null : el("a", { class: "item", href: address, download: "" }, text);
     };
     fill(this.save.panel, button("Save this view as a picture", "Picture (PNG)", () => this.app.savePicture(), { class: "item" }), frame ? [file("npz", "Data of this layer and step (npz)"), file("csv", "Data of this layer and step (CSV)")] : null);
   }

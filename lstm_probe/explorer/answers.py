@@ -1,0 +1,95 @@
+"""What the page is told, whoever carries the answers: the routes of TensorBoard, or a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tensorboard.data.provider import DataProvider
+
+from lstm_probe.explorer.requests import Scope
+from lstm_probe.explorer.series import History
+from lstm_probe.explorer.source import CaptureSource
+
+__all__ = ["Answers"]
+
+
+class Answers:
+    """The answer to each question of the page, as it is sent.
+
+    `static/source.js` lists the questions and describes the answers. A document is a dictionary
+    that becomes JSON; everything else is a safetensors file.
+
+    Args:
+        provider: TensorBoard's data provider, or another object with its methods.
+    """
+
+    def __init__(self, provider: DataProvider) -> None:
+        self.source = CaptureSource(provider)
+        self._history = History(self.source)
+
+    def runs(self, scope: Scope) -> dict[str, Any]:
+        """Every run: its name, its layers, those with weights, and its last step."""
+        return {"runs": self.source.runs(scope)}
+
+    def layers(self, scope: Scope, run: str) -> dict[str, Any]:
+        """The layers of a run in the order of the model, each with its steps.
+
+        Raises:
+            MissingError: there is no such run.
+        """
+        steps = self.source.layers(scope, run)
+        return {"layers": [{"name": name, "steps": each} for name, each in steps.items()]}
+
+    def steps(self, scope: Scope, run: str, layer: str) -> dict[str, Any]:
+        """The steps at which a layer was captured.
+
+        Raises:
+            MissingError: there is no such run or layer.
+        """
+        return {"steps": self.source.steps(scope, run, layer)}
+
+    def timeline(self, scope: Scope, run: str) -> dict[str, Any]:
+        """A summary of every capture of a run; an empty list if there is no such run."""
+        return {"captures": [_brief(each) for each in self.source.timeline(scope, run)]}
+
+    def capture(self, scope: Scope, run: str, layer: str, step: int) -> bytes:
+        """The stored capture of a layer at a step.
+
+        Raises:
+            MissingError: there is none.
+        """
+        return self.source.capture(scope, run, layer, step)
+
+    def weights(self, scope: Scope, run: str, layer: str, step: int) -> bytes:
+        """The stored weights of a layer at a step.
+
+        Raises:
+            MissingError: there are none.
+        """
+        return self.source.weights(scope, run, layer, step)
+
+    def series(self, scope: Scope, run: str, layer: str, cell: tuple[int, int, int]) -> bytes:
+        """All gates of one cell (its sequence, timestep and unit) over the training.
+
+        Raises:
+            MissingError: nothing is stored there.
+        """
+        return self._history.of_cell(scope, run, layer, cell)
+
+    def history(self, scope: Scope, run: str, layer: str, name: str) -> bytes:
+        """One array with one axis over the training.
+
+        Raises:
+            MissingError: no capture has such an array.
+        """
+        return self._history.of_array(scope, run, layer, name)
+
+
+def _brief(capture: Mapping[str, Any]) -> dict[str, Any]:
+    """A capture's summary without the rows that make it long, which `history` answers."""
+    layers = {
+        layer: {key: item for key, item in each.items() if key != "error_by_timestep"}
+        for layer, each in capture["layers"].items()
+    }
+    return {**capture, "layers": layers}

@@ -1,0 +1,91 @@
+"""The index of a page: what it answers at once, and where its captures stand."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.explorer.answers import Answers
+from lstm_probe.explorer.page.held import HeldCaptures
+from lstm_probe.explorer.page.shrink import compressed
+from lstm_probe.explorer.requests import Scope
+from lstm_probe.logs.stored.reader import RunReader
+
+__all__ = ["index_of", "key_of"]
+
+#: A report is read on nobody's behalf, and it is one experiment.
+_SCOPE = Scope(None, "")
+#: The one array over the training that no stored capture holds: it comes from the summaries.
+_FROM_SUMMARIES = "error_by_timestep"
+
+
+def key_of(*parts: str | int) -> str:
+    """A place in the page as one string, which the browser parses as JSON.
+
+    Example:
+        >>> key_of("capture", "run", "memory", 3)
+        '["capture", "run", "memory", 3]'
+    """
+    return json.dumps(parts)
+
+
+def index_of(
+    runs: Mapping[str, RunReader],
+    numbers: Mapping[tuple[str, str, str, int], str],
+    *,
+    note: str,
+) -> dict[str, Any]:
+    """What the page's data source reads first.
+
+    Args:
+        runs: as `find_runs` returns them.
+        numbers: the element that holds each capture and each layer's weights, by kind
+            (`capture` or `weights`), run, layer and step.
+        note: the line at the foot of the page.
+
+    Returns:
+        A dictionary for JSON: the `note`; the `answers` to the questions `runs`, `layers` and
+        `timeline`, computed by the code that answers TensorBoard's requests; the `histories`
+        that no capture holds, compressed, as base64; and the `numbers`.
+    """
+    held = HeldCaptures(_series(numbers), {name: run.course for name, run in runs.items()})
+    answers = Answers(held)
+    listed = answers.runs(_SCOPE)
+    names = [run["name"] for run in listed["runs"]]
+    return {
+        "note": note,
+        "answers": {
+            "runs": listed,
+            "layers": {name: answers.layers(_SCOPE, name) for name in names},
+            "timeline": {name: answers.timeline(_SCOPE, name) for name in names},
+        },
+        "histories": _histories(answers, listed["runs"]),
+        "numbers": {key_of(*place): number for place, number in numbers.items()},
+    }
+
+
+def _series(
+    numbers: Mapping[tuple[str, str, str, int], str],
+) -> dict[str, dict[str, list[int]]]:
+    """The steps of each series that the page holds, by run and tag."""
+    series: dict[str, dict[str, list[int]]] = {}
+    for kind, run, layer, step in numbers:
+        series.setdefault(run, {}).setdefault(f"{layer}/{kind}", []).append(step)
+    return series
+
+
+def _histories(answers: Answers, runs: list[dict[str, Any]]) -> dict[str, str]:
+    """The parity error at each timestep over the training, for each layer that was compared."""
+    found = {}
+    for run in runs:
+        for layer in run["layers"]:
+            try:
+                data = answers.history(_SCOPE, run["name"], layer, _FROM_SUMMARIES)
+            except LstmProbeError:
+                continue  # nothing was compared
+            key = key_of(run["name"], layer, _FROM_SUMMARIES)
+            found[key] = base64.b64encode(compressed(data)).decode()
+    return found

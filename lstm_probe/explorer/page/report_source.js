@@ -1,0 +1,97 @@
+// The data source of a saved report: the captures inside the page itself.
+
+import { historyOf, seriesOf, spread } from "./courses.js";
+import { Capture } from "./capture.js";
+import { dequantised } from "./packing.js";
+import { Source, SourceError } from "./source.js";
+
+export class ReportSource extends Source {
+  #answers;
+  #layers;
+  #timelines;
+  #histories;
+  #numbers;
+  #textOf;
+
+  /**
+   * @param index what `page/index.py` wrote: the server's own answers, and where the captures stand.
+   * @param textOf a function from the number of a capture to its bytes, deflated, as base64.
+   */
+  constructor(index, textOf) {
+    super();
+    this.#answers = index.answers;
+    this.#layers = new Map(Object.entries(index.answers.layers));
+    this.#timelines = new Map(Object.entries(index.answers.timeline));
+    this.#histories = byKey(index.histories);
+    this.#numbers = byKey(index.numbers);
+    this.#textOf = textOf;
+  }
+
+  async runs() {
+    return this.#answers.runs.runs;
+  }
+
+  async layers(run) {
+    return (this.#layers.get(run) ?? missing(`the run “${run}”`)).layers;
+  }
+
+  async steps(run, layer) {
+    const found = (await this.layers(run)).find(({ name }) => name === layer);
+    return (found ?? missing(`the layer “${layer}” of the run “${run}”`)).steps;
+  }
+
+  async timeline(run) {
+    return this.#timelines.get(run)?.captures ?? [];
+  }
+
+  capture(run, layer, step) {
+    return this.#stored("capture", run, layer, step);
+  }
+
+  weights(run, layer, step) {
+    return this.#stored("weights", run, layer, step);
+  }
+
+  async series(run, layer, cell) {
+    const found = await seriesOf(this.#captures(run, layer), cell, { layer, run });
+    return found ?? missing(`the unit ${cell.unit} at the timestep ${cell.timestep} of the sequence ${cell.sequence}`);
+  }
+
+  async history(run, layer, name) {
+    const stored = this.#histories.get(key(run, layer, name));
+    if (stored) return inflated(stored);
+    const found = await historyOf(this.#captures(run, layer), name);
+    return found ?? missing(`“${name}” of the layer “${layer}”`);
+  }
+
+  async #stored(kind, run, layer, step) {
+    const number = this.#numbers.get(key(kind, run, layer, step)) ?? missing(`the ${kind} of the layer “${layer}” at step ${step}`);
+    return dequantised(await inflated(this.#textOf(number)));
+  }
+
+  /** A layer's captures all along the training, one after the other, each with its step. */
+  async *#captures(run, layer) {
+    for (const step of spread(await this.steps(run, layer))) {
+      yield [step, new Capture(await this.capture(run, layer, step))];
+    }
+  }
+}
+
+async function inflated(text) {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Response(stream).arrayBuffer();
+}
+
+/** Python writes JSON with other spaces than JavaScript. */
+function byKey(entries) {
+  return new Map(Object.entries(entries).map(([name, value]) => [key(...JSON.parse(name)), value]));
+}
+
+function key(...parts) {
+  return JSON.stringify(parts);
+}
+
+function missing(what) {
+  throw new SourceError(`This report does not hold it. Asked for: ${what}.`, "missing");
+}
