@@ -23,7 +23,7 @@ const tables = new Map();
 
 /** 512 colours, as the numbers that a canvas holds. */
 export function colourTable(name) {
-  if (!tables.has(name)) tables.set(name, interpolated(ANCHORS[name] ?? ANCHORS.RdBu));
+  if (!tables.has(name)) tables.set(name, interpolated(Object.hasOwn(ANCHORS, name) ? ANCHORS[name] : ANCHORS.RdBu));
   return tables.get(name);
 }
 

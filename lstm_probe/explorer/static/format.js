@@ -27,10 +27,11 @@ export function epoch(value) {
   return typeof value === "number" ? `epoch ${Number(value.toFixed(2))}` : "";
 }
 
-/** Numbers in a header that are not finite are strings. */
+const SPECIAL = new Map([["nan", NaN], ["inf", Infinity], ["-inf", -Infinity]]);
+
+/** A number of a header, where those that are not finite are strings; null for anything else. */
 export function parsed(value) {
-  if (typeof value === "number") return value;
-  return { nan: NaN, inf: Infinity, "-inf": -Infinity }[value] ?? null;
+  return typeof value === "number" ? value : (SPECIAL.get(value) ?? null);
 }
 
 export function clip(text, length) {

@@ -1,5 +1,7 @@
 // What is being looked at: everything that a link has to say to reproduce the view.
 
+import { MAPS } from "./colour.js";
+
 export const VIEWS = ["gates", "parity", "saturation", "gradient", "memory", "weights"];
 export const SORTS = ["index", "mean", "saturation", "horizon", "similarity"];
 
@@ -68,7 +70,7 @@ export class State {
 }
 
 const NUMBERS = new Set(["step", "sequence", "unit", "time", "sortStep", "low", "high", "columns", "stepB"]);
-const CHOICES = { view: VIEWS, sort: SORTS, range: ["fixed", "data", "custom"] };
+const CHOICES = { view: VIEWS, sort: SORTS, map: MAPS, range: ["fixed", "data", "custom"] };
 
 function decoded(name, raw) {
   try {
