@@ -30,7 +30,7 @@ def snapshot(rng: np.random.Generator, *, batch: int = 2, time: int = 7, **field
         cell=fields.pop("cell", LstmCell()),
         weights=weights,
         x=x,
-        output=np.zeros((batch, time, weights.units)),
+        output=np.zeros((batch, time, weights.output_size)),
         dtype=fields.pop("dtype", "float64"),
         **fields,
     )

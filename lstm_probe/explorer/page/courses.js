@@ -11,7 +11,7 @@ const MOST_STEPS = 400;
 export function spread(steps) {
   const last = steps.length - 1;
   if (last < MOST_STEPS) return steps;
-  return Array.from({ length: MOST_STEPS }, (_, k) => steps[toEven(k * (last / (MOST_STEPS - 1)))]);
+  return Array.from({ length: MOST_STEPS }, (_, k) => steps[Math.round((k * last) / (MOST_STEPS - 1))]);
 }
 
 /**
@@ -73,11 +73,4 @@ function float64(values) {
 
 function float32(shape, values) {
   return { dtype: "F32", shape, data: Float32Array.from(values) };
-}
-
-/** The nearest whole number; of two that are equally near the even one, as NumPy rounds. */
-function toEven(value) {
-  const below = Math.floor(value);
-  if (value - below !== 0.5) return Math.round(value);
-  return below % 2 === 0 ? below : below + 1;
 }

@@ -49,7 +49,7 @@ function means(capture, gate, sequence) {
   return sums;
 }
 
-/** Each unit beside the one most like it: a chain, from the largest, by correlation over time. */
+/** A chain that begins with the first unit: each is followed by the one most like it, by their correlation over time. */
 function similar(capture, gate, sequence) {
   const curves = centred(capture, gate, sequence);
   const left = new Set(curves.keys());

@@ -43,7 +43,7 @@ export function drawPanel(context, panel, zoom, map) {
   if (panel.columnLabels) drawColumns(context, panel, left, right);
 }
 
-const scratch = document.createElement("canvas");
+let scratch = null;
 
 /** A part of a picture; along an axis with more values than pixels, their means. */
 function thinned(raster, left, right, top, bottom, rect) {
@@ -53,6 +53,7 @@ function thinned(raster, left, right, top, bottom, rect) {
   if (width <= across && height <= down) return { canvas: raster.canvas, x, y, width, height };
   const [x0, y0] = [Math.floor(left), Math.floor(top)];
   const [columns, rows] = [Math.ceil(right) - x0, Math.ceil(bottom) - y0];
+  scratch ??= document.createElement("canvas");
   scratch.width = Math.min(columns, across);
   scratch.height = Math.min(rows, down);
   const context = scratch.getContext("2d");

@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { bytes, json, load, rounds } from "./surroundings.mjs";
+
+const { Capture, position } = await load("capture");
+const { DamagedError, readSafetensors } = await load("safetensors");
+const { packed } = await load("packing");
+const { readCell } = await load("readout");
+
+const buffer = await bytes("capture.safetensors");
+const expected = await json("capture.json");
+const capture = new Capture(buffer);
+
+test("a capture of a projected LSTM has the values of its trace", () => {
+  assert.deepEqual(capture.letters, expected.letters);
+  assert.deepEqual([capture.batch, capture.time, capture.units, capture.width("h")], [2, 9, 7, 3]);
+  for (const [letter, gate] of Object.entries(expected.gates)) {
+    gate.forEach((rows, b) => rows.forEach((row, t) => row.forEach((value, u) => assert.equal(capture.value(letter, b, t, u), value, `${letter} ${b} ${t} ${u}`))));
+    assert.equal(capture.value(letter, 0, 0, capture.width(letter)), null);
+    assert.equal(capture.value(letter, 0, 0, -1), null);
+  }
+});
+
+test("the error is that of the framework, within float16 of the largest", () => {
+  const all = expected.error.flat(2);
+  const largest = Math.max(...all.map(Math.abs));
+  assert.ok(largest > 0);
+  expected.error.forEach((rows, b) => rows.forEach((row, t) => row.forEach((value, u) => assert.ok(Math.abs(capture.errorAt(b, t, u) - value) <= largest * 2 ** -11))));
+  assert.equal(capture.errorAt(0, 0, 3), null); // h has three units
+});
+
+test("masked steps do not count, and have no error beside their values", () => {
+  expected.mask.forEach((row, b) =>
+    row.forEach((counts, t) => {
+      assert.equal(capture.counts(b, t), counts);
+      const cell = readCell(capture, b, t, 2, "f");
+      assert.equal(cell.counts, counts);
+      assert.equal(cell.error === null, !counts);
+      if (counts) assert.equal(cell.framework, capture.value("h", b, t, 2) + capture.errorAt(b, t, 2));
+      assert.deepEqual(cell.gates.map(({ letter, value }) => [letter, value]), expected.letters.map((letter) => [letter, expected.gates[letter][b][t][2]]));
+    }),
+  );
+});
+
+test("a unit that a projected h lacks has gates alone", () => {
+  const cell = readCell(capture, 1, 0, 5, "f");
+  assert.equal(cell.unit, 5);
+  assert.equal(cell.gates.find(({ letter }) => letter === "f").value, expected.gates.f[1][0][5]);
+  assert.equal(cell.gates.find(({ letter }) => letter === "h").value, null);
+  assert.equal(cell.error, null);
+});
+
+test("labels, ranges and vectors are those of the header", () => {
+  expected.labels.forEach((label, t) => assert.equal(capture.label(t), label));
+  assert.deepEqual(capture.range("f"), [0, 1]);
+  assert.deepEqual(capture.range("h"), null); // a projection has no bounds
+  assert.deepEqual(Array.from(capture.vector("horizon")), expected.horizon.map(Math.fround));
+  assert.equal(capture.vector("gates/f"), null);
+  assert.equal(capture.vector("no such"), null);
+  assert.equal(capture.parity.verdict.kind, expected.verdict);
+});
+
+/** The same capture with other arrays or another header. */
+function changed({ arrays = {}, meta = {}, without = [] }) {
+  const read = readSafetensors(buffer);
+  for (const name of without) read.arrays.delete(name);
+  for (const [name, array] of Object.entries(arrays)) read.arrays.set(name, array);
+  return packed(read.arrays, { ...read.meta, ...meta });
+}
+
+const cube = (shape, dtype = "F16") => ({ dtype, shape, data: dtype === "F16" ? new Uint16Array(shape.reduce((a, b) => a * b, 1)) : new Float32Array(shape.reduce((a, b) => a * b, 1)) });
+
+for (const [what, changes] of [
+  ["no gates", { without: expected.letters.map((letter) => `gates/${letter}`) }],
+  ["a gate with two axes", { arrays: { "gates/f": cube([2, 9]) } }],
+  ["a gate of another type", { arrays: { "gates/f": cube([2, 9, 7], "F32") } }],
+  ["gates of different lengths", { arrays: { "gates/f": cube([2, 8, 7]) } }],
+]) {
+  test(`damage is told: ${what}`, () => {
+    assert.throws(() => new Capture(changed(changes)), DamagedError);
+  });
+}
+
+test("a header and indices of a stranger change no value and break nothing", () => {
+  const strange = new Capture(changed({ arrays: { units: { dtype: "I32", shape: [2], data: Int32Array.of(9, 9) }, mask: { dtype: "U8", shape: [1], data: Uint8Array.of(0) }, "error/h": cube([1, 1, 1]) }, meta: { letters: "constructor", titles: 7, ranges: { f: [1, 0], i: ["a", 2] }, parity: "x", labels: { length: 3 }, error_scale: "constructor" } }));
+  assert.deepEqual(new Set(strange.letters), new Set(expected.letters));
+  assert.equal(strange.value("f", 1, 3, 4), expected.gates.f[1][3][4]);
+  assert.deepEqual(Array.from(strange.unitIndices()), [0, 1, 2, 3, 4, 5, 6]);
+  assert.deepEqual([strange.range("f"), strange.range("i"), strange.parity, strange.labels, strange.mask, strange.error], [null, null, null, null, null, null]);
+  assert.equal(strange.title("f"), "f");
+  assert.equal(strange.scale, 1);
+});
+
+test("the position of an index is that of the nearest, of two the higher", () => {
+  rounds(200, ({ whole }) => {
+    const indices = [...new Set(Array.from({ length: 1 + whole(12) }, () => whole(60)))].sort((a, b) => a - b);
+    const wanted = whole(70) - 5;
+    const distances = indices.map((index) => Math.abs(index - wanted));
+    assert.equal(position(indices, wanted), distances.lastIndexOf(Math.min(...distances)), `${wanted} in ${indices}`);
+  });
+});

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { load, rounds } from "./surroundings.mjs";
+
+const { clip, epoch, number, parsed, short, whole } = await load("format");
+
+const read = (text) => Number(text.replaceAll("−", "-"));
+
+test("numbers are told to their digits", () => {
+  rounds(1000, ({ between, whole: upTo, next }) => {
+    const value = (next() < 0.5 ? -1 : 1) * 10 ** between(-12, 12);
+    const digits = 3 + upTo(3);
+    const text = number(value, digits);
+    const size = Math.abs(value);
+    const bound = size < 1e-3 || size >= 1e5 ? 0.5 * 10 ** -(digits - 2) * 10 ** Math.floor(Math.log10(size)) : 0.5 * 10 ** -(size >= 100 ? 1 : size >= 10 ? 2 : digits);
+    assert.ok(Math.abs(read(text) - value) <= bound * (1 + 1e-9), `${value}: ${text}`);
+    assert.ok(!text.includes("-"), text); // a minus sign, no hyphen
+  });
+});
+
+test("short numbers have three digits at most, two if they are very large or small", () => {
+  rounds(1000, ({ between, next }) => {
+    const value = (next() < 0.5 ? -1 : 1) * 10 ** between(-12, 12);
+    const size = Math.abs(value);
+    const digits = size < 1e-3 || size >= 1e5 ? 2 : 3;
+    const text = short(value);
+    assert.ok(Math.abs(read(text) - value) <= 0.5 * 10 ** (Math.floor(Math.log10(size)) + 1 - digits) * (1 + 1e-9), `${value}: ${text}`);
+    assert.ok(text.length <= 8, text);
+  });
+});
+
+for (const [found, expected] of [
+  [number(null), "–"],
+  [number(undefined), "–"],
+  [number(NaN), "NaN"],
+  [number(Infinity), "∞"],
+  [number(-Infinity), "−∞"],
+  [number(0), "0"],
+  [number(-0), "0"],
+  [number(-0.25), "−0.2500"],
+  [number(12.345), "12.35"],
+  [number(123.45), "123.5"],
+  [number(1e-4, 3), "1.0e−4"],
+  [short(0), "0"],
+  [short(NaN), "NaN"],
+  [short(1e-5), "1e−5"],
+  [short(-2.5e7), "−2.5e7"],
+  [short(0.5), "0.5"],
+  [whole(1234567), "1,234,567"],
+  [epoch(3), "epoch 3"],
+  [epoch(0.333333), "epoch 0.33"],
+  [epoch(null), ""],
+  [epoch("2"), ""],
+  [clip("abc", 3), "abc"],
+  [clip("abcd", 3), "ab…"],
+]) {
+  test(`“${expected}” is how it is written`, () => assert.equal(found, expected));
+}
+
+test("numbers of a header that are not finite are strings, and nothing else is a number", () => {
+  assert.deepEqual(["nan", "inf", "-inf"].map(parsed), [NaN, Infinity, -Infinity]);
+  assert.deepEqual([0, -1.5, NaN].map(parsed), [0, -1.5, NaN]);
+  for (const value of ["1", "constructor", "__proto__", "toString", null, undefined, {}, [], true, "NaN"]) assert.equal(parsed(value), null);
+});

@@ -1,0 +1,161 @@
+// One contract for all sources of data: the routes of TensorBoard and a saved report of the same log
+// give the same answers to the same questions.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { load, random, routes, text } from "./surroundings.mjs";
+
+const { Source, SourceError } = await load("source");
+const { TensorBoardSource } = await load("tensorboard_source");
+const { ReportSource } = await load("report_source");
+const { readSafetensors } = await load("safetensors");
+const { Capture } = await load("capture");
+
+const report = await reportAt("report.html");
+const server = new TensorBoardSource({ base: routes });
+const sources = [["the routes", server], ["the report", report]];
+
+const runs = await server.runs();
+const named = (name) => runs.find((run) => run.name.startsWith(name)).name;
+const [bare, late, long, narrow, opaque] = ["bare", "late", "long", "narrow", "opaque"].map(named);
+const layersOf = new Map(await Promise.all(runs.map(async ({ name }) => [name, await server.layers(name)])));
+
+test("the log has what tells sources apart", () => {
+  assert.deepEqual(runs.map(({ name }) => name), [...runs.map(({ name }) => name)].sort());
+  assert.equal(runs.length, 5);
+  assert.deepEqual(layersOf.get(late).map(({ name }) => name), ["lower", "</script>", "upper é/1&c"]);
+  assert.equal(layersOf.get(long)[0].steps.length, 431);
+});
+
+test("the runs are the same", async () => {
+  assert.deepEqual(await report.runs(), runs);
+  assert.deepEqual(runs.find(({ name }) => name === late), { name: late, layers: ["</script>", "lower", "upper é/1&c"], weights: ["</script>", "lower", "upper é/1&c"], last: 20 });
+});
+
+for (const run of runs) {
+  test(`the layers, steps and timeline of ${run.name} are the same`, async () => {
+    assert.deepEqual(await report.layers(run.name), layersOf.get(run.name));
+    for (const { name, steps } of layersOf.get(run.name)) {
+      assert.ok(steps.length);
+      for (const [, source] of sources) assert.deepEqual(await source.steps(run.name, name), steps);
+    }
+    const timeline = await server.timeline(run.name);
+    assert.equal(timeline.length > 0, run.name !== bare);
+    assert.deepEqual(await report.timeline(run.name), timeline);
+  });
+
+  test(`the captures of ${run.name} are the same`, async () => {
+    for (const { name, steps } of layersOf.get(run.name)) {
+      for (const step of new Set([steps[0], steps.at(-1), steps[steps.length >> 1]])) {
+        const [one, other] = await Promise.all(sources.map(async ([, source]) => new Capture(await source.capture(run.name, name, step))));
+        if (run.name !== long) assert.equal(one.step, step); // one analysis stands for all of them
+        assert.deepEqual(sorted(other.arrays), sorted(one.arrays));
+        assert.deepEqual({ ...other.meta, quantised: undefined }, { ...one.meta, quantised: undefined });
+      }
+    }
+  });
+
+  test(`the courses of ${run.name} are the same`, async () => {
+    const { whole } = random(9);
+    for (const { name, steps } of layersOf.get(run.name)) {
+      const { batch, time, units, arrays, meta } = new Capture(await server.capture(run.name, name, steps[0]));
+      for (let round = 0; round < 3; round++) {
+        const cell = { sequence: whole(batch), timestep: whole(time), unit: round ? whole(units) : units - 1 };
+        await assertSame((source) => source.series(run.name, name, cell));
+      }
+      const vectors = [...arrays].filter(([array, { shape }]) => shape.length === 1 && array !== "error_by_timestep");
+      assert.ok(vectors.length > 3);
+      for (const [array] of vectors) await assertSame((source) => source.history(run.name, name, array));
+      if (meta.parity && run.name !== bare) await assertSame((source) => source.history(run.name, name, "error_by_timestep"));
+    }
+  });
+}
+
+test("weights are the same", async () => {
+  for (const { name, steps } of layersOf.get(late)) await assertSame((source) => source.weights(late, name, steps[0]));
+});
+
+test("of many captures a course takes 400, and a unit that goes leaves no points", async () => {
+  for (const [, source] of sources) {
+    const all = readSafetensors(await source.series(long, "memory", { sequence: 0, timestep: 2, unit: 1 })).arrays.get("steps").data;
+    assert.deepEqual([all.length, all[0], all.at(-1)], [400, 0, 430]);
+    const wide = readSafetensors(await source.series(long, "memory", { sequence: 0, timestep: 2, unit: 5 })).arrays.get("steps").data;
+    assert.ok(wide.at(-1) < 300 && wide.length > 250);
+  }
+});
+
+test("a unit that a projected h lacks has a series, and h is NaN in it", async () => {
+  for (const [, source] of sources) {
+    const { arrays } = readSafetensors(await source.series(narrow, "projected", { sequence: 1, timestep: 4, unit: 6 }));
+    assert.ok(arrays.get("gates/h").data.every(Number.isNaN));
+    assert.ok(arrays.get("gates/f").data.every((value) => value > 0 && value < 1));
+  }
+});
+
+test("the timeline of a run that is not there is empty", async () => {
+  for (const [, source] of sources) assert.deepEqual(await source.timeline("no such"), []);
+});
+
+for (const [what, ask] of [
+  ["the layers of no run", (source) => source.layers("no such")],
+  ["the layers of an inherited name", (source) => source.layers("constructor")],
+  ["the steps of no run", (source) => source.steps("no such", "memory")],
+  ["the steps of no layer", (source) => source.steps(long, "no such")],
+  ["no capture", (source) => source.capture(long, "memory", 431)],
+  ["no weights", (source) => source.weights(long, "memory", 0)],
+  ["the series of no layer", (source) => source.series(long, "no such", { sequence: 0, timestep: 0, unit: 0 })],
+  ["the series of no unit", (source) => source.series(long, "memory", { sequence: 0, timestep: 0, unit: 99 })],
+  ["the series of no timestep", (source) => source.series(long, "memory", { sequence: 0, timestep: 99, unit: 0 })],
+  ["the series of no sequence", (source) => source.series(long, "memory", { sequence: 9, timestep: 0, unit: 0 })],
+  ["the history of no array", (source) => source.history(long, "memory", "no such")],
+  ["the history of an array with three axes", (source) => source.history(long, "memory", "gates/f")],
+  ["the error of what was not compared", (source) => source.history(opaque, "memory", "error_by_timestep")],
+  ["the error that no summary tells", (source) => source.history(bare, "memory", "error_by_timestep")],
+  ["the history of no layer", (source) => source.history(long, "no such", "horizon")],
+]) {
+  for (const [whose, source] of sources) {
+    test(`${whose} say that it is missing: ${what}`, async () => {
+      await assert.rejects(ask(source), (error) => error instanceof SourceError && error.kind === "missing" && error.message.length > 20);
+    });
+  }
+}
+
+test("a source says whether it grows, and both are sources", () => {
+  assert.deepEqual(sources.map(([, source]) => [source instanceof Source, source.grows]), [[true, true], [true, false]]);
+  for (const [, source] of sources) for (const said of [source.waitingText, source.emptyText]) assert.match(said, /^[A-Z].*\.$/);
+});
+
+test("only TensorBoard makes files of captures", async () => {
+  assert.equal(report.fileAddress(late, "upper é/1&c", 0, "npz"), null);
+  const file = await fetch(server.fileAddress(late, "upper é/1&c", 0, "npz"));
+  assert.equal(file.status, 200);
+  assert.match(file.headers.get("content-disposition"), /attachment/);
+  assert.deepEqual(new Uint8Array(await file.arrayBuffer()).slice(0, 2), Uint8Array.of(0x50, 0x4b)); // a zip archive
+});
+
+test("a report in steps of one byte gives the same values within half a step", async () => {
+  const coarse = await reportAt("coarse.html");
+  const steps = await server.steps(narrow, "projected");
+  for (const step of steps) {
+    const [one, other] = [new Capture(await server.capture(narrow, "projected", step)), new Capture(await coarse.capture(narrow, "projected", step))];
+    for (let t = 0; t < one.time; t++) assert.ok(Math.abs(one.value("f", 0, t, 3) - other.value("f", 0, t, 3)) <= 0.5 / 255 + 2 ** -11);
+  }
+});
+
+async function reportAt(name) {
+  const page = await text(name);
+  const elements = new Map([...page.matchAll(/<script type="[a-z/]+" id="(\w+)">([^<]*)<\/script>/g)].map(([, id, content]) => [id, content]));
+  return new ReportSource(JSON.parse(elements.get("index")), (id) => elements.get(id));
+}
+
+async function assertSame(ask) {
+  const [one, other] = await Promise.all(sources.map(async ([, source]) => readSafetensors(await ask(source)).arrays));
+  assert.ok(one.size > 0);
+  assert.deepEqual(sorted(other), sorted(one));
+}
+
+/** Arrays by name, as plain values: both writers choose their own order. */
+function sorted(arrays) {
+  return Object.fromEntries([...arrays].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, { dtype, shape, data }]) => [name, { dtype, shape, data: Array.from(data) }]));
+}

@@ -1,0 +1,87 @@
+"""The page's modules that need no document, by node's own test runner: `js/*.test.mjs`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from threading import Thread
+
+import module_files
+import numpy as np
+import pytest
+import tab_logs
+from werkzeug.serving import make_server
+
+_TESTS = Path(__file__).parent / "js"
+_OLDEST_NODE = 18
+#: All that a browser fetches for the tab, and all that a report carries of it.
+_MOST_BYTES = 300_000
+
+
+@pytest.fixture(scope="module")
+def node() -> str:
+    """The command; the tests are skipped without it, and fail with LSTM_PROBE_NODE=required."""
+    path = shutil.which("node")
+    problem = "node is not installed" if path is None else None
+    if path is not None:
+        version = subprocess.check_output([path, "--version"], text=True).strip()
+        if int(version.removeprefix("v").partition(".")[0]) < _OLDEST_NODE:
+            problem = f"node is too old: {version}, not {_OLDEST_NODE} or newer"
+    if path is None or problem is not None:
+        assert os.environ.get("LSTM_PROBE_NODE") != "required", problem
+        pytest.skip(str(problem))
+    return path
+
+
+@pytest.fixture(scope="module")
+def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of the tests: where the modules, files, report and routes are."""
+    folder = tmp_path_factory.mktemp("modules")
+    rng = np.random.default_rng(20261129)
+    module_files.copy_modules(folder / "modules")
+    module_files.write_files(folder, rng)
+    module_files.write_logs(folder / "logs", rng)
+    module_files.write_reports(folder / "logs", folder)
+    with tab_logs.served(folder / "logs", "legacy") as client:
+        server = make_server("127.0.0.1", 0, client.application, threaded=True)
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield {
+                "LSTM_PROBE_FILES": str(folder),
+                "LSTM_PROBE_ROUTES": f"http://127.0.0.1:{server.server_port}{tab_logs.PREFIX}",
+            }
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+
+@pytest.mark.parametrize("path", sorted(_TESTS.glob("*.test.mjs")), ids=lambda path: path.stem)
+def test_modules_do_what_node_tests_of_them(
+    path: Path, node: str, surroundings: dict[str, str]
+) -> None:
+    result = subprocess.run(
+        [node, "--test", str(path)],
+        env=os.environ | surroundings,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    counts = dict(re.findall(r"^\S+ (pass|skipped|todo) (\d+)$", result.stdout, re.MULTILINE))
+    assert int(counts["pass"]) > 0, result.stdout
+    assert (counts["skipped"], counts["todo"]) == ("0", "0"), result.stdout
+
+
+def test_the_front_end_stays_small() -> None:
+    explorer = files("lstm_probe.explorer")
+    entries = [*(explorer / "static").iterdir(), *(explorer / "page").iterdir()]
+    shipped = [each for each in entries if each.name.endswith((".js", ".css"))]
+    assert sum(len(each.read_bytes()) for each in shipped) < _MOST_BYTES
