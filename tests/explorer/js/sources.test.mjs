@@ -66,7 +66,8 @@ for (const run of runs) {
       }
       const vectors = [...arrays].filter(([array, { shape }]) => shape.length === 1 && array !== "error_by_timestep");
       assert.ok(vectors.length > 3);
-      for (const [array] of vectors) await assertSame((source) => source.history(run.name, name, array));
+      const some = run.name === long ? vectors.slice(-3) : vectors; // hundreds of captures are read for each
+      for (const [array] of some) await assertSame((source) => source.history(run.name, name, array));
       if (meta.parity && run.name !== bare) await assertSame((source) => source.history(run.name, name, "error_by_timestep"));
     }
   });
