@@ -41,6 +41,15 @@ READ = """async (files) => {
     }
   });
 }"""
+#: Whether each of some canvases has a few pixels of about a colour.
+NEAR = """(canvases, colour) => canvases.map((canvas) => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let count = 0;
+  for (let at = 0; at < data.length; at += 4) {
+    count += data[at + 3] > 150 && colour.every((part, k) => Math.abs(part - data[at + k]) < 25);
+  }
+  return count > 5;
+})"""
 INKED = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(Boolean)"
 #: Half of the last of the four digits that are shown, and float16's rounding below 4.
 SHOWN = 0.5e-4 + 2**-10
@@ -289,7 +298,9 @@ def test_a_link_reproduces_the_view(explorer: Explorer) -> None:
 
 
 def test_the_theme_is_that_of_tensorboard(explorer: Explorer) -> None:
-    explorer.open(run=RUN)
+    explorer.open(run=RUN, layers=[TOP], unit=2, time=3)
+    charts = explorer.inside.locator("aside canvas.chart")
+    explorer.wait(lambda: charts.evaluate_all(NEAR, [0, 114, 178]) == [True] * 3)
     root = explorer.inside.locator("html")
     assert root.get_attribute("data-theme") == "light"
     light = explorer.inside.locator("body").evaluate("b => getComputedStyle(b).backgroundColor")
@@ -297,6 +308,7 @@ def test_the_theme_is_that_of_tensorboard(explorer: Explorer) -> None:
     explorer.wait(lambda: root.get_attribute("data-theme") == "dark")
     dark = explorer.inside.locator("body").evaluate("b => getComputedStyle(b).backgroundColor")
     assert light != dark
+    explorer.wait(lambda: charts.evaluate_all(NEAR, [86, 180, 233]) == [True] * 3)
 
 
 def test_picture_and_data_are_saved(explorer: Explorer, training: Training) -> None:

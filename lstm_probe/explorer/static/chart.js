@@ -5,7 +5,7 @@ import { SPECIAL } from "./colour.js";
 import { el } from "./dom.js";
 import { number, short } from "./format.js";
 import { FONT } from "./panel.js";
-import { colours } from "./theme.js";
+import { colours, inked } from "./theme.js";
 import { powerTicks, roundTicks } from "./ticks.js";
 import { hideTooltip, showTooltip } from "./tooltip.js";
 
@@ -15,7 +15,7 @@ const DASHES = [[], [5, 3], [2, 2], [7, 2, 2, 2], [9, 4], []];
 
 /**
  * @param options `{label, height, xLabel, yLabel, xs, series: [{name, values, colour, dash, dots, apart}],
- *   log, low, high, at, lines: [{y, text}], gaps(i), names(i), pick(i), counted}`.
+ *   log, low, high, at, lines: [{y, text}], gaps(i), names(i), pick(i), counted}`; a colour is as for `inked`.
  */
 export class Chart {
   constructor(label, height = 150) {
@@ -131,7 +131,7 @@ export class Chart {
   #ownAxis(context, count) {
     const { low, high, colour } = this.own;
     context.textAlign = "left";
-    context.fillStyle = colour;
+    context.fillStyle = inked(colour);
     for (const tick of roundTicks(low, high, count)) context.fillText(short(tick), this.box.x + this.box.width + 4, this.py(tick, { apart: true }));
   }
 
@@ -144,7 +144,7 @@ export class Chart {
       if (x + width + 28 > this.box.x + this.box.width + 8) return;
       context.lineWidth = 2;
       context.setLineDash(series.dash ?? DASHES[index % DASHES.length]);
-      line(context, x, 10, x + 18, 10, series.colour);
+      line(context, x, 10, x + 18, 10, inked(series.colour));
       context.setLineDash([]);
       context.fillStyle = colours.muted;
       context.fillText(series.name, x + 23, 14);
@@ -163,8 +163,8 @@ export class Chart {
 
   #curve(context, series, index) {
     const { xs, gaps, log } = this.options;
-    context.strokeStyle = series.colour;
-    context.fillStyle = series.colour;
+    context.strokeStyle = inked(series.colour);
+    context.fillStyle = inked(series.colour);
     context.lineWidth = series.width ?? 1.5;
     context.setLineDash(series.dash ?? DASHES[index % DASHES.length]);
     context.beginPath();
@@ -209,7 +209,7 @@ export class Chart {
     context.setLineDash([]);
     for (const each of series) {
       if (!Number.isFinite(each.values[hovered])) continue;
-      context.fillStyle = each.colour;
+      context.fillStyle = inked(each.colour);
       context.beginPath();
       context.arc(this.px(xs[hovered]), this.py(each.values[hovered], each), 3, 0, 2 * Math.PI);
       context.fill();
@@ -234,7 +234,7 @@ export class Chart {
     const { series, names, xs, xLabel } = this.options;
     const rows = series.map(({ name, values, colour }) => {
       const swatch = el("span", { class: "swatch" });
-      swatch.style.background = colour;
+      swatch.style.background = inked(colour);
       return el("tr", {}, el("td", {}, swatch), el("td", { class: "name" }, name), el("td", { class: "value" }, number(values[index])));
     });
     showTooltip(event, el("strong", {}, names ? names(index) : `${xLabel} ${xs[index]}`), el("table", {}, el("tbody", {}, rows)));

@@ -8,7 +8,6 @@ import { Heat, positiveExtent } from "./heat.js";
 import { message } from "./messages.js";
 import { logarithmic } from "./scale.js";
 import { block, Sheet } from "./sheet.js";
-import { seriesColour } from "./theme.js";
 
 const SMALLEST = 1e-8;
 
@@ -47,7 +46,7 @@ export class GradientView extends Sheet {
     const values = states.map((letter) => Array.from(a.vector(`gradient/${letter}`), (norm) => Math.max(norm, SMALLEST)));
     this.chart.show({
       xs: values[0].map((_, t) => t),
-      series: states.map((letter, index) => ({ name: `|d${letter}ᴛ / d${letter}ₜ|`, colour: seriesColour(a.letters.indexOf(letter)), values: values[index], dash: index ? [5, 3] : [] })),
+      series: states.map((letter, index) => ({ name: `|d${letter}ᴛ / d${letter}ₜ|`, colour: a.letters.indexOf(letter), values: values[index], dash: index ? [5, 3] : [] })),
       xLabel: "timestep",
       log: true,
       legend: true,
@@ -62,7 +61,7 @@ export class GradientView extends Sheet {
     const captures = this.app.data.timeline(this.app.state.run).filter((capture) => typeof capture.layers?.[layer]?.gradient_reach === "number");
     this.reach.show({
       xs: captures.map((capture) => capture.step),
-      series: [{ name: "steps back", colour: seriesColour(0), values: captures.map((capture) => capture.layers[layer].gradient_reach) }],
+      series: [{ name: "steps back", colour: 0, values: captures.map((capture) => capture.layers[layer].gradient_reach) }],
       xLabel: "training step",
       low: 0,
       at: this.app.currentStep,

@@ -5,7 +5,6 @@ import { Chart } from "./chart.js";
 import { button, el, fill } from "./dom.js";
 import { parsed, whole } from "./format.js";
 import { gateTable, place, readCell } from "./readout.js";
-import { seriesColour } from "./theme.js";
 import { verdictChip } from "./verdict.js";
 
 const DELAY = 150;
@@ -102,7 +101,7 @@ export class Inspector {
     const { u, t, b } = this.#where(a);
     const units = a.unitIndices();
     const letters = a.letters.filter((letter) => a.width(letter) === a.units);
-    const series = (values) => letters.map((letter, index) => ({ name: a.title(letter), colour: seriesColour(a.letters.indexOf(letter)), values: values(letter, index) })).map((each, index) => this.#apart(each, a.range(letters[index])));
+    const series = (values) => letters.map((letter, index) => ({ name: a.title(letter), colour: a.letters.indexOf(letter), values: values(letter, index) })).map((each, index) => this.#apart(each, a.range(letters[index])));
     fill(this.heads[0], `Unit ${units[u]} over time`);
     this.overTime.show({
       xs: Array.from(a.timesteps),
@@ -164,7 +163,7 @@ export class Inspector {
     const letters = a.letters.filter((letter) => arrays.has(`gates/${letter}`));
     this.overTraining.show({
       xs,
-      series: letters.map((letter) => ({ name: a.title(letter), colour: seriesColour(a.letters.indexOf(letter)), values: Array.from(arrays.get(`gates/${letter}`).data) })).map((each, index) => this.#apart(each, a.range(letters[index]))),
+      series: letters.map((letter) => ({ name: a.title(letter), colour: a.letters.indexOf(letter), values: Array.from(arrays.get(`gates/${letter}`).data) })).map((each, index) => this.#apart(each, a.range(letters[index]))),
       xLabel: "training step",
       special: true,
       at: a.step,

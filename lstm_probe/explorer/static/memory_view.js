@@ -5,7 +5,6 @@ import { fill } from "./dom.js";
 import { number } from "./format.js";
 import { message } from "./messages.js";
 import { block, Sheet } from "./sheet.js";
-import { seriesColour } from "./theme.js";
 
 /** Stands for a unit that never forgets, and for one that does so at once. */
 const LONGEST = 1e6;
@@ -53,7 +52,7 @@ export class MemoryView extends Sheet {
     const { unit } = this.app.state;
     const length = a.meta.shape?.[1] ?? a.time;
     const shared = { log: true, counted: true, lines: [{ y: length, text: `probe: ${length} steps` }] };
-    const series = (values) => [{ name: "horizon", colour: seriesColour(0), values, dots: true }];
+    const series = (values) => [{ name: "horizon", colour: 0, values, dots: true }];
     this.sorted.show({
       ...shared,
       xs: order.map((_, index) => index),
@@ -90,7 +89,7 @@ export class MemoryView extends Sheet {
     const rows = Array.from(steps, (_, index) => Array.from(data.subarray(index * units, (index + 1) * units), (each) => Math.min(LONGEST, Math.max(SHORTEST, each))).sort((a, b) => a - b));
     this.course.show({
       xs: Array.from(steps),
-      series: QUANTILES.map(([part, name], index) => ({ name, colour: seriesColour(index), values: rows.map((row) => row[Math.round(part * (row.length - 1))]) })),
+      series: QUANTILES.map(([part, name], index) => ({ name, colour: index, values: rows.map((row) => row[Math.round(part * (row.length - 1))]) })),
       xLabel: "training step",
       log: true,
       legend: true,

@@ -6,7 +6,6 @@ import { number, parsed, short, whole } from "./format.js";
 import { Heat, positiveExtent } from "./heat.js";
 import { logarithmic } from "./scale.js";
 import { block, Sheet } from "./sheet.js";
-import { colours, seriesColour } from "./theme.js";
 import { verdictChip } from "./verdict.js";
 
 const SMALLEST = 1e-12;
@@ -62,7 +61,7 @@ export class ParityView extends Sheet {
     const values = errors ? Array.from(errors, (error) => Math.max(error, SMALLEST)) : [];
     this.byTimestep.show({
       xs: values.map((_, t) => t),
-      series: [{ name: "largest error", colour: seriesColour(1), values, dash: [] }],
+      series: [{ name: "largest error", colour: 1, values, dash: [] }],
       xLabel: "timestep",
       log: true,
       special: true,
@@ -87,8 +86,8 @@ export class ParityView extends Sheet {
     this.overTraining.show({
       xs: captures.map((capture) => capture.step),
       series: [
-        { name: "largest error", colour: seriesColour(1), values: captures.map((capture) => Math.max(parsed(capture.max_abs), SMALLEST)), dash: [] },
-        { name: "tolerance", colour: colours.muted, values: tolerances, dash: [4, 3] },
+        { name: "largest error", colour: 1, values: captures.map((capture) => Math.max(parsed(capture.max_abs), SMALLEST)), dash: [] },
+        { name: "tolerance", colour: "muted", values: tolerances, dash: [4, 3] },
       ],
       xLabel: "training step",
       log: true,

@@ -6,7 +6,6 @@ import { number, parsed } from "./format.js";
 import { message } from "./messages.js";
 import { Scatter } from "./scatter.js";
 import { block, Sheet } from "./sheet.js";
-import { seriesColour } from "./theme.js";
 
 export class SaturationView extends Sheet {
   constructor(app) {
@@ -56,7 +55,7 @@ export class SaturationView extends Sheet {
     scatter.show({
       xs: low,
       ys: high,
-      colour: seriesColour(a.letters.indexOf(letter)),
+      colour: a.letters.indexOf(letter),
       chosen: this.app.state.unit,
       xLabel: "part of the steps below 0.1 (shut) →",
       yLabel: "↑ above 0.9 (open)",
@@ -70,7 +69,7 @@ export class SaturationView extends Sheet {
     const captures = this.app.data.timeline(this.app.state.run).filter((capture) => capture.layers?.[layer]?.saturated);
     this.chart.show({
       xs: captures.map((capture) => capture.step),
-      series: letters.map((letter) => ({ name: a.title(letter), colour: seriesColour(a.letters.indexOf(letter)), values: captures.map((capture) => parsed(capture.layers[layer].saturated[letter]) ?? NaN) })),
+      series: letters.map((letter) => ({ name: a.title(letter), colour: a.letters.indexOf(letter), values: captures.map((capture) => parsed(capture.layers[layer].saturated[letter]) ?? NaN) })),
       xLabel: "training step",
       low: 0,
       high: 1,

@@ -3,7 +3,7 @@
 import { line, sized } from "./canvas.js";
 import { el } from "./dom.js";
 import { FONT } from "./panel.js";
-import { colours } from "./theme.js";
+import { colours, inked } from "./theme.js";
 import { hideTooltip, showTooltip } from "./tooltip.js";
 
 const MARGIN = { left: 40, right: 12, top: 10, bottom: 36 };
@@ -35,7 +35,7 @@ export class Scatter {
     this.side = Math.min(width - MARGIN.left - MARGIN.right, this.height - MARGIN.top - MARGIN.bottom);
     this.#axes(context);
     const { xs, ys, colour, chosen } = this.options;
-    context.fillStyle = colour;
+    context.fillStyle = inked(colour);
     context.globalAlpha = xs.length > 300 ? 0.35 : 0.6;
     for (let unit = 0; unit < xs.length; unit++) this.#dot(context, unit, 3.5);
     context.globalAlpha = 1;

@@ -51,9 +51,13 @@ export function followTheme(onchange) {
   apply();
 }
 
-/** A colour for the n-th gate. */
-export function seriesColour(index) {
-  return colours.series[index % colours.series.length];
+/**
+ * The colour of a curve under the theme in force, to be asked for whenever it is drawn.
+ *
+ * @param colour the number of a gate, or the name of one of the theme's colours.
+ */
+export function inked(colour) {
+  return typeof colour === "number" ? colours.series[colour % colours.series.length] : colours[colour];
 }
 
 function parentIsDark() {

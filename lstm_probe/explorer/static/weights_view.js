@@ -8,7 +8,6 @@ import { Heat } from "./heat.js";
 import { failure, message } from "./messages.js";
 import { linear } from "./scale.js";
 import { block, Sheet } from "./sheet.js";
-import { seriesColour } from "./theme.js";
 
 const KINDS = [
   ["kernel", "Kernel", "From the layer’s input to each gate: rows are inputs, columns units."],
@@ -98,7 +97,7 @@ export class WeightsView extends Sheet {
     chart.show({
       xs: Array.from({ length: Math.max(...names.map((name) => arrays.get(name).data.length)) }, (_, unit) => unit),
       legend: true,
-      series: names.map((name) => ({ name: `${name.startsWith("recurrent") ? "recurrent " : ""}${letterOf(name)}`, colour: seriesColour(Math.max(0, a.letters.indexOf(letterOf(name)))), values: Array.from(arrays.get(name).data), dots: true })),
+      series: names.map((name) => ({ name: `${name.startsWith("recurrent") ? "recurrent " : ""}${letterOf(name)}`, colour: Math.max(0, a.letters.indexOf(letterOf(name))), values: Array.from(arrays.get(name).data), dots: true })),
       xLabel: "unit",
       counted: true,
       at: this.app.state.unit,
