@@ -11,6 +11,7 @@ import { hideTooltip, showTooltip } from "./tooltip.js";
 
 const MARGIN = { left: 46, right: 10, top: 8, bottom: 32 };
 const OWN_AXIS = 40;
+const TEXT_HEIGHT = 10;
 const DASHES = [[], [5, 3], [2, 2], [7, 2, 2, 2], [9, 4], []];
 
 /**
@@ -53,10 +54,11 @@ export class Chart {
     this.options.series.forEach((series, index) => this.#curve(context, series, index));
     this.#marks(context, hovered);
     context.restore();
+    this.#lines(context);
   }
 
   #extent() {
-    const { xs, series, log, lines = [] } = this.options;
+    const { xs, series, log, gaps, lines = [] } = this.options;
     this.own = null;
     this.x0 = xs[0] ?? 0;
     this.x1 = xs.at(-1) ?? 1;
@@ -69,15 +71,17 @@ export class Chart {
       high = Math.max(high, value);
     };
     const apart = series.find((each) => each.apart);
-    for (const each of series) if (each !== apart) each.values.forEach(take);
+    for (const each of series) if (each !== apart) each.values.forEach((value, i) => gaps?.(i) || take(value));
     if (apart) this.own = { colour: apart.colour, ...extent(apart.values) };
     for (const { y } of lines) take(y);
     if (low > high) [low, high] = log ? [0.1, 10] : [0, 1];
+    // A range that holds all values is kept to: what is a part of something is never below 0.
     const [least, most] = [low, high];
+    if (this.options.low <= least) low = this.options.low;
+    if (this.options.high >= most) high = this.options.high;
     if (log) [low, high] = [10 ** (Math.log10(low) - 0.1), 10 ** (Math.log10(high) + 0.1)];
     else if (low === high) [low, high] = [low - 0.5, high + 0.5];
     else [low, high] = [low - (high - low) * 0.04, high + (high - low) * 0.04];
-    // A range that holds all values is kept to: what is a part of something is never below 0.
     this.low = this.options.low <= least ? this.options.low : low;
     this.high = this.options.high >= most ? this.options.high : high;
   }
@@ -94,7 +98,7 @@ export class Chart {
 
   #grid(context) {
     const { box } = this;
-    const { log, xLabel, lines = [] } = this.options;
+    const { log, xLabel } = this.options;
     context.font = FONT;
     context.lineWidth = 1;
     context.textBaseline = "middle";
@@ -118,13 +122,20 @@ export class Chart {
     }
     if (xLabel) context.fillText(xLabel, box.x + box.width / 2, box.y + box.height + 27);
     line(context, box.x, box.y + box.height + 0.5, box.x + box.width, box.y + box.height + 0.5, colours.line);
-    for (const { y, text } of lines) {
+  }
+
+  /** Horizontal lines with their names, above the shades; a name without room above its line stands below. */
+  #lines(context) {
+    const { box } = this;
+    for (const { y, text } of this.options.lines ?? []) {
+      context.lineWidth = 1;
       context.setLineDash([4, 3]);
       line(context, box.x, this.py(y), box.x + box.width, this.py(y), colours.muted);
       context.setLineDash([]);
       context.textAlign = "right";
       context.fillStyle = colours.muted;
-      context.fillText(text, box.x + box.width - 2, this.py(y) - 4);
+      const above = this.py(y) - 4;
+      context.fillText(text, box.x + box.width - 2, above < TEXT_HEIGHT ? above + 16 : above);
     }
   }
 

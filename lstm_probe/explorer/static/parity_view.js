@@ -58,6 +58,7 @@ export class ParityView extends Sheet {
   #timesteps(a) {
     const errors = a.vector("error_by_timestep");
     const tolerance = parsed(a.parity?.tolerance);
+    const sequences = Array.from(a.sequences, (_, b) => b);
     const values = errors ? Array.from(errors, (error) => Math.max(error, SMALLEST)) : [];
     this.byTimestep.show({
       xs: values.map((_, t) => t),
@@ -66,6 +67,7 @@ export class ParityView extends Sheet {
       log: true,
       special: true,
       at: this.app.state.time,
+      gaps: a.mask && values.length === a.time ? (t) => errors[t] === 0 && sequences.every((b) => !a.counts(b, t)) : null,
       lines: tolerance ? [{ y: tolerance, text: `tolerance ${short(tolerance)}` }] : [],
       counted: true,
       pick: (t) => this.app.pick(this.app.state.unit ?? 0, t),

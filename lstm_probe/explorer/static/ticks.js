@@ -11,7 +11,7 @@ export function roundTicks(low, high, count) {
   return ticks;
 }
 
-/** Powers of ten between two positive numbers. */
+/** Powers of ten between two positive numbers; of numbers close to each other also numbers between those. */
 export function powerTicks(low, high, count) {
   const [from, to] = [Math.ceil(Math.log10(low) - 1e-9), Math.floor(Math.log10(high) + 1e-9)];
   const step = Math.max(1, Math.ceil((to - from + 1) / Math.max(1, count)));
@@ -22,7 +22,7 @@ export function powerTicks(low, high, count) {
   const finer = [];
   for (let power = from - 1; power <= to; power++) for (const factor of [1, 2, 5]) finer.push(factor * 10 ** power);
   const inside = finer.filter((tick) => tick >= low && tick <= high);
-  return inside.length ? inside : [low, high];
+  return inside.length > 1 ? inside : roundTicks(low, high, count);
 }
 
 /** Positions among `length` items, from `first` to `last`, so that texts `size` wide have room. */
