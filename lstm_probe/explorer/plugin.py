@@ -1,4 +1,4 @@
-"""The plugin: which address answers with what."""
+"""The TensorBoard plugin, which serves the answers to the page's questions by address."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class GateExplorer(base_plugin.TBPlugin):
         )
 
     def get_plugin_apps(self) -> Mapping[str, Any]:
-        """Every address there is; TensorBoard answers any other with 404."""
+        """An application for every address of the plugin; TensorBoard answers others with 404."""
         routes: dict[str, Callable[[Query], Response]] = {
             "/runs": self._runs,
             "/layers": self._layers,

@@ -1,8 +1,8 @@
-// Writes safetensors, and turns arrays of one byte a value back into float16.
+// Writes safetensors files, and turns the report's arrays of one byte a value back into float16.
 
 import { readSafetensors } from "./safetensors.js";
 
-/** A capture whose gates are float16 again, whatever the report keeps them in. */
+/** A capture as the log has it: gates that the report keeps in one byte a value become float16 again. */
 export function dequantised(buffer) {
   const { arrays, meta } = readSafetensors(buffer);
   const scales = Object.entries(meta.quantised ?? {});

@@ -15,7 +15,7 @@ from lstm_probe import __version__
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.explorer.page.index import index_of
 from lstm_probe.explorer.page.shrink import PLANS, Plan, compressed, shrunk
-from lstm_probe.logs.stored.format import pack
+from lstm_probe.logs.stored.format import as_json, pack
 from lstm_probe.logs.stored.reader import RunReader
 
 __all__ = ["PageFacts", "write_page"]
@@ -141,7 +141,7 @@ def _embed(file: TextIO, name: str, data: bytes) -> None:
 
 def _write_end(file: TextIO, index: Mapping[str, Any]) -> None:
     # Whatever a log's names hold, no tag can end the script element.
-    text = json.dumps(index).replace("<", "\\u003c")
+    text = as_json(index).replace("<", "\\u003c")
     file.write(f'<script type="application/json" id="index">{text}</script>\n')
     modules = {f"report/{name}": _address(source) for name, source in _modules()}
     file.write(f'<script type="importmap">{json.dumps({"imports": modules})}</script>\n')

@@ -1,4 +1,5 @@
-// Holds everything together: state, data, the frames that are shown, and the views that show them.
+// The application holds everything together: the state, the data, the frames that are shown, and the
+// views that show them.
 
 import { Data, nearest } from "./data.js";
 import { el, fill } from "./dom.js";

@@ -1,4 +1,5 @@
-// Runs, steps and captures: fetched once, kept within a bound, never twice at the same time.
+// The runs, steps and captures that the page has asked its source for. Each is asked for once, even by
+// several callers at the same time, and captures are kept within a bound.
 
 import { Cache } from "./cache.js";
 import { Capture } from "./capture.js";
@@ -33,7 +34,7 @@ export class Data {
     return this.runs.find((run) => run.name === name) ?? null;
   }
 
-  /** The steps of a layer, as far as they are known; null if they have not been asked for. */
+  /** The steps of a layer that are known already; null if nobody has asked for them. */
   steps(run, layer) {
     return this.#steps.get(key(run, layer)) ?? null;
   }
@@ -68,7 +69,7 @@ export class Data {
     return captures;
   }
 
-  /** A capture that is here already; null otherwise. */
+  /** A capture that is here already; null if it is not. */
   captureNow(run, layer, step) {
     return this.#captures.get(key("capture", run, layer, step)) ?? null;
   }
@@ -87,12 +88,12 @@ export class Data {
     });
   }
 
-  /** One cell over the training. */
+  /** All gates of one cell over the training. A higher `version` asks again: there are more captures. */
   series(run, layer, sequence, timestep, unit, version) {
     return this.#course(key("series", run, layer, sequence, timestep, unit, version), () => this.source.series(run, layer, { sequence, timestep, unit }));
   }
 
-  /** One array over the training. */
+  /** One array over the training; `version` is as for `series`. */
   history(run, layer, name, version) {
     return this.#course(key("history", run, layer, name, version), () => this.source.history(run, layer, name));
   }

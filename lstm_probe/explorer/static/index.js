@@ -1,6 +1,7 @@
-// The tab's first module: TensorBoard calls `render` once.
+// The first module of the tab. TensorBoard calls `render` once.
 
-// Asked for at once; found one by one, import by import, they would take several times as long.
+// All modules are asked for at once. If the browser found them one by one, import by import, it would
+// take several times as long.
 const MODULES = [
   "app", "cache", "canvas", "capture", "chart", "colour", "crosshair", "data", "dom", "format", "frames", "gates_view", "gradient_view", "half",
   "heat", "inspector", "keys", "layout", "link", "live", "memory_view", "menu", "messages", "order", "panel", "panels", "parity_view",

@@ -1,5 +1,8 @@
-// While the training runs: new runs and captures appear, and the place is kept.
+// Shows the runs and captures that appear while a training runs. What the reader looks at stays.
+//
+// The source says when there may be something new; see `watch` in source.js.
 
+/** Listing all runs takes longer than the steps of one layer, so it is done at every second look. */
 const ROUNDS_PER_LISTING = 2;
 
 export class Live {

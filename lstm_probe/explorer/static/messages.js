@@ -1,4 +1,4 @@
-// What stands where there is nothing to show: why, and what to do.
+// The messages that stand where there is nothing to show. They say why, and what to do.
 
 import { el } from "./dom.js";
 

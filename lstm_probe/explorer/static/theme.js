@@ -1,4 +1,4 @@
-// Light or dark: TensorBoard does not say, so its page is looked at.
+// Whether the page is light or dark. TensorBoard does not say which, so its page is looked at.
 
 const LIGHT = {
   text: "#202124",
