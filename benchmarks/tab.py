@@ -113,7 +113,10 @@ def write_logs(log_dir: Path, runs: int, steps: list[int]) -> None:
                     for layer in range(3)
                 ]
                 values = [gates_value(layer) for layer in layers]
-                file.write([*values, captures_value(layers, step=step)], step=step)
+                file.write(
+                    [*values, captures_value([each.summary() for each in layers], step=step)],
+                    step=step,
+                )
     with EventFile(log_dir / "large" / "lstm_probe") as file:
         file.write([large_value(analyses[0])], step=0)
 

@@ -17,6 +17,8 @@ from lstm_probe.analysis.parity.teacher_forcing import follow
 from lstm_probe.analysis.parity.verdict import Verdict
 from lstm_probe.analysis.recomputation import InOwnDtype, recompute, recompute_in_own_dtype
 from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.analysis.words.phrases import without_parity
+from lstm_probe.analysis.words.summary import LayerSummary, summarise
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.blas import on_one_blas_thread
 from lstm_probe.core.on_demand import OnDemand
@@ -70,7 +72,24 @@ class Analysis:
     @property
     def without_parity(self) -> str:
         """Why there is no parity: nothing was recomputed, or there was nothing to compare with."""
-        return "not recomputed" if self.snapshot.cell is None else "not compared"
+        return without_parity(self.snapshot.cell)
+
+    def summary(self, *, thorough: bool = False) -> LayerSummary:
+        """The figures from which log, command line, notebook and overview are worded.
+
+        Args:
+            thorough: also work out what takes further recomputations: the parity error in the
+                layer's own dtype, and the convention that explains a mismatch.
+        """
+        found = self.convention if thorough else None
+        return summarise(
+            self.snapshot,
+            self.parity,
+            self.health,
+            self.gradient,
+            same_dtype=thorough,
+            cause=None if found is None else str(found),
+        )
 
     def __repr__(self) -> str:
         if self.parity is None:

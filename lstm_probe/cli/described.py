@@ -1,60 +1,65 @@
-"""Analyses as data, for --json."""
+"""Summaries of analyses as data, for --json."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from lstm_probe.analysis.alerts.board import Alert
-from lstm_probe.analysis.analysis import Analysis
+from lstm_probe.analysis.words.summary import GateSummary, LayerSummary, ParitySummary
+from lstm_probe.analysis.words.values import ValueSummary
 
 __all__ = ["described"]
 
 
-def described(analyses: Mapping[str, Analysis], alerts: Sequence[Alert]) -> dict[str, Any]:
-    """What the tables show, by name."""
+def described(
+    summaries: Mapping[str, LayerSummary],
+    values: Mapping[str, Mapping[str, ValueSummary]],
+    alerts: Sequence[Alert],
+) -> dict[str, Any]:
+    """The figures of the tables, by name.
+
+    Args:
+        summaries: by layer.
+        values: by layer, those of each array by its letter.
+        alerts: of all layers.
+    """
     return {
-        "layers": {name: _layer(analysis) for name, analysis in analyses.items()},
+        "layers": {name: _layer(summary, values[name]) for name, summary in summaries.items()},
         "alerts": [alert.plain() for alert in alerts],
     }
 
 
-def _layer(analysis: Analysis) -> dict[str, Any]:
-    snapshot, health = analysis.snapshot, analysis.health
+def _layer(summary: LayerSummary, values: Mapping[str, ValueSummary]) -> dict[str, Any]:
+    gates = {letter: _gate(each, summary.gates.get(letter)) for letter, each in values.items()}
     return {
-        "step": snapshot.step,
-        "cell": snapshot.cell_name,
-        "dtype": snapshot.dtype,
-        "reverse": snapshot.reverse,
-        "input_shape": list(snapshot.x.shape),
-        "output_shape": list(snapshot.output.shape),
-        "parity": _parity(analysis),
-        "gates": {letter: _gate(analysis, letter) for letter in analysis.trace.letters},
-        "longest_horizon": None if health.horizon is None else float(np.max(health.horizon)),
-        "dead_units": np.flatnonzero(health.dead).tolist(),
-        "copied_units": np.flatnonzero(health.copies).tolist(),
+        "step": summary.step,
+        "cell": summary.cell_name,
+        "dtype": summary.dtype,
+        "reverse": summary.reverse,
+        "input_shape": list(summary.input_shape),
+        "output_shape": list(summary.output_shape),
+        "parity": None if summary.parity is None else _parity(summary.parity),
+        "gates": gates,
+        "longest_horizon": summary.longest_horizon,
+        "dead_units": list(summary.dead),
+        "copied_units": list(summary.copies),
     }
 
 
-def _parity(analysis: Analysis) -> dict[str, Any] | None:
-    parity = analysis.parity
-    if parity is None:
-        return None
+def _parity(parity: ParitySummary) -> dict[str, Any]:
     return {
-        "max_abs": parity.float64.max_abs,
-        "rms": parity.float64.rms,
-        "max_abs_same_dtype": parity.same_dtype.max_abs,
+        "max_abs": parity.max_abs,
+        "rms": parity.rms,
+        "max_abs_same_dtype": parity.max_abs_same_dtype,
         "tolerance": parity.tolerance,
         "verdict": None if parity.verdict is None else parity.verdict.kind,
         "text": str(parity.verdict),
     }
 
 
-def _gate(analysis: Analysis, letter: str) -> dict[str, float]:
-    values, gate = analysis.trace.valid(letter), analysis.health.gates.get(letter)
-    numbers = {"mean": float(values.mean())} if values.size else {}
+def _gate(values: ValueSummary, gate: GateSummary | None) -> dict[str, float]:
+    numbers = {"mean": values.mean} if values.count else {}
     if gate is not None:
-        numbers |= {"shut": float(gate.low.mean()), "open": float(gate.high.mean())}
+        numbers |= {"shut": gate.shut, "open": gate.open}
     return numbers

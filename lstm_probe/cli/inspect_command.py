@@ -30,6 +30,8 @@ from lstm_probe.cli.outputs import check_ending, new_runs_or_none, whole_file
 if TYPE_CHECKING:
     from lstm_probe.analysis.alerts.board import Alert
     from lstm_probe.analysis.analysis import Analysis
+    from lstm_probe.analysis.words.summary import LayerSummary
+    from lstm_probe.analysis.words.values import ValueSummary
     from lstm_probe.models import Opened
 
 __all__ = ["inspect_model"]
@@ -43,6 +45,16 @@ class _Findings(NamedTuple):
     analyses: Mapping[str, Analysis]
     alerts: Sequence[Alert]
     written: Sequence[Path]
+
+    def summaries(self, *, thorough: bool = False) -> dict[str, LayerSummary]:
+        """The summary of each layer; `thorough` as in `Analysis.summary`."""
+        return {name: each.summary(thorough=thorough) for name, each in self.analyses.items()}
+
+    def values(self) -> dict[str, dict[str, ValueSummary]]:
+        """For each layer what the values of each array are, by letter."""
+        from lstm_probe.analysis.words.values import summarise_values
+
+        return {name: summarise_values(each.trace) for name, each in self.analyses.items()}
 
 
 def inspect_model(
@@ -121,13 +133,12 @@ def inspect_model(
         (_print_json if as_json else _print_tables)(
             _Findings(model, opened, analyses, alerts, written)
         )
-        if check and (alerts or any(_mismatches(each) for each in analyses.values())):
+        if check and (alerts or any(_mismatches(each.summary()) for each in analyses.values())):
             raise typer.Exit(CHECK_FAILED)
 
 
-def _mismatches(analysis: Analysis) -> bool:
-    verdict = None if analysis.parity is None else analysis.parity.verdict
-    return verdict is not None and verdict.kind == "mismatch"
+def _mismatches(summary: LayerSummary) -> bool:
+    return summary.parity is not None and summary.parity.mismatch
 
 
 def _log(
@@ -168,7 +179,7 @@ def _print_json(found: _Findings) -> None:
         "kind": found.opened.kind,
         "step": found.opened.step,
         "notes": found.opened.notes,
-        **described(found.analyses, found.alerts),
+        **described(found.summaries(thorough=True), found.values(), found.alerts),
         "written": [str(path) for path in found.written],
     }
     typer.echo(json.dumps(plain(body), indent=2))
@@ -181,7 +192,8 @@ def _print_tables(found: _Findings) -> None:
 
     out = console()
     out.print(Text(f"{found.model}: {found.opened.kind}, step {found.opened.step}"))
-    out.print(layer_table(found.analyses), "", gate_table(found.analyses), "")
+    summaries = found.summaries()
+    out.print(layer_table(summaries), "", gate_table(summaries, found.values()), "")
     for line in alert_lines(found.alerts):
         out.print(line)
     for note in found.opened.notes:

@@ -57,7 +57,9 @@ def new_runs_or_none(log_dir: Path) -> Iterator[None]:
 
 def _run_files(log_dir: Path) -> Iterator[Path]:
     """The files of our runs; a log directory may hold many others."""
-    return log_dir.glob("lstm_probe*/*tfevents*")
+    from lstm_probe.logs.stored.names import RUN_NAME
+
+    return log_dir.glob(f"{RUN_NAME}*/*tfevents*")
 
 
 def check_ending(path: Path, endings: Sequence[str]) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from lstm_probe.analysis.alerts.board import Alert
-from lstm_probe.analysis.analysis import Analysis
+from lstm_probe.analysis.words.phrases import verdict_phrase
+from lstm_probe.analysis.words.summary import GateSummary, LayerSummary
+from lstm_probe.analysis.words.values import ValueSummary
 from lstm_probe.core.trace import title
 
 __all__ = [
@@ -71,54 +72,68 @@ def table(*headings: str, folded: Sequence[str], title: str = "", caption: str =
     return made
 
 
-def layer_table(analyses: Mapping[str, Analysis]) -> Table:
-    """A row for each layer."""
+def layer_table(summaries: Mapping[str, LayerSummary]) -> Table:
+    """A row for each layer.
+
+    Args:
+        summaries: by the name that the table shows.
+    """
     made = table(
         "layer", "cell", "probe → gates", "parity error", "verdict", "horizon", "dead",
         folded=("layer", "cell", "verdict"),
     )  # fmt: skip
-    for name, analysis in analyses.items():
-        batch, time, features = analysis.snapshot.x.shape
-        units = analysis.snapshot.output.shape[-1]
-        parity, horizon = analysis.parity, analysis.health.horizon
+    for name, summary in summaries.items():
+        horizon = summary.longest_horizon
         made.add_row(
             Text(name),
-            analysis.snapshot.cell_name + (" (backward)" if analysis.snapshot.reverse else ""),
-            f"{batch}x{time}x{features} → {batch}x{time}x{units}",
-            "" if parity is None else number(parity.float64.max_abs),
-            _verdict(analysis),
-            "" if horizon is None or not horizon.size else number(float(np.max(horizon))),
-            f"{int(analysis.health.dead.sum())} of {units}",
+            summary.cell_name + (" (backward)" if summary.reverse else ""),
+            f"{_sizes(summary.input_shape)} → {_sizes(summary.output_shape)}",
+            "" if summary.parity is None else number(summary.parity.max_abs),
+            _verdict(summary),
+            "" if horizon is None else number(horizon),
+            f"{len(summary.dead)} of {summary.units}",
         )
     return made
 
 
-def _verdict(analysis: Analysis) -> Text:
-    if analysis.parity is None or analysis.parity.verdict is None:
-        return Text("not compared", style="dim")
-    verdict = analysis.parity.verdict
-    return Text(str(verdict), style=VERDICT_STYLES[verdict.kind])
+def _sizes(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape))
 
 
-def gate_table(analyses: Mapping[str, Analysis]) -> Table:
-    """A row for each array of each layer: what its values are over the whole probe."""
+def _verdict(summary: LayerSummary) -> Text:
+    style = "dim" if summary.verdict is None else VERDICT_STYLES[summary.verdict.kind]
+    return Text(verdict_phrase(summary), style=style)
+
+
+def gate_table(
+    summaries: Mapping[str, LayerSummary], values: Mapping[str, Mapping[str, ValueSummary]]
+) -> Table:
+    """A row for each array of each layer.
+
+    Args:
+        summaries: by the name that the table shows.
+        values: by the same name, those of each array by its letter.
+    """
     made = table(
         "layer", "gate", "mean", "smallest", "largest", "shut", "open", "stuck",
         folded=("layer", "gate"), caption="shut: below 0.1; open: above 0.9; stuck: always either",
     )  # fmt: skip
-    for name, analysis in analyses.items():
-        for letter in analysis.trace.letters:
-            values, gate = analysis.trace.valid(letter), analysis.health.gates.get(letter)
-            parts = ["", "", ""]
-            if gate is not None:
-                parts = [
-                    f"{100 * gate.low.mean():.0f} %",
-                    f"{100 * gate.high.mean():.0f} %",
-                    f"{int(gate.stuck.sum())} of {len(gate.stuck)}",
-                ]
-            extremes = [values.mean(), values.min(), values.max()] if values.size else [np.nan] * 3
-            made.add_row(Text(name), title(letter), *map(number, extremes), *parts)
+    for name, summary in summaries.items():
+        for letter, each in values[name].items():
+            figures = map(number, (each.mean, each.smallest, each.largest))
+            made.add_row(Text(name), title(letter), *figures, *_gate(summary.gates.get(letter)))
     return made
+
+
+def _gate(gate: GateSummary | None) -> tuple[str, str, str]:
+    """How often a gate is shut and open, and how many units are stuck; empty for other arrays."""
+    if gate is None:
+        return "", "", ""
+    return (
+        f"{100 * gate.shut:.0f} %",
+        f"{100 * gate.open:.0f} %",
+        f"{gate.stuck} of {gate.units}",
+    )
 
 
 def alert_lines(alerts: Sequence[Alert]) -> list[Text]:

@@ -95,10 +95,10 @@ def _latest(run: RunReader) -> dict[str, Any]:
     costs = list(run.scalar("cost/capture_ms").values())
     return {
         "captures": len(course),
-        "step": course[-1]["step"] if course else None,
-        "epoch": course[-1]["epoch"] if course else None,
-        "layers": course[-1]["layers"] if course else {},
-        "alerts": [alert for point in course for alert in point["alerts"]],
+        "step": course[-1].step if course else None,
+        "epoch": course[-1].epoch if course else None,
+        "layers": course[-1].layers if course else {},
+        "alerts": [alert for point in course for alert in point.alerts],
         "capture_ms": sorted(costs)[len(costs) // 2] if costs else None,
     }
 

@@ -51,7 +51,7 @@ class Answers:
 
     def timeline(self, scope: Scope, run: str) -> dict[str, Any]:
         """A summary of every capture of a run; an empty list if there is no such run."""
-        return {"captures": [_brief(each) for each in self.source.timeline(scope, run)]}
+        return {"captures": [_brief(each.as_data()) for each in self.source.timeline(scope, run)]}
 
     def capture(self, scope: Scope, run: str, layer: str, step: int) -> bytes:
         """The stored capture of a layer at a step.

@@ -12,6 +12,7 @@ from lstm_probe.explorer.answers import Answers
 from lstm_probe.explorer.download import as_csv, as_npz, file_name
 from lstm_probe.explorer.requests import Query, answer_errors, blob, document, download
 from lstm_probe.explorer.static_files import static_apps
+from lstm_probe.logs.stored.names import PLUGIN
 
 __all__ = ["GateExplorer"]
 
@@ -26,7 +27,7 @@ class GateExplorer(base_plugin.TBPlugin):
             of TensorBoard's loaders do.
     """
 
-    plugin_name = "lstm_probe"
+    plugin_name = PLUGIN
 
     def __init__(self, context: base_plugin.TBContext) -> None:
         self._answers = Answers(context.data_provider)

@@ -14,7 +14,8 @@ from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.explorer.indices import place_of
 from lstm_probe.explorer.requests import MissingError, Scope
 from lstm_probe.explorer.source import CaptureSource
-from lstm_probe.logs.stored.format import Stored, evenly, pack, unpack
+from lstm_probe.logs.stored.checked import read_capture
+from lstm_probe.logs.stored.format import Stored, evenly, pack
 
 __all__ = ["History"]
 
@@ -103,9 +104,10 @@ class History:
         if name == "error_by_timestep":
             timeline = self._source.timeline(scope, run)
             for index in evenly(len(timeline), _MOST_STEPS) if timeline else ():
-                row = timeline[index]["layers"].get(layer, {}).get(name)
+                point = timeline[index]
+                row = point.layers.get(layer, {}).get(name)
                 if row:
-                    yield timeline[index]["step"], _numbers(row)
+                    yield point.step, np.array([float(number) for number in row])
             return
         for step, stored in self._captures(scope, run, layer):
             array = stored.arrays.get(name)
@@ -127,7 +129,7 @@ class History:
                 self._unpacked.move_to_end(key)
                 return self._unpacked[key][1]
         data = self._source.capture(scope, run, layer, step)
-        stored = unpack(data)
+        stored = read_capture(data)
         with self._lock:
             if key not in self._unpacked:
                 self._unpacked[key] = len(data), stored
@@ -135,10 +137,3 @@ class History:
             while self._bytes > _CACHE_BYTES:
                 self._bytes -= self._unpacked.popitem(last=False)[1][0]
         return stored
-
-
-def _numbers(row: list[Any]) -> Array:
-    try:
-        return np.array([float(number) for number in row])
-    except (TypeError, ValueError):
-        return np.zeros(0)

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from threading import Lock
 from typing import Any
 
+import numpy as np
 from tensorboard import errors
 from tensorboard.data.provider import DataProvider, RunTagFilter
 
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.explorer.requests import MissingError, Scope
-from lstm_probe.logs.stored.format import Stored, unpack
+from lstm_probe.logs.stored.checked import read_capture
+from lstm_probe.logs.stored.format import Stored
+from lstm_probe.logs.stored.names import (
+    CAPTURE,
+    CAPTURES_TAG,
+    PLUGIN,
+    WEIGHTS,
+    layers_with,
+    stored_tag,
+)
+from lstm_probe.logs.stored.point import Point, parse_point
 
 __all__ = ["CaptureSource"]
 
-_PLUGIN = "lstm_probe"
-_CAPTURE, _WEIGHTS = "/capture", "/weights"
-_TIMELINE = "lstm_probe/captures"
 #: Both loaders keep what was asked for when they started; reading drops nothing more.
 _ALL = 10**6
 #: References to blobs are kept for this many series at once.
@@ -41,18 +48,18 @@ class CaptureSource:
         self._provider = provider
         self._lock = Lock()
         self._keys: dict[tuple[str, str, str], dict[int, str]] = {}
-        self._timelines: dict[tuple[str, str], tuple[Any, list[dict[str, Any]]]] = {}
+        self._timelines: dict[tuple[str, str], tuple[Any, list[Point]]] = {}
 
     def runs(self, scope: Scope) -> list[dict[str, Any]]:
         """Name, layers, layers with weights and last step of every run; no data is read."""
         found = self._provider.list_blob_sequences(
-            scope.context, experiment_id=scope.experiment, plugin_name=_PLUGIN
+            scope.context, experiment_id=scope.experiment, plugin_name=PLUGIN
         )
         return [
             {
                 "name": run,
-                "layers": _layers(found[run], _CAPTURE),
-                "weights": _layers(found[run], _WEIGHTS),
+                "layers": sorted(layers_with(CAPTURE, found[run])),
+                "weights": sorted(layers_with(WEIGHTS, found[run])),
                 "last": max(int(series.max_step or 0) for series in found[run].values()),
             }
             for run in sorted(found)
@@ -64,7 +71,7 @@ class CaptureSource:
         Raises:
             MissingError: there is no such run or layer.
         """
-        return sorted(self._refresh(scope, run, layer + _CAPTURE))
+        return sorted(self._refresh(scope, run, stored_tag(layer, CAPTURE)))
 
     def layers(self, scope: Scope, run: str) -> dict[str, list[int]]:
         """The steps of each layer of a run, the layers in the order of the model.
@@ -77,19 +84,18 @@ class CaptureSource:
         ).get(run)
         if not found:
             raise MissingError(f"There is no such run, or not any more. Received: {run!r}.")
-        last = self._provider.read_tensors(
-            scope.context, downsample=1, **self._where(scope, run, _TIMELINE)
-        )
-        captures = [_parsed(datum.numpy.item()) for datum in last.get(run, {}).get(_TIMELINE, [])]
-        order = list(captures[-1]["layers"]) if captures and captures[-1] else []
-        names = _layers(found, _CAPTURE)
+        points = self._points(scope, run, downsample=1)
+        order = list(points[-1].layers) if points else []
+        names = sorted(layers_with(CAPTURE, found))
         names.sort(key=lambda name: order.index(name) if name in order else len(order))
-        return {name: sorted(datum.step for datum in found[name + _CAPTURE]) for name in names}
+        return {
+            name: sorted(datum.step for datum in found[stored_tag(name, CAPTURE)]) for name in names
+        }
 
-    def timeline(self, scope: Scope, run: str) -> list[dict[str, Any]]:
-        """A summary of every capture of a run, by step; empty if the run has none."""
-        where = self._where(scope, run, _TIMELINE)
-        found = self._provider.list_tensors(scope.context, **where).get(run, {}).get(_TIMELINE)
+    def timeline(self, scope: Scope, run: str) -> list[Point]:
+        """One point for every capture of a run, by step; empty if the run has none."""
+        where = self._where(scope, run, CAPTURES_TAG)
+        found = self._provider.list_tensors(scope.context, **where).get(run, {}).get(CAPTURES_TAG)
         if found is None:
             return []
         version, key = (found.max_step, found.max_wall_time), (scope.experiment, run)
@@ -97,13 +103,11 @@ class CaptureSource:
             known = self._timelines.get(key)
         if known is not None and known[0] == version:
             return known[1]
-        data = self._provider.read_tensors(scope.context, downsample=_ALL, **where)
-        captures = [_parsed(datum.numpy.item()) for datum in data.get(run, {}).get(_TIMELINE, [])]
-        kept = [capture for capture in captures if capture is not None]
+        points = self._points(scope, run, downsample=_ALL)
         with self._lock:
             _make_room(self._timelines)
-            self._timelines[key] = version, kept
-        return kept
+            self._timelines[key] = version, points
+        return points
 
     def capture(self, scope: Scope, run: str, layer: str, step: int) -> bytes:
         """A layer's stored capture.
@@ -111,7 +115,7 @@ class CaptureSource:
         Raises:
             MissingError: there is none at this step, or not any more.
         """
-        return self._blob(scope, run, layer + _CAPTURE, step)
+        return self._blob(scope, run, stored_tag(layer, CAPTURE), step)
 
     def weights(self, scope: Scope, run: str, layer: str, step: int) -> bytes:
         """A layer's stored weights.
@@ -119,7 +123,7 @@ class CaptureSource:
         Raises:
             MissingError: there are none at this step, or not any more.
         """
-        return self._blob(scope, run, layer + _WEIGHTS, step)
+        return self._blob(scope, run, stored_tag(layer, WEIGHTS), step)
 
     def unpacked(self, scope: Scope, run: str, layer: str, step: int) -> Stored:
         """A layer's stored capture as arrays.
@@ -128,12 +132,19 @@ class CaptureSource:
             MissingError: there is none at this step.
             LstmProbeError: the bytes are damaged.
         """
-        return unpack(self.capture(scope, run, layer, step))
+        return read_capture(self.capture(scope, run, layer, step))
+
+    def _points(self, scope: Scope, run: str, *, downsample: int) -> list[Point]:
+        where = self._where(scope, run, CAPTURES_TAG)
+        found = self._provider.read_tensors(scope.context, downsample=downsample, **where)
+        arrays = (np.asarray(each.numpy) for each in found.get(run, {}).get(CAPTURES_TAG, []))
+        points = (parse_point(array.item()) for array in arrays if array.size == 1)
+        return [point for point in points if point is not None]
 
     def _where(self, scope: Scope, run: str, tag: str | None) -> dict[str, Any]:
         return {
             "experiment_id": scope.experiment,
-            "plugin_name": _PLUGIN,
+            "plugin_name": PLUGIN,
             "run_tag_filter": RunTagFilter([run], None if tag is None else [tag]),
         }
 
@@ -176,22 +187,6 @@ class CaptureSource:
             _make_room(self._keys)
             self._keys[scope.experiment, run, tag] = keys
         return keys
-
-
-def _layers(tags: Any, suffix: str) -> list[str]:
-    return sorted(tag.removesuffix(suffix) for tag in tags if tag.endswith(suffix))
-
-
-def _parsed(text: Any) -> dict[str, Any] | None:
-    """A capture's summary; None for what is no such thing."""
-    try:
-        capture = json.loads(text)
-        well_formed = isinstance(capture["step"], int) and all(
-            isinstance(layer, dict) for layer in capture["layers"].values()
-        )
-        return capture if well_formed else None
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return None
 
 
 def _make_room(table: dict[Any, Any]) -> None:

@@ -5,27 +5,29 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from lstm_probe import __version__
-from lstm_probe.analysis.analysis import Analysis
-from lstm_probe.cells import Cell
+from lstm_probe.analysis.words.phrases import cell_phrase, probe_phrase
+from lstm_probe.analysis.words.summary import LayerSummary
 
 __all__ = ["overview"]
 
 _FRAMEWORKS = ("tensorflow", "keras", "tf_keras", "jax", "torch", "tensorboard")
 
 
-def overview(analyses: Sequence[Analysis]) -> str:
+def overview(summaries: Sequence[LayerSummary]) -> str:
     """A Markdown text with a table: a column for each layer, a row for each property.
+
+    Args:
+        summaries: those of all layers.
 
     Example:
         >>> overview([]).splitlines()[0]
         '### Probed layers'
     """
-    columns = [_properties(analysis) for analysis in analyses]
+    columns = [_properties(summary) for summary in summaries]
     names = list(columns[0]) if columns else []
     rows = [[name, *(column[name] for column in columns)] for name in names]
     rows.insert(1, ["---"] * (len(columns) + 1))
@@ -33,41 +35,21 @@ def overview(analyses: Sequence[Analysis]) -> str:
     return f"### Probed layers\n\n{table}\n\n### Versions\n\n{_versions()}\n"
 
 
-def _properties(analysis: Analysis) -> dict[str, str]:
-    snapshot = analysis.snapshot
-    batch, time, inputs = snapshot.x.shape
-    masked = 0 if snapshot.mask is None else int((~snapshot.mask).sum())
+def _properties(summary: LayerSummary) -> dict[str, str]:
     return {
-        "layer": f"`{snapshot.layer}`",
-        "cell": _describe(snapshot.cell),
-        "units": str(snapshot.output.shape[-1]),
-        "inputs": str(inputs),
-        "dtype": snapshot.dtype,
-        "direction": "backward" if snapshot.reverse else "forward",
-        "probe": f"{batch} sequence{'s' * (batch > 1)} of {time} timesteps, {masked} masked",
-        "initial state": "zeros" if snapshot.initial_state is None else "given",
+        "layer": f"`{summary.layer}`",
+        "cell": cell_phrase(summary.cell),
+        "units": str(summary.units),
+        "inputs": str(summary.input_shape[-1]),
+        "dtype": summary.dtype,
+        "direction": "backward" if summary.reverse else "forward",
+        "probe": probe_phrase(summary),
+        "initial state": "zeros" if summary.starts_from_zeros else "given",
     }
 
 
-def _describe(cell: Cell[Any] | None) -> str:
-    """The cell's name, its activations, and what else differs from the defaults."""
-    if cell is None:
-        return "not recomputed: its recurrence is not known, see lstm_probe.register_cell"
-    options: dict[str, Any] = vars(cell)
-    shown = [
-        f"{name} {_name(value)}"
-        for name, value in options.items()
-        if name.endswith("activation") or value != getattr(type(cell), name, None)
-    ]
-    return ", ".join([cell.name, *shown])
-
-
-def _name(value: Any) -> str:
-    return str(getattr(value, "__name__", value))
-
-
 def _versions() -> str:
-    # Only what the user has loaded is named; nothing is imported for it.
+    # Only frameworks that the program has loaded already are named: none is imported for this.
     loaded = {name: sys.modules.get(name) for name in _FRAMEWORKS}
     versions = {
         "lstm_probe": __version__,

@@ -9,13 +9,15 @@ from pathlib import Path
 from statistics import median
 
 from lstm_probe.analysis.analysis import Analysis
+from lstm_probe.analysis.parity.verdict import KINDS
+from lstm_probe.analysis.words.phrases import NOT_COMPARED, NOT_RECOMPUTED, ONLY_H
 
 __all__ = ["LayerReport", "Report"]
 
 # Enough for a median, however long the training.
 _COSTS_KEPT = 1000
-# From the best to the worst.
-_VERDICTS = ("", "match", "reduced precision", "mismatch")
+# A layer begins without a verdict, and keeps the worst that it gets.
+_FROM_BEST = ("", *KINDS)
 
 
 @dataclass
@@ -79,16 +81,16 @@ class Report:
         self.captured += 1
         self._costs.append(milliseconds)
         for analysis in analyses:
-            snapshot, parity = analysis.snapshot, analysis.parity
+            summary = analysis.summary()
             layer = self.layers.setdefault(
-                snapshot.layer, LayerReport(snapshot.cell_name, snapshot.output.shape[-1])
+                summary.layer, LayerReport(summary.cell_name, summary.units)
             )
             layer.captures += 1
-            if parity is not None:
-                layer.last_abs_error = parity.float64.max_abs
+            if summary.parity is not None:
+                layer.last_abs_error = summary.parity.max_abs
                 layer.max_abs_error = max(layer.max_abs_error, layer.last_abs_error)
-                kind = parity.verdict.kind if parity.verdict is not None else "match"
-                layer.verdict = max(layer.verdict, kind, key=_VERDICTS.index)
+                kind = "match" if summary.verdict is None else summary.verdict.kind
+                layer.verdict = max(layer.verdict, kind, key=_FROM_BEST.index)
 
     def __str__(self) -> str:
         if not self.layers:
@@ -108,7 +110,7 @@ class Report:
 
 def _row(name: str, layer: LayerReport) -> tuple[str, ...]:
     if not layer.verdict:
-        why = "only h is shown" if layer.cell == "not recomputed" else "not compared"
+        why = ONLY_H if layer.cell == NOT_RECOMPUTED else NOT_COMPARED
         return name, layer.cell, str(layer.units), str(layer.captures), "", why
     errors = f"{layer.last_abs_error:.1e}, {layer.max_abs_error:.1e}"
     verdict = layer.verdict.upper() if layer.verdict == "mismatch" else layer.verdict

@@ -23,6 +23,7 @@ from lstm_probe.logs.detail import MAX_BYTES, Detail, check_detail
 from lstm_probe.logs.events.event_file import EventFile, event_files, last_step
 from lstm_probe.logs.events.writing import is_being_written
 from lstm_probe.logs.overview import overview
+from lstm_probe.logs.stored.names import OVERVIEW_TAG, RUN_NAME
 from lstm_probe.logs.stored.values import captures_value, gates_value, weights_value
 from lstm_probe.logs.tags.diagnosis import alert_values, weight_values
 from lstm_probe.logs.tags.pictures import picture_values
@@ -34,7 +35,6 @@ __all__ = ["RunLog", "check_log_dir"]
 
 _log = logging.getLogger(__name__)
 
-_RUN_NAME = "lstm_probe"
 # Two letters or more: one is a drive of Windows. `Path("gs://b")` has lost a slash.
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+")
 
@@ -134,10 +134,11 @@ class RunLog:
                 weights = analysis.snapshot.weights
                 norms, radii = self._spectra[layer].update(weights), spectral_radii(weights)
                 values += weight_values(layer, changes.get(layer), norms, radii)
-        values.append(captures_value(analyses, step=step, dynamics=changes, alerts=alerts))
+        summaries = [analysis.summary() for analysis in analyses]
+        values.append(captures_value(summaries, step=step, dynamics=changes, alerts=alerts))
         values.extend(alert_values(alerts))
         if not self._overview_written:
-            values.append(text("lstm_probe/summary", overview(analyses)))
+            values.append(text(OVERVIEW_TAG, overview(summaries)))
         self._file.write(values, step=step)
         self._overview_written = True
         watch.lap("write")
@@ -210,7 +211,7 @@ def check_log_dir(log_dir: str | PathLike[str]) -> None:
 
 def _run_directory(log_dir: Path, first_step: int) -> Path:
     for number in count(1):
-        directory = log_dir / (_RUN_NAME if number == 1 else f"{_RUN_NAME}_{number}")
+        directory = log_dir / (RUN_NAME if number == 1 else f"{RUN_NAME}_{number}")
         last = last_step(directory)
         goes_on = last is None or (first_step > 0 and last <= first_step)
         if goes_on and not any(map(is_being_written, event_files(directory))):

@@ -6,11 +6,9 @@ from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from html import escape
 
-import numpy as np
-
 from lstm_probe.analysis.analysis import Analysis
-from lstm_probe.analysis.health.health import Health
-from lstm_probe.core.arrays import Array
+from lstm_probe.analysis.words.phrases import ONLY_H, without_parity
+from lstm_probe.analysis.words.summary import GateSummary, LayerSummary
 from lstm_probe.core.trace import GateTrace, title
 
 __all__ = ["analysis_html", "trace_html"]
@@ -27,6 +25,7 @@ def trace_html(trace: GateTrace) -> str:
     """A line of facts, and all gates of the first sequence.
 
     Example:
+        >>> import numpy as np
         >>> trace = GateTrace({"h": np.zeros((1, 5, 2))}, {"h": (-1.0, 1.0)}, layer="a<b")
         >>> html = trace_html(trace)
         >>> "a&lt;b" in html, "data:image/png;base64," in html
@@ -39,16 +38,17 @@ def analysis_html(analysis: Analysis) -> str:
     """Parity and gate health as tables, and all gates of the first sequence.
 
     Example:
-        >>> import lstm_probe
+        >>> import lstm_probe, numpy as np
         >>> weights = lstm_probe.weights.from_keras(np.zeros((3, 8)), np.zeros((2, 8)))
         >>> x, h = np.zeros((1, 5, 3)), np.zeros((1, 5, 2))
         >>> seen = lstm_probe.Snapshot(0, "m", lstm_probe.LstmCell(), weights, x=x, output=h)
         >>> "match" in analysis_html(lstm_probe.analyse(seen))
         True
     """
-    trace = analysis.trace
-    facts = _facts(trace) | _parity(analysis) | _units(analysis)
-    return f"<div>{_table([facts])}{_table(_gates(trace, analysis.health))}{_picture(trace)}</div>"
+    trace, summary = analysis.trace, analysis.summary()
+    facts = _facts(trace) | _parity(summary) | _units(summary)
+    gates = [_gate(letter, gate) for letter, gate in summary.gates.items()]
+    return f"<div>{_table([facts])}{_table(gates)}{_picture(trace)}</div>"
 
 
 def _facts(trace: GateTrace) -> dict[str, str]:
@@ -62,42 +62,33 @@ def _facts(trace: GateTrace) -> dict[str, str]:
     }
 
 
-def _parity(analysis: Analysis) -> dict[str, str]:
-    parity = analysis.parity
-    if parity is None:
-        shown = ": only h is shown" if analysis.snapshot.cell is None else ""
-        return {"parity": analysis.without_parity + shown}
-    verdict = "" if parity.verdict is None else f": {parity.verdict}"
-    return {"parity error": f"{parity.float64.max_abs:.1e}{verdict}"}
+def _parity(summary: LayerSummary) -> dict[str, str]:
+    if summary.parity is None:
+        shown = f": {ONLY_H}" if summary.cell is None else ""
+        return {"parity": without_parity(summary.cell) + shown}
+    verdict = "" if summary.verdict is None else f": {summary.verdict}"
+    return {"parity error": f"{summary.parity.max_abs:.1e}{verdict}"}
 
 
-def _units(analysis: Analysis) -> dict[str, str]:
-    health, gradient = analysis.health, analysis.gradient
-    units = {"dead units": str(int(health.dead.sum())), "copies": str(int(health.copies.sum()))}
-    if health.horizon is not None and health.horizon.size:
-        units["longest memory"] = f"{np.max(health.horizon):.3g} steps"
-    if gradient is not None and gradient.memory in gradient.reach:
-        units["gradient reaches back"] = f"{gradient.reach[gradient.memory]:.3g} steps"
-    if health.not_finite is not None:
-        units["first NaN or infinity"] = str(health.not_finite)
+def _units(summary: LayerSummary) -> dict[str, str]:
+    units = {"dead units": str(len(summary.dead)), "copies": str(len(summary.copies))}
+    if summary.longest_horizon is not None:
+        units["longest memory"] = f"{summary.longest_horizon:.3g} steps"
+    if summary.gradient is not None:
+        units["gradient reaches back"] = f"{summary.gradient.reach:.3g} steps"
+    if summary.not_finite is not None:
+        units["first NaN or infinity"] = str(summary.not_finite)
     return units
 
 
-def _gates(trace: GateTrace, health: Health) -> list[dict[str, str]]:
-    return [
-        {
-            "gate": title(letter),
-            "mean": f"{_mean(gate.mean):.2f}",
-            "below 0.1": f"{_mean(gate.low):.0%}",
-            "above 0.9": f"{_mean(gate.high):.0%}",
-            "stuck units": str(int(gate.stuck.sum())),
-        }
-        for letter, gate in health.gates.items()
-    ]
-
-
-def _mean(values: Array) -> float:
-    return float(values.mean()) if values.size else float("nan")
+def _gate(letter: str, gate: GateSummary) -> dict[str, str]:
+    return {
+        "gate": title(letter),
+        "mean": f"{gate.mean:.2f}",
+        "below 0.1": f"{gate.shut:.0%}",
+        "above 0.9": f"{gate.open:.0%}",
+        "stuck units": str(gate.stuck),
+    }
 
 
 def _table(rows: Sequence[dict[str, str]]) -> str:

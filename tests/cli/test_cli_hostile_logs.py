@@ -17,8 +17,8 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from lstm_probe import analyse
 from lstm_probe.logs import EventFile, RunLog
 from lstm_probe.logs.stored.format import pack
+from lstm_probe.logs.stored.names import CAPTURES_TAG
 from lstm_probe.logs.stored.reader import find_runs
-from lstm_probe.logs.stored.values import CAPTURES_TAG
 
 GATE = np.zeros((1, 3, 2), np.float16)
 INDICES = {name: np.arange(n, dtype=np.int32) for name, n in

@@ -72,7 +72,7 @@ def assert_same_log(ours: RunReader, theirs: RunReader) -> None:
         for name in mine:
             if name.startswith("gates/"):
                 np.testing.assert_array_equal(mine[name], other[name])
-    assert [len(p["alerts"]) for p in ours.course] == [len(p["alerts"]) for p in theirs.course]
+    assert [len(p.alerts) for p in ours.course] == [len(p.alerts) for p in theirs.course]
 
 
 @pytest.mark.parametrize("kind", ["*.keras", "*.weights.h5"])

@@ -52,7 +52,7 @@ def write_small_run(directory: Path, steps: range) -> None:
     one = analysis(0)
     with EventFile(directory) as file:
         for step in steps:
-            values = [gates_value(one), captures_value([one], step=step)]
+            values = [gates_value(one), captures_value([one.summary()], step=step)]
             file.write(values, step=step)
 
 

@@ -24,7 +24,8 @@ from lstm_probe import LstmProbeError
 from lstm_probe.explorer.plugin_loader import GateExplorerLoader
 from lstm_probe.logs import EventFile
 from lstm_probe.logs.stored.format import Stored, unpack
-from lstm_probe.logs.stored.values import PLUGIN, plugin_metadata
+from lstm_probe.logs.stored.names import PLUGIN
+from lstm_probe.logs.stored.values import plugin_metadata
 from lstm_probe.logs.tags.values import strings_value
 
 RUN, OTHER = "a/lstm_probe", 'b <script>alert("&")</script>/lstm_probe'

@@ -41,7 +41,7 @@ def log(data: bytes, directory: Path) -> None:
     (directory / "events.out.tfevents.0.x").write_bytes(data)
     last_step(directory)
     for run in find_runs(directory).values():
-        assert all(isinstance(point["step"], int) for point in run.course)
+        assert all(isinstance(point.step, int) for point in run.course)
         for tag in run.scalars:
             run.scalar(tag)
         for layer in run.layers:

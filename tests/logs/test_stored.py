@@ -12,7 +12,8 @@ import samples
 from lstm_probe import Analysis, LstmProbeError, analyse
 from lstm_probe.analysis.alerts.board import Alert
 from lstm_probe.logs import RunLog
-from lstm_probe.logs.stored.format import FORMAT, as_json, evenly, keep, pack, unpack
+from lstm_probe.logs.stored.format import as_json, evenly, keep, pack, unpack
+from lstm_probe.logs.stored.names import FORMAT
 from lstm_probe.logs.stored.reader import RunReader, find_runs
 
 
@@ -68,8 +69,8 @@ def test_a_run_is_read_while_it_is_written(tmp_path: Path, rng: np.random.Genera
             assert reader.steps("memory")[-1] == step
     assert list(find_runs(tmp_path)) == ["lstm_probe"]
     assert reader.scalar("memory/parity/max_abs_error") == {0: 0.0, 10: 0.0, 20: 0.0}
-    assert [point["step"] for point in reader.course] == [0, 10, 20]
-    assert reader.course[1]["layers"]["memory"]["verdict"] == "match"
+    assert [point.step for point in reader.course] == [0, 10, 20]
+    assert reader.course[1].layers["memory"]["verdict"] == "match"
 
 
 def test_epochs_labels_and_weights_come_back(tmp_path: Path, rng: np.random.Generator) -> None:
@@ -97,7 +98,7 @@ def test_alerts_are_stored_with_their_layer(tmp_path: Path, rng: np.random.Gener
     reader = logged(tmp_path, analyse(samples.snapshot(rng)), alerts=[alert])
     [stored] = reader.capture("memory", 0).meta["alerts"]
     assert (stored["rule"], stored["unit"], stored["value"]) == ("dead_units", 2, 0.6)
-    assert reader.course[0]["alerts"] == [stored]
+    assert list(reader.course[0].alerts) == [stored]
 
 
 def test_nan_and_infinity_survive(tmp_path: Path, rng: np.random.Generator) -> None:
@@ -107,7 +108,7 @@ def test_nan_and_infinity_survive(tmp_path: Path, rng: np.random.Generator) -> N
     stored = reader.capture("memory", 0)
     assert np.isnan(stored.arrays["gates/f"][0, :, 2]).all()
     assert np.isnan(stored.arrays["error/h"]).any()  # a NaN in one of the two
-    assert reader.course[0]["layers"]["memory"]["max_abs"] == "inf"
+    assert reader.course[0].layers["memory"]["max_abs"] == "inf"
     assert reader.weights("memory", 0).arrays["kernel/2_f"][0, 2] == -128
 
 
@@ -117,7 +118,7 @@ def test_the_course_has_the_largest_error_of_each_stretch(
     seen = samples.snapshot(rng, time=150)
     seen.output[:, 101, 3] += 0.25
     [point] = logged(tmp_path, analyse(seen)).course
-    errors = point["layers"]["memory"]["error_by_timestep"]
+    errors = point.layers["memory"]["error_by_timestep"]
     assert len(errors) == 64
     assert errors[101 * 64 // 150] == max(errors) == 0.25
     assert errors.count(0.25) == 1

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
-__all__ = ["Kind", "Place", "Verdict"]
+__all__ = ["KINDS", "Kind", "Place", "Verdict"]
 
 Kind: TypeAlias = Literal["match", "reduced precision", "mismatch"]
+#: The kinds of verdicts, from the best to the worst.
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ def _series(run: RunReader, layer: str, gates: Sequence[str] | None) -> Series:
         return _capture(run, layer, step, gates)
 
     steps = run.steps(layer)
-    known = {point["step"]: point["epoch"] for point in run.course}
+    known = {point.step: point.epoch for point in run.course}
     epochs = np.array([known.get(step) for step in steps], np.float64)
     meta = run.capture(layer, steps[0]).meta
     return Series(layer, steps, epochs, read(steps[0]), meta["cell"], dict(meta["ranges"]), read)

@@ -1,44 +1,40 @@
-"""What is read back from a log may be anything: it is looked at before it is used."""
+"""The check of a stored capture that is read back: a log may hold anything."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from lstm_probe.core.errors import LstmProbeError
-from lstm_probe.logs.stored.format import Stored
+from lstm_probe.logs.stored.format import Stored, unpack
+from lstm_probe.logs.stored.point import is_number
 
-__all__ = ["checked_capture", "parsed_point"]
+__all__ = ["checked_capture", "read_capture"]
 
 
-def parsed_point(data: bytes) -> dict[str, Any] | None:
-    """A point of a run's course; None for what is no such thing.
+def read_capture(data: bytes) -> Stored:
+    """Read a stored capture and check it.
 
-    Example:
-        >>> parsed_point(b'{"step": 7, "layers": {}, "alerts": []}')
-        {'epoch': None, 'step': 7, 'layers': {}, 'alerts': []}
+    Args:
+        data: the bytes that the log holds.
+
+    Raises:
+        LstmProbeError: the bytes are no capture, or they lack a part of one.
     """
-    try:
-        point = {"epoch": None, **json.loads(data)}
-        well_formed = (
-            isinstance(point["step"], int)
-            and isinstance(point["epoch"], (int, float, type(None)))
-            and all(isinstance(layer, dict) for layer in point["layers"].values())
-            and all({"layer", "text"} <= alert.keys() for alert in point["alerts"])
-        )
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return None
-    return point if well_formed else None
+    return checked_capture(unpack(data))
 
 
 def checked_capture(stored: Stored) -> Stored:
-    """A stored capture that has its gates, and an index for each of their places.
+    """Check that a stored capture has its gates, and the original index of every place in them.
+
+    Args:
+        stored: what was read.
+
+    Returns:
+        The same capture.
 
     Raises:
-        LstmProbeError: it does not.
+        LstmProbeError: the capture lacks one of these.
 
     Example:
         >>> checked_capture(Stored({}, {"letters": ["f"]}))
@@ -83,4 +79,4 @@ def _is_interval(interval: Any) -> bool:
     if interval is None:
         return True
     numbers = isinstance(interval, list) and len(interval) == 2
-    return numbers and all(isinstance(n, (int, float)) and np.isfinite(n) for n in interval)
+    return numbers and all(map(is_number, interval))

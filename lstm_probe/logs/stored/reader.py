@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from tensorboard.compat.proto.event_pb2 import Event
@@ -13,9 +13,17 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.logs.events.records import read_records
-from lstm_probe.logs.stored.checked import checked_capture, parsed_point
+from lstm_probe.logs.stored.checked import read_capture
 from lstm_probe.logs.stored.format import Stored, unpack
-from lstm_probe.logs.stored.values import CAPTURES_TAG, PLUGIN
+from lstm_probe.logs.stored.names import (
+    CAPTURE,
+    CAPTURES_TAG,
+    PLUGIN,
+    WEIGHTS,
+    layers_with,
+    stored_tag,
+)
+from lstm_probe.logs.stored.point import Point, parse_point
 
 __all__ = ["RunReader", "find_runs"]
 
@@ -49,7 +57,7 @@ class RunReader:
         self.directory = directory
         self._blobs: dict[str, dict[int, _Place]] = {}
         self._scalars: dict[str, dict[int, float]] = {}
-        self._course: dict[int, dict[str, Any]] = {}
+        self._course: dict[int, Point] = {}
         self._read_to: dict[Path, int] = {}
         self.refresh()
 
@@ -66,7 +74,8 @@ class RunReader:
         if plugin == _SCALARS and value.tensor.float_val:
             self._scalars.setdefault(value.tag, {})[step] = value.tensor.float_val[0]
         elif plugin == PLUGIN and value.tag == CAPTURES_TAG:
-            point = parsed_point(b"".join(value.tensor.string_val[:1]))
+            strings = value.tensor.string_val
+            point = parse_point(strings[0]) if len(strings) == 1 else None
             if point is not None:
                 self._course[step] = point
         elif plugin == PLUGIN:
@@ -75,13 +84,12 @@ class RunReader:
     @property
     def layers(self) -> tuple[str, ...]:
         """The layers of which there are stored captures."""
-        return tuple(tag.removesuffix("/capture") for tag in self._blobs if _is_capture(tag))
+        return tuple(layers_with(CAPTURE, self._blobs))
 
     @property
     def weighted(self) -> tuple[str, ...]:
         """The layers of which weights are stored as well."""
-        weights = "/weights"
-        return tuple(t.removesuffix(weights) for t in self._blobs if t.endswith(weights))
+        return tuple(layers_with(WEIGHTS, self._blobs))
 
     @property
     def scalars(self) -> tuple[str, ...]:
@@ -89,8 +97,8 @@ class RunReader:
         return tuple(self._scalars)
 
     @property
-    def course(self) -> list[dict[str, Any]]:
-        """A summary of each capture, by step: verdict, error, saturation, alerts and so on."""
+    def course(self) -> list[Point]:
+        """One point for each capture, by step: verdict, error, saturation, alerts and so on."""
         return [self._course[step] for step in sorted(self._course)]
 
     def steps(self, layer: str) -> list[int]:
@@ -99,7 +107,7 @@ class RunReader:
         Raises:
             LstmProbeError: there is no such layer.
         """
-        return sorted(self._places(f"{layer}/capture"))
+        return sorted(self._places(stored_tag(layer, CAPTURE)))
 
     def scalar(self, tag: str) -> dict[int, float]:
         """A number's course, by step; empty if there is no such tag."""
@@ -111,7 +119,7 @@ class RunReader:
         Raises:
             LstmProbeError: there is no such layer or step, or the bytes are damaged.
         """
-        return checked_capture(self._stored(f"{layer}/capture", step))
+        return read_capture(self._stored(stored_tag(layer, CAPTURE), step))
 
     def weights(self, layer: str, step: int) -> Stored:
         """A layer's weights at a step, where the log has them.
@@ -119,7 +127,7 @@ class RunReader:
         Raises:
             LstmProbeError: there is no such layer or step, or the bytes are damaged.
         """
-        return self._stored(f"{layer}/weights", step)
+        return unpack(self._stored(stored_tag(layer, WEIGHTS), step))
 
     def _places(self, tag: str) -> dict[int, _Place]:
         if tag not in self._blobs:
@@ -130,7 +138,7 @@ class RunReader:
             )
         return self._blobs[tag]
 
-    def _stored(self, tag: str, step: int) -> Stored:
+    def _stored(self, tag: str, step: int) -> bytes:
         places = self._places(tag)
         if step not in places:
             layer, _, what = tag.rpartition("/")
@@ -142,7 +150,7 @@ class RunReader:
             )
         place = places[step]
         for _, event, _ in _events(place.path, place.offset):
-            return unpack(b"".join(event.summary.value[place.number].tensor.string_val[:1]))
+            return b"".join(event.summary.value[place.number].tensor.string_val[:1])
         raise LstmProbeError(f"{place.path} has been damaged since it was read first.")
 
 
@@ -166,10 +174,6 @@ def find_runs(log_dir: str | PathLike[str]) -> dict[str, RunReader]:
     directories = sorted({path.parent for path in root.rglob("*tfevents*")})
     readers = {str(path.relative_to(root)): RunReader(path) for path in directories}
     return {name: run for name, run in readers.items() if run.layers or run.course}
-
-
-def _is_capture(tag: str) -> bool:
-    return tag.endswith("/capture")
 
 
 def _events(path: Path, offset: int) -> Iterator[tuple[int, Event, int]]:

@@ -25,17 +25,24 @@ from tensorboard.compat.proto.summary_pb2 import (
 from lstm_probe.analysis.alerts.board import Alert
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.analysis.change.dynamics import Dynamics
+from lstm_probe.analysis.parity.error import Parity
+from lstm_probe.analysis.words.summary import LayerSummary, ParitySummary, summarise_parity
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.trace import title
-from lstm_probe.logs.stored.format import FORMAT, as_json, evenly, keep, pack
+from lstm_probe.logs.stored.format import as_json, evenly, keep, pack
+from lstm_probe.logs.stored.names import (
+    CAPTURE,
+    CAPTURES_TAG,
+    FORMAT,
+    PLUGIN,
+    WEIGHTS,
+    stored_tag,
+)
+from lstm_probe.logs.stored.point import Point
 from lstm_probe.logs.tags.values import strings_value
 
-__all__ = ["CAPTURES_TAG", "PLUGIN", "captures_value", "gates_value", "weights_value"]
+__all__ = ["captures_value", "gates_value", "plugin_metadata", "weights_value"]
 
-#: The plugin's name in TensorBoard.
-PLUGIN = "lstm_probe"
-#: The tag of the run's course.
-CAPTURES_TAG = "lstm_probe/captures"
 _MAX_WEIGHTS = 128
 _BINS = 64
 _LARGEST_HALF = float(np.finfo(np.float16).max)
@@ -62,10 +69,10 @@ def gates_value(
         **_meta(analysis),
         "error_scale": scale,
         "labels": list(labels) if labels and len(labels) == analysis.trace.timesteps else None,
-        "parity": _parity(analysis),
+        "parity": _parity(analysis.parity),
         "alerts": [alert.plain() for alert in alerts],
     }
-    return _blob(f"{analysis.snapshot.layer}/capture", pack(arrays, meta))
+    return _blob(stored_tag(analysis.snapshot.layer, CAPTURE), pack(arrays, meta))
 
 
 def weights_value(analysis: Analysis) -> Summary.Value:
@@ -87,28 +94,33 @@ def weights_value(analysis: Analysis) -> Summary.Value:
         arrays[name] = codes.astype(np.int8)
         arrays[f"rows/{name}"], arrays[f"columns/{name}"] = rows, columns
     meta = {**_meta(analysis), "scales": scales}
-    return _blob(f"{analysis.snapshot.layer}/weights", pack(arrays, meta))
+    return _blob(stored_tag(analysis.snapshot.layer, WEIGHTS), pack(arrays, meta))
 
 
 def captures_value(
-    analyses: Sequence[Analysis],
+    summaries: Sequence[LayerSummary],
     *,
     step: int,
     dynamics: Mapping[str, Dynamics] | None = None,
     alerts: Sequence[Alert] = (),
 ) -> Summary.Value:
-    """One point of the run's course: for each layer what its gates came to, and new alerts."""
+    """One point of the run's course.
+
+    Args:
+        summaries: those of all layers.
+        step: the training step.
+        dynamics: what changed in each layer since the capture before.
+        alerts: those that are new.
+    """
     changes = dynamics or {}
-    course = {
-        "format": FORMAT,
-        "step": step,
-        "epoch": next((a.snapshot.epoch for a in analyses), None),
-        "layers": {a.snapshot.layer: _course(a, changes.get(a.snapshot.layer)) for a in analyses},
-        "alerts": [alert.plain() for alert in alerts],
-    }
-    return strings_value(
-        CAPTURES_TAG, plugin_metadata(DATA_CLASS_TENSOR), [as_json(course).encode()]
+    point = Point(
+        step,
+        next((summary.epoch for summary in summaries), None),
+        {each.layer: _course(each, changes.get(each.layer)) for each in summaries},
+        [alert.plain() for alert in alerts],
     )
+    text = as_json(point.as_data()).encode()
+    return strings_value(CAPTURES_TAG, plugin_metadata(DATA_CLASS_TENSOR), [text])
 
 
 def _blob(tag: str, data: bytes) -> Summary.Value:
@@ -218,38 +230,41 @@ def _by_unit(analysis: Analysis) -> Iterator[tuple[str, Any]]:
         yield f"saturated_high/{letter}", gate.high.astype(np.float32)
 
 
-def _parity(analysis: Analysis) -> dict[str, Any] | None:
-    parity = analysis.parity
+def _parity(parity: Parity | None) -> dict[str, Any] | None:
     if parity is None:
         return None
-    verdict, same = parity.verdict, parity.known_in_same_dtype
+    found = summarise_parity(parity)
+    verdict = found.verdict
     return {
-        "max_abs": parity.float64.max_abs,
-        "max_abs_same_dtype": None if same is None else same.max_abs,
-        "rms": parity.float64.rms,
-        "ulp": parity.ulp,
-        "tolerance": parity.tolerance,
+        "max_abs": found.max_abs,
+        "max_abs_same_dtype": found.max_abs_same_dtype,
+        "rms": found.rms,
+        "ulp": found.ulp,
+        "tolerance": found.tolerance,
         "verdict": None if verdict is None else {"kind": verdict.kind, "text": str(verdict)},
     }
 
 
-def _course(analysis: Analysis, dynamics: Dynamics | None) -> dict[str, Any]:
-    health, gradient = analysis.health, analysis.gradient
-    course: dict[str, Any] = {
-        "saturated": {k: float(gate.saturated.mean()) for k, gate in health.gates.items()},
-        "longest_horizon": None if health.horizon is None else float(health.horizon.max()),
-        "dead_units": float(health.dead.mean()),
-        "gradient_reach": None if gradient is None else gradient.reach[gradient.memory],
+def _course(summary: LayerSummary, dynamics: Dynamics | None) -> dict[str, Any]:
+    """The figures of a layer, by the names that `parse_point` knows."""
+    gradient, parity = summary.gradient, summary.parity
+    return {
+        "saturated": {letter: gate.saturated for letter, gate in summary.gates.items()},
+        "longest_horizon": summary.longest_horizon,
+        "dead_units": summary.dead_fraction,
+        "gradient_reach": None if gradient is None else gradient.reach,
         "update_ratio": None if dynamics is None else dynamics.update_ratio,
+        **({} if parity is None else _course_of_parity(parity)),
     }
-    parity = analysis.parity
-    if parity is not None:
-        verdict = parity.verdict
-        course["verdict"] = None if verdict is None else verdict.kind
-        course["max_abs"] = parity.float64.max_abs
-        course["tolerance"] = parity.tolerance
-        course["error_by_timestep"] = _binned(parity.float64.per_timestep)
-    return course
+
+
+def _course_of_parity(parity: ParitySummary) -> dict[str, Any]:
+    return {
+        "verdict": None if parity.verdict is None else parity.verdict.kind,
+        "max_abs": parity.max_abs,
+        "tolerance": parity.tolerance,
+        "error_by_timestep": _binned(parity.per_timestep),
+    }
 
 
 def _binned(values: Array) -> list[float]:

@@ -14,28 +14,34 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from lstm_probe.analysis.alerts.board import Alert
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.analysis.change.dynamics import Dynamics
+from lstm_probe.analysis.parity.verdict import KINDS
+from lstm_probe.analysis.words.summary import LayerSummary
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.trace import title
+from lstm_probe.logs.stored.names import ALERTS_TAG
 from lstm_probe.logs.tags.values import histogram, scalar, text
 
 __all__ = ["alert_values", "diagnosis_values", "weight_values"]
 
-_VERDICTS = ("match", "reduced precision", "mismatch")
+#: A gate that never lets go has no horizon; a number that large stands for it.
+_LONGEST_HORIZON = 1e6
 
 
 def diagnosis_values(
     analysis: Analysis, dynamics: Dynamics | None, *, histograms: bool = True
 ) -> Iterator[Summary.Value]:
-    """What the numbers of one layer say at one step.
+    """The verdict, the health, the gradient and the dynamics of one layer at one step.
 
     Args:
         analysis: the layer's analysis.
         dynamics: what changed since the capture before; None if there is none.
         histograms: whether the distribution of memory horizons is logged.
     """
-    yield from _verdict(analysis)
-    yield from _health(analysis, histograms=histograms)
-    yield from _gradient(analysis)
+    summary = analysis.summary()
+    yield from _verdict(summary)
+    yield from _gates(summary, analysis.trace.letters)
+    yield from _memory(summary, analysis.health.horizon if histograms else None)
+    yield from _gradient(summary)
     if dynamics is not None:
         yield from _dynamics(analysis.snapshot.layer, dynamics)
 
@@ -81,49 +87,55 @@ def alert_values(alerts: Sequence[Alert]) -> Iterator[Summary.Value]:
     """The alerts that are new, as one text; nothing if there are none."""
     if alerts:
         lines = "\n".join(f"- {alert}" for alert in alerts)
-        yield text("lstm_probe/alerts", f"### Alerts\n\n{lines}\n")
+        yield text(ALERTS_TAG, f"### Alerts\n\n{lines}\n")
 
 
-def _verdict(analysis: Analysis) -> Iterator[Summary.Value]:
-    parity, layer = analysis.parity, analysis.snapshot.layer
-    if parity is None or parity.verdict is None:
+def _verdict(summary: LayerSummary) -> Iterator[Summary.Value]:
+    parity, verdict = summary.parity, summary.verdict
+    if parity is None or verdict is None:
         return
     yield scalar(
-        f"{layer}/parity/ulp_error",
+        f"{summary.layer}/parity/ulp_error",
         parity.ulp,
         description="The largest absolute error in units in the last place, in "
-        f"{analysis.snapshot.dtype}, of the largest hidden state.",
+        f"{summary.dtype}, of the largest hidden state.",
     )
     yield scalar(
-        f"{layer}/parity/verdict",
-        _VERDICTS.index(parity.verdict.kind),
+        f"{summary.layer}/parity/verdict",
+        KINDS.index(verdict.kind),
         description="0: the framework computes what the pictures show, up to rounding; 1: up to "
         "rounding in a narrower type than the layer's; 2: it computes something else.",
     )
 
 
-def _health(analysis: Analysis, *, histograms: bool) -> Iterator[Summary.Value]:
-    health, layer, letters = analysis.health, analysis.snapshot.layer, analysis.trace.letters
-    for letter, gate in health.gates.items():
+def _gates(summary: LayerSummary, letters: Sequence[str]) -> Iterator[Summary.Value]:
+    for letter, gate in summary.gates.items():
         yield from _finite(
-            f"{layer}/health/saturated_{letters.index(letter) + 1}_{letter}",
-            float(gate.saturated.mean()),
+            f"{summary.layer}/health/saturated_{letters.index(letter) + 1}_{letter}",
+            gate.saturated,
             f"Part of all units and steps at which the {title(letter)} is below 0.1 or above 0.9.",
         )
-    if health.horizon is not None:
-        # A gate that never lets go has no horizon; a number that large stands for it.
-        horizon = np.minimum(health.horizon, 1e6)
+
+
+def _memory(summary: LayerSummary, horizon: Array | None) -> Iterator[Summary.Value]:
+    """The longest memory and the units that are dead.
+
+    Args:
+        summary: the layer's summary.
+        horizon: the horizon of each unit, for a histogram; None for no histogram.
+    """
+    if summary.longest_horizon is not None:
         yield from _finite(
-            f"{layer}/health/longest_horizon",
-            float(horizon.max()),
+            f"{summary.layer}/health/longest_horizon",
+            float(np.minimum(summary.longest_horizon, _LONGEST_HORIZON)),
             "After how many steps the longest memory has faded to 1/e, at most 1e6. The probe has "
-            f"{health.probe_length} steps.",
+            f"{summary.probe_length} steps.",
         )
-        if histograms:
-            yield from _horizons(layer, horizon)
+    if horizon is not None:
+        yield from _horizons(summary.layer, np.minimum(horizon, _LONGEST_HORIZON))
     yield from _finite(
-        f"{layer}/health/dead_units",
-        float(health.dead.mean()),
+        f"{summary.layer}/health/dead_units",
+        summary.dead_fraction,
         "Part of the units whose h moves by less than 0.001 over the whole probe.",
     )
 
@@ -138,22 +150,22 @@ def _horizons(layer: str, horizon: Array) -> Iterator[Summary.Value]:
         yield value
 
 
-def _gradient(analysis: Analysis) -> Iterator[Summary.Value]:
-    gradient, layer = analysis.gradient, analysis.snapshot.layer
+def _gradient(summary: LayerSummary) -> Iterator[Summary.Value]:
+    gradient, layer = summary.gradient, summary.layer
     if gradient is None:
         return
-    memory = gradient.memory
+    state = gradient.state
     yield from _finite(
         f"{layer}/gradient/decay",
-        gradient.decay[memory],
-        f"The factor by which |d {memory}_T / d {memory}_t| changes with each step back: below 1 "
+        gradient.decay,
+        f"The factor by which |d {state}_T / d {state}_t| changes with each step back: below 1 "
         "it vanishes, above 1 it explodes.",
     )
     yield from _finite(
         f"{layer}/gradient/reach",
-        gradient.reach[memory],
-        f"How many steps back |d {memory}_T / d {memory}_t| stays above 1 % of its largest value. "
-        f"The probe has {analysis.health.probe_length} steps.",
+        gradient.reach,
+        f"How many steps back |d {state}_T / d {state}_t| stays above 1 % of its largest value. "
+        f"The probe has {summary.probe_length} steps.",
     )
 
 
@@ -172,6 +184,6 @@ def _dynamics(layer: str, dynamics: Dynamics) -> Iterator[Summary.Value]:
 
 
 def _finite(tag: str, value: float, description: str) -> Iterator[Summary.Value]:
-    """A point, if there is one: what is not finite has a gap, and an alert of its own."""
+    """A number, if it is finite. Anything else leaves a gap, and has an alert of its own."""
     if np.isfinite(value):
         yield scalar(tag, value, description=description)
