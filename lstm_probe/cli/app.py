@@ -1,4 +1,4 @@
-"""All commands. Each lives in a file of its own, which imports what it needs when it runs."""
+"""All commands. Each has a file of its own, and imports what it needs only when it runs."""
 
 from __future__ import annotations
 

@@ -17,13 +17,16 @@ CHECK_FAILED, BAD_INPUT = 1, 2
 
 @contextmanager
 def one_line_errors(debug: bool) -> Iterator[None]:
-    """Print an error as one line that says how to mend it, and exit with 2; with `debug` let it
-    through, with its traceback."""
+    """Print an error in the block as one line that says how to mend it, and exit with 2.
+
+    Args:
+        debug: whether the error is raised instead, so that Python prints its traceback.
+    """
     try:
         yield
     except (typer.Exit, typer.Abort):
         raise
-    except BrokenPipeError:  # `lstm-probe ... | head` has read enough
+    except BrokenPipeError:  # `lstm-probe ... | head` reads no further
         sys.stderr.close()
         raise typer.Exit(0) from None
     except Exception as error:
@@ -51,7 +54,10 @@ def _one_line(error: Exception) -> str:
 
 
 def _system_error(error: BaseException | None) -> OSError | None:
-    """What the system said; libraries may have failed once more while they cleaned up."""
+    """The error of the system behind an error, if there is one.
+
+    A library may raise an error of its own while it cleans up after that of the system.
+    """
     while error is not None and not isinstance(error, OSError):
         error = error.__context__
     return error

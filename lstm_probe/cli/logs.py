@@ -1,4 +1,4 @@
-"""Finding the run that a command is to read."""
+"""The runs in a log directory, and the one that a command reads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def all_runs(log_dir: Path) -> dict[str, RunReader]:
     """The runs under a directory that have data of lstm_probe, by name.
 
     Raises:
-        LstmProbeError: there is no such directory, or none in it.
+        LstmProbeError: there is no such directory, or it has no such run.
     """
     from lstm_probe.logs.stored.reader import find_runs
 
@@ -31,10 +31,14 @@ def all_runs(log_dir: Path) -> dict[str, RunReader]:
 
 
 def one_run(log_dir: Path, name: str | None) -> RunReader:
-    """The run of a directory that is asked for; the only one by default.
+    """The run that the user chose; by default the only run of the directory.
+
+    Args:
+        log_dir: the directory.
+        name: the path of the run in it; None if the user chose none.
 
     Raises:
-        LstmProbeError: there are several, or none of that name.
+        LstmProbeError: there is no run of that name, or there are several and none was chosen.
     """
     runs = all_runs(log_dir)
     if name is None and len(runs) == 1:

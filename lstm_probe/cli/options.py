@@ -94,10 +94,13 @@ Debug = Annotated[bool, typer.Option("--debug", help="On an error, show the trac
 
 
 def cell_options(pairs: list[str] | None) -> dict[str, str]:
-    """`["forget_bias=0"]` as a dictionary.
+    """The options of `--cell` by name.
+
+    Args:
+        pairs: each `NAME=VALUE`.
 
     Raises:
-        LstmProbeError: one has no `=`.
+        LstmProbeError: a pair has no `=`.
 
     Example:
         >>> cell_options(["forget_bias=0"])
@@ -113,10 +116,14 @@ def cell_options(pairs: list[str] | None) -> dict[str, str]:
 
 
 def check_probe(file: Path | None, shape: str | None) -> None:
-    """Say that there must be one probe, before anything is loaded.
+    """Check that the options name exactly one probe, before anything is loaded.
+
+    Args:
+        file: of `--probe`.
+        shape: of `--random`.
 
     Raises:
-        LstmProbeError: there are two or none, or the shape is none.
+        LstmProbeError: they name two probes or none, or the shape is not a shape.
     """
     from lstm_probe.models.files.probes import parse_shape
 
@@ -130,10 +137,16 @@ def check_probe(file: Path | None, shape: str | None) -> None:
 
 
 def probe_for(opened: Opened, file: Path | None, shape: str | None, seed: int) -> Any:
-    """The probe that the options ask for, for a model that has been opened.
+    """Read or make the probe that the options name.
+
+    Args:
+        opened: the model, which tells what a random probe has to be like.
+        file: of `--probe`.
+        shape: of `--random`.
+        seed: of `--seed`.
 
     Raises:
-        LstmProbeError: it cannot be read.
+        LstmProbeError: the file cannot be read.
     """
     import numpy as np
 

@@ -14,8 +14,12 @@ __all__ = ["check_ending", "new_runs_or_none", "whole_file"]
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A path to write to, which takes its name at the end of the block; if the block fails,
-    nothing is left and an older file of that name stays.
+    """Give a path to write to, and move the file to its name at the end of the block.
+
+    If the block fails, nothing is left, and an older file of that name stays as it was.
+
+    Args:
+        path: the name of the file.
 
     Example:
         >>> import tempfile
@@ -40,12 +44,18 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def new_runs_or_none(log_dir: Path) -> Iterator[None]:
-    """If the block fails, removes the runs that it has begun in a log directory, what it has added
-    to others, and the directory if it is new."""
+    """Remove what the block has written to a log directory, if the block fails.
+
+    These are the event files of new runs, those that were added to other runs, and the directory
+    itself if it is new.
+
+    Args:
+        log_dir: the log directory.
+    """
     before, existed = {*_run_files(log_dir)}, log_dir.exists()
     try:
         yield
-    except BaseException:  # Ctrl-C too leaves nothing behind
+    except BaseException:  # also after Ctrl-C nothing is left behind
         for path in {*_run_files(log_dir)} - before:
             path.unlink()
             if not any(path.parent.iterdir()):
@@ -56,17 +66,21 @@ def new_runs_or_none(log_dir: Path) -> Iterator[None]:
 
 
 def _run_files(log_dir: Path) -> Iterator[Path]:
-    """The files of our runs; a log directory may hold many others."""
+    """The event files of our runs. A log directory may hold many others."""
     from lstm_probe.logs.stored.names import RUN_NAME
 
     return log_dir.glob(f"{RUN_NAME}*/*tfevents*")
 
 
 def check_ending(path: Path, endings: Sequence[str]) -> None:
-    """Refuse a file whose name does not say what to write, before anything is computed.
+    """Check that the name of a file says what to write, before anything is computed.
+
+    Args:
+        path: the name of the file.
+        endings: those that are allowed.
 
     Raises:
-        LstmProbeError: it ends with something else.
+        LstmProbeError: the name ends with something else.
     """
     if path.suffix.lower() not in endings:
         raise LstmProbeError(

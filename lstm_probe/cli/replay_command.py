@@ -1,4 +1,4 @@
-"""`lstm-probe replay`: the log of a training, out of the checkpoints that it left."""
+"""`lstm-probe replay`: the log of a training, made from its checkpoints."""
 
 from __future__ import annotations
 
@@ -87,11 +87,11 @@ def replay_checkpoints(
         def read(step: int, path: Path) -> list[Analysis]:
             opened = open_model(path, config=model, layers=layer, trusted=trusted)
             opened.step = step
-            if "probe" not in given:  # the same for all, as in a training
+            if "probe" not in given:  # every checkpoint gets the same, as in a training
                 given["probe"] = probe_for(opened, probe, random, seed)
             return list(opened.analyses(given["probe"]).values())
 
-        read(*ordered[0])  # what cannot be read fails before there is a log
+        read(*ordered[0])  # a file that cannot be read is refused before there is a log
         with (
             Progress(console=error_console(), transient=True) as progress,
             new_runs_or_none(log_dir),
@@ -116,6 +116,6 @@ def _write(
         analyses = read(step, path)
         alerts = board.update(analyses)
         log.write(analyses, step=step, dynamics=board.dynamics, alerts=alerts)
-        # What this cost no training is not logged.
+        # No training was slowed down, so no cost is logged.
         report.add(analyses, 1e3 * (time.perf_counter() - began))
     return report

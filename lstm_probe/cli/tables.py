@@ -1,4 +1,4 @@
-"""What the terminal shows of analyses."""
+"""The tables of analyses that the terminal shows."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ __all__ = [
     "table",
 ]
 
-#: Where the output goes to a file or pipe, lines are as wide as this.
+#: How wide lines are if the output goes to a file or a pipe.
 _WIDTH = 120
 VERDICT_STYLES = {"match": "green", "reduced precision": "yellow", "mismatch": "bold red"}
 
 
 def console() -> Console:
-    """Where tables are printed: a terminal, or a pipe that has no width of its own."""
+    """The console for tables. A pipe has no width of its own, so it gets one."""
     plain = Console(highlight=False)
     return plain if plain.is_terminal else Console(highlight=False, width=_WIDTH)
 
 
 def error_console() -> Console:
-    """Where progress is shown: beside the output, and only to someone who is looking."""
+    """The console for progress: the standard error, and only if that is a terminal."""
     console = Console(stderr=True)
     return console if console.is_terminal else Console(stderr=True, quiet=True)
 
@@ -54,11 +54,11 @@ def number(value: float) -> str:
 
 
 def table(*headings: str, folded: Sequence[str], title: str = "", caption: str = "") -> Table:
-    """An empty table whose numbers stay whole in 80 columns.
+    """Make an empty table that breaks no number across lines, even in 80 columns.
 
     Args:
         headings: of the columns.
-        folded: those of the columns that are broken into lines where there is no room.
+        folded: the headings of columns whose text may be broken across lines.
         title: stands above it.
         caption: stands below it.
     """
@@ -137,7 +137,7 @@ def _gate(gate: GateSummary | None) -> tuple[str, str, str]:
 
 
 def alert_lines(alerts: Sequence[Alert]) -> list[Text]:
-    """The alerts, or a line that says that there are none."""
+    """A line for each alert, or one line that says that there are none."""
     if not alerts:
         return [Text("no alerts", style="green")]
     return [Text(f"! {alert}", style="yellow") for alert in alerts]

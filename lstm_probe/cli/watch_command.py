@@ -1,4 +1,4 @@
-"""`lstm-probe watch`: a training's log as a live table."""
+"""`lstm-probe watch`: the log of a running training as a live table."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _watch(log_dir: Path, interval: float) -> None:
 
 
 def _latest(run: RunReader) -> dict[str, Any]:
-    """The latest capture of a run, with all alerts that were raised and what a capture costs."""
+    """The latest capture of a run, all alerts so far, and the median cost of a capture."""
     course = run.course
     costs = list(run.scalar("cost/capture_ms").values())
     return {

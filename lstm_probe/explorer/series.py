@@ -1,4 +1,4 @@
-"""How something changed over the training: slices through all captures of a layer."""
+"""How a value changed over the training: slices through all captures of a layer."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from lstm_probe.logs.stored.format import Stored, evenly, pack
 
 __all__ = ["History"]
 
-#: A picture has no more columns; of longer trainings captures are taken evenly.
+#: A picture has at most this many columns. Of more captures some are taken, at even distances.
 _MOST_STEPS = 400
-#: Bytes of captures that stay unpacked, so that the next click costs nothing.
+#: So many bytes of captures stay in memory, so that the next click need not read them again.
 _CACHE_BYTES = 256 * 2**20
 
 
 class History:
-    """Courses over the training, read from the stored captures.
+    """The courses of values over the training, read from the stored captures.
 
     Args:
         source: where the captures are.
@@ -80,7 +80,7 @@ class History:
             scope: whose data.
             run: the run.
             layer: the layer.
-            name: of an array with one axis.
+            name: the name of an array with one axis.
 
         Returns:
             A safetensors file: `steps`, and `values` of shape `(steps, length)`.
@@ -90,7 +90,7 @@ class History:
         """
         rows = dict(self._rows(scope, run, layer, name))
         width = max((len(row) for row in rows.values()), default=0)
-        # A layer may have been built anew, with another width.
+        # The layer may have been built anew with another width.
         kept = {step: row for step, row in rows.items() if len(row) == width}
         if not kept or not width:
             raise MissingError(
@@ -120,7 +120,7 @@ class History:
             try:
                 yield steps[index], self._capture(scope, run, layer, steps[index])
             except LstmProbeError:
-                continue  # one that is damaged or gone leaves a gap
+                continue  # a capture that is damaged or gone leaves a gap
 
     def _capture(self, scope: Scope, run: str, layer: str, step: int) -> Stored:
         key = (scope.experiment, run, layer, step)

@@ -1,4 +1,4 @@
-"""Reading captures through TensorBoard, whichever loader it uses."""
+"""Reading captures through TensorBoard, with either of its two loaders."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from lstm_probe.logs.stored.point import Point, parse_point
 
 __all__ = ["CaptureSource"]
 
-#: Both loaders keep what was asked for when they started; reading drops nothing more.
+#: The loaders sample when they read a log. From what they have kept, all is asked for.
 _ALL = 10**6
-#: References to blobs are kept for this many series at once.
+#: The keys of blobs are remembered for at most this many series.
 _MOST_SERIES = 512
 #: Seen with tensorboard-data-server 0.7.2: its keys are JSON, which it reads without escapes.
 _QUOTES = (
@@ -51,7 +51,7 @@ class CaptureSource:
         self._timelines: dict[tuple[str, str], tuple[Any, list[Point]]] = {}
 
     def runs(self, scope: Scope) -> list[dict[str, Any]]:
-        """Name, layers, layers with weights and last step of every run; no data is read."""
+        """Name, layers, layers with weights and last step of every run. No data is read."""
         found = self._provider.list_blob_sequences(
             scope.context, experiment_id=scope.experiment, plugin_name=PLUGIN
         )
@@ -74,7 +74,7 @@ class CaptureSource:
         return sorted(self._refresh(scope, run, stored_tag(layer, CAPTURE)))
 
     def layers(self, scope: Scope, run: str) -> dict[str, list[int]]:
-        """The steps of each layer of a run, the layers in the order of the model.
+        """The steps of each layer of a run. The layers are in the order of the model.
 
         Raises:
             MissingError: there is no such run.
@@ -150,7 +150,7 @@ class CaptureSource:
 
     def _blob(self, scope: Scope, run: str, tag: str, step: int) -> bytes:
         for keys in (self._known(scope, run, tag), None):
-            # A key goes stale when its step is dropped, or its run is written anew.
+            # A key is no longer valid when its step is dropped or its run is written anew.
             key = (self._refresh(scope, run, tag) if keys is None else keys).get(step)
             if key is not None:
                 try:

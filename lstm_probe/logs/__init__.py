@@ -1,4 +1,4 @@
-"""The log of a training: TensorBoard event files, written by ourselves, and the report.
+"""The log of a training: event files for TensorBoard, and the report at the end.
 
 A name is imported when it is first used: callbacks that are switched off import no TensorBoard.
 """

@@ -14,7 +14,7 @@ from lstm_probe.analysis.words.phrases import NOT_COMPARED, NOT_RECOMPUTED, ONLY
 
 __all__ = ["LayerReport", "Report"]
 
-# Enough for a median, however long the training.
+# The median is that of the latest captures, so that a long training takes no more memory.
 _COSTS_KEPT = 1000
 # A layer begins without a verdict, and keeps the worst that it gets.
 _FROM_BEST = ("", *KINDS)
@@ -49,9 +49,9 @@ class Report:
     Attributes:
         layers: by name.
         captured: how many captures were logged.
-        failed: how many were lost to an error, which was warned of.
-        skipped: how many were left out to keep to the budget, or because the thread that works
-            them off in the background had too many waiting.
+        failed: how many were lost to an error; a warning told of each.
+        skipped: how many were left out, to keep to the budget or because too many were waiting
+            for the background thread.
         directory: where the log is.
 
     Example:
@@ -68,7 +68,7 @@ class Report:
 
     @property
     def due(self) -> int:
-        """How many captures there should have been."""
+        """How many captures the schedule asked for."""
         return self.captured + self.failed + self.skipped
 
     @property
@@ -77,7 +77,12 @@ class Report:
         return median(self._costs) if self._costs else 0.0
 
     def add(self, analyses: Iterable[Analysis], milliseconds: float) -> None:
-        """Count one capture that was logged."""
+        """Count one capture that was logged.
+
+        Args:
+            analyses: of all layers.
+            milliseconds: what the capture cost the training thread.
+        """
         self.captured += 1
         self._costs.append(milliseconds)
         for analysis in analyses:

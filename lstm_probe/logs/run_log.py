@@ -56,8 +56,8 @@ class RunLog:
             also the weights, and pictures of saturation and of gradients through time.
         pictures: False draws nothing at any level of detail.
         labels: a name for each timestep of the probe, for the gate explorer.
-        max_bytes: how large the run may grow, with what it has from before; from there on only
-            numbers are logged, which is said once. None for no limit.
+        max_bytes: how many bytes the run may have, those of earlier trainings included. Beyond
+            that only numbers are logged, and one warning says so. None for no limit.
 
     Raises:
         LstmProbeError: the directory cannot be written to or is not one of this machine, or there
@@ -109,10 +109,10 @@ class RunLog:
             step: the training step.
             dynamics: by layer, what changed since the capture before.
             alerts: those that are new.
-            watch: is told how long drawing and writing take.
+            watch: measures how long drawing and writing take.
 
         Raises:
-            OSError: it could not be written; nothing of it remains.
+            OSError: the record could not be written; no part of it remains in the file.
         """
         self._keep_to_the_limit()
         analyses = list(analyses)
@@ -157,7 +157,14 @@ class RunLog:
         self._file.write(cost_values(seconds, stages, fraction), step=step)
 
     def write_counts(self, captured: int, failed: int, skipped: int, *, step: int) -> None:
-        """Append how many captures there are, were lost to an error, and were left out."""
+        """Append how many captures were logged, were lost to an error, and were left out.
+
+        Args:
+            captured: how many were logged.
+            failed: how many were lost to an error.
+            skipped: how many were left out.
+            step: the training step.
+        """
         counts = {"captured": captured, "failed": failed, "skipped": skipped}
         values = [
             scalar(f"probe/{name}", value, description="Captures, counted over the training.")

@@ -12,11 +12,11 @@ _TENSORBOARDS_OWN = "tensorboard."
 
 
 def announce(directory: Path) -> None:
-    """Let a tracker know of a log directory, if one waits for such news.
+    """Tell an experiment tracker about a log directory, if there is a tracker that follows logs.
 
-    `wandb.init(sync_tensorboard=True)` puts a class of its own in the place of TensorBoard's
-    writer, and follows all event files of a directory from the moment that one is made there. So
-    one is made, with no events; where nobody waits for it, nothing is.
+    `wandb.init(sync_tensorboard=True)` replaces TensorBoard's writer with a class of its own. When
+    that class is made for a directory, Weights & Biases begins to follow every event file in it.
+    So this makes one, writes no event with it and closes it. Without a tracker nothing is made.
 
     Args:
         directory: where the event files are, or will be.

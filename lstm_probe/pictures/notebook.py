@@ -1,4 +1,4 @@
-"""How a trace and an analysis show themselves in a notebook: one table and one picture."""
+"""What a notebook shows of a trace or an analysis: tables and one picture."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CELL = "text-align:left;padding:.15em .8em .15em 0;vertical-align:top"
 
 
 def trace_html(trace: GateTrace) -> str:
-    """A line of facts, and all gates of the first sequence.
+    """A table of one line, and a picture of all gates of the first sequence.
 
     Example:
         >>> import numpy as np
@@ -35,7 +35,7 @@ def trace_html(trace: GateTrace) -> str:
 
 
 def analysis_html(analysis: Analysis) -> str:
-    """Parity and gate health as tables, and all gates of the first sequence.
+    """Tables of parity and gate health, and a picture of all gates of the first sequence.
 
     Example:
         >>> import lstm_probe, numpy as np
@@ -104,7 +104,7 @@ def _row(tag: str, words: Iterable[str]) -> str:
 
 
 def _picture(trace: GateTrace) -> str:
-    from lstm_probe.pictures.mosaic import paint_mosaic  # Pillow is loaded when it is needed
+    from lstm_probe.pictures.mosaic import paint_mosaic  # loads Pillow
 
     if 0 in trace[trace.letters[0]].shape:
         return ""

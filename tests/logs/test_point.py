@@ -218,8 +218,7 @@ def test_everything_that_is_written_is_read_back(tmp_path: Path, rng: np.random.
             log.write([analysis], step=step, dynamics=board.dynamics, alerts=alerts)
     [path] = tmp_path.rglob("*tfevents*")
     course = RunReader(log.directory).course
-    texts = [data for data in _points_of(path)]
-    assert [point.as_data() for point in course] == [json.loads(text) for text in texts]
+    assert [point.as_data() for point in course] == [*map(json.loads, _points_of(path))]
     assert course[1].alerts
     assert course[1].layers["memory"]["verdict"] == "mismatch"
 

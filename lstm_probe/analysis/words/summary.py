@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import nan
 from typing import Any
 
 import numpy as np
@@ -120,7 +119,7 @@ class LayerSummary:
         gates: each gate whose values lie in 0..1, by letter.
         probe_length: the number of valid steps of the longest sequence.
         longest_horizon: after how many steps the longest memory has faded to 1/e; None for a cell
-            without a gate that keeps, and for one without units.
+            without a gate that keeps.
         dead: the units whose `h` does not move.
         copies: the units whose `h` copies that of an earlier one.
         gradient: how far back gradients reach; None if they are not known.
@@ -160,7 +159,7 @@ class LayerSummary:
     @property
     def dead_fraction(self) -> float:
         """The part of the units that are dead; 0..1."""
-        return len(self.dead) / self.units if self.units else nan
+        return len(self.dead) / self.units
 
 
 def summarise(
@@ -200,7 +199,7 @@ def summarise(
         ),
         gates={letter: _of_gate(gate) for letter, gate in health.gates.items()},
         probe_length=health.probe_length,
-        longest_horizon=float(horizon.max()) if horizon is not None and horizon.size else None,
+        longest_horizon=None if horizon is None else float(horizon.max()),
         dead=_indices(health.dead),
         copies=_indices(health.copies),
         gradient=None if gradient is None else _of_gradient(gradient),
@@ -234,7 +233,7 @@ def summarise_parity(
 
 def _of_gate(gate: GateHealth) -> GateSummary:
     by_unit = np.stack([gate.mean, gate.low, gate.high, gate.saturated])
-    mean, shut, opened, saturated = by_unit.mean(axis=1).tolist() if by_unit.size else [nan] * 4
+    mean, shut, opened, saturated = by_unit.mean(axis=1).tolist()
     stuck = int(np.count_nonzero(gate.stuck))
     return GateSummary(mean, shut, opened, saturated, stuck=stuck, units=len(gate.stuck))
 

@@ -24,9 +24,9 @@ _AXES = ("sequence", "time", "unit")
 
 
 def write_npz(path: Path, series: Sequence[Series], progress: Callable[[], object]) -> None:
-    """Arrays `<layer>/<gate>` `(step, sequence, time, unit)`, float16, with their labels."""
-    # A zip archive takes its members one after the other, the log has all gates of one step
-    # together: they wait in files beside it, not in memory.
+    """Write arrays `<layer>/<gate>` `(step, sequence, time, unit)` in float16, and their labels."""
+    # A zip archive is written member by member, but the log has all gates of one step together. So
+    # each gate is gathered in a file of its own first, because memory may not hold them.
     with (
         zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
         TemporaryDirectory(dir=path.parent, prefix=f"{path.name}.") as waiting,
@@ -42,12 +42,12 @@ def write_npz(path: Path, series: Sequence[Series], progress: Callable[[], objec
 
 
 def _member(layer: str) -> str:
-    """A layer's name that leads nowhere else when the archive is unpacked."""
+    """A layer's name as a path that stays in its directory when the archive is unpacked."""
     return "/".join(part if part.strip(".") else "_" for part in layer.split("/"))
 
 
 def _gathered(series: Series, directory: Path, progress: Callable[[], object]) -> dict[str, Path]:
-    """An .npy file for each gate of a layer, and for its mask."""
+    """Write an .npy file for each gate of a layer and for its mask; their paths by name."""
     first = _arrays(series.first)
     paths = {name: directory / f"{number}.npy" for number, name in enumerate(first)}
     with ExitStack() as stack:
@@ -88,7 +88,7 @@ def _labels(series: Series) -> dict[str, Array]:
 
 
 def write_netcdf(path: Path, series: Sequence[Series], progress: Callable[[], object]) -> None:
-    """A group for each layer, with a variable for each gate and the labels as coordinates."""
+    """Write a group for each layer: a variable for each gate, and the labels as coordinates."""
     netcdf = optional_import("h5netcdf", extra="export", purpose="A .nc file")
     with UnfailingFile(path) as target:
 

@@ -1,4 +1,4 @@
-"""The stored captures of a run, one after the other, as arrays with their labels."""
+"""The stored captures of a run as arrays with their labels, read one after the other."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Capture:
         epoch: NaN where it is not known.
         gates: by letter, `(sequence, time, unit)` in float16; a projected `h` has fewer units.
         mask: `(sequence, time)`, 1 where a step counts; None if all do.
-        labels: by axis, the original indices of what is kept: `sequence`, `time`, `unit`.
+        labels: for each axis (`sequence`, `time`, `unit`) the original indices of what is kept.
     """
 
     step: int
@@ -35,21 +35,22 @@ class Capture:
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Those of the gates, by letter."""
+        """The shapes of the gates, by letter."""
         return {letter: array.shape for letter, array in self.gates.items()}
 
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """A layer's captures, read one at a time.
+    """A layer's captures. One at a time is in memory.
 
     Attributes:
         layer: its name.
-        steps: at which there are captures.
-        epochs: at these steps; NaN where they are not known.
-        first: the first capture, which tells the shapes.
+        steps: the steps at which there are captures.
+        epochs: the epochs at these steps; NaN where they are not known.
+        first: the first capture; the others should have its shapes.
         cell: the cell's name.
         ranges: by letter, the interval of its values, or None.
+        read: reads the capture of a step.
     """
 
     layer: str

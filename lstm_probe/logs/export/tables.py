@@ -17,7 +17,7 @@ _AXES = ("sequence", "time", "unit")
 
 
 def write_csv(path: Path, series: Sequence[Series], progress: Callable[[], object]) -> None:
-    """Comma-separated values, with a first row of names."""
+    """Write comma-separated values; the first row has the names of the columns."""
     pandas = optional_import("pandas", extra="export", purpose="A .csv file")
     with path.open("w", newline="") as file:
         for number, columns in enumerate(_tables(series, progress)):
@@ -26,14 +26,14 @@ def write_csv(path: Path, series: Sequence[Series], progress: Callable[[], objec
 
 
 def write_parquet(path: Path, series: Sequence[Series], progress: Callable[[], object]) -> None:
-    """A row group for each layer and step."""
+    """Write a Parquet file with a row group for each layer and step."""
     arrow = optional_import("pyarrow", extra="export", purpose="A .parquet file")
     parquet = optional_import("pyarrow.parquet", extra="export", purpose="A .parquet file")
     writer = None
     try:
         for columns in _tables(series, progress):
             layer = columns.pop("layer")
-            # The layer is the same in all rows: kept once.
+            # All rows have the same layer, so its name is stored once.
             indices = arrow.array(np.zeros(len(layer), np.int32))
             name = arrow.DictionaryArray.from_arrays(indices, arrow.array([layer[0]]))
             table = arrow.table({"layer": name, **columns})

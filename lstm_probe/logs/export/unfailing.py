@@ -1,4 +1,4 @@
-"""A file for HDF5, which brings the process down when a write fails."""
+"""A file to which HDF5 can write although HDF5 ends the process when a write fails."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ __all__ = ["UnfailingFile"]
 
 
 class UnfailingFile(io.FileIO):
-    """A new file whose writes fail without a word; `check` says so.
+    """A new file that hides failed writes from its writer; `check` raises the error later.
 
-    HDF5 cannot close a file that it could not write to, and ends the process
-    (https://github.com/h5py/h5py/issues/914). So it is not told: from the first write that failed
-    on, nothing more is written.
+    HDF5 cannot close a file that it could not write to: it ends the process
+    (https://github.com/h5py/h5py/issues/914). So this file reports every write as done. After the
+    first one that failed, nothing more is written.
 
     Attributes:
-        error: what the system said; None while all is well.
+        error: the error of the write that failed; None if all writes succeeded.
 
     Example:
         >>> with UnfailingFile("/dev/full") as file:
@@ -29,7 +29,7 @@ class UnfailingFile(io.FileIO):
         self.error: OSError | None = None
 
     def write(self, data: Any) -> int:
-        """All of the data, or none if that or an earlier write has failed."""
+        """Write all of the data, unless this or an earlier write fails; the size of the data."""
         rest = memoryview(data).cast("B")
         size = len(rest)
         try:
@@ -40,7 +40,7 @@ class UnfailingFile(io.FileIO):
         return size
 
     def truncate(self, size: int | None = None) -> int:
-        """Make the file longer or shorter, if that can be done."""
+        """Make the file longer or shorter, unless this or an earlier write fails."""
         try:
             return super().truncate(size) if self.error is None else size or 0
         except OSError as error:
@@ -48,7 +48,7 @@ class UnfailingFile(io.FileIO):
             return size or 0
 
     def check(self) -> None:
-        """Raise what a write has failed with.
+        """Raise the error of a write that failed, if there was one.
 
         Raises:
             OSError: the file is not whole.

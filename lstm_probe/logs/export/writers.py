@@ -1,4 +1,4 @@
-"""Which writer writes which file; each holds one capture in memory at a time."""
+"""The writer of each kind of file. Every writer holds one capture in memory at a time."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def export(
 
 
 def _check_shapes(series: Series) -> None:
-    # The probe is the same all through a training, but a directory may hold several trainings.
+    # A training has one probe, but a directory may hold several trainings.
     for step in (series.steps[len(series.steps) // 2], series.steps[-1]):
         if series.read(step).shapes != series.first.shapes:
             raise LstmProbeError(

@@ -1,9 +1,9 @@
 """The stored capture: what a log keeps of one layer at one step, as bytes.
 
 The bytes are a safetensors file (https://github.com/huggingface/safetensors): a JSON header and
-plain arrays, which no reader has to execute. Gates are float16, 0.0005 at worst in 0..1, which
-also holds NaN, infinity and cell states of any usual size. Of a large layer a part is kept, evenly
-spaced, and the file says which.
+plain arrays. No code is run to read it. Gates are stored in float16: values in 0..1 are exact to
+0.0005, and float16 also holds NaN, infinity and cell states of any usual size. Of a large layer
+only a part is kept, at even distances, and the file says which part.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from lstm_probe.logs.stored.names import FORMAT, HEADER_KEY
 
 __all__ = ["Kept", "Stored", "as_json", "evenly", "keep", "pack", "unpack"]
 
-#: How much of a layer is kept by default: units, timesteps, and values of one gate.
+#: How much of one gate is kept at most: units, timesteps, and values in all.
 MAX_UNITS, MAX_TIMESTEPS, MAX_VALUES = 256, 512, 2**18
-# A header larger than this is not ours: safetensors itself allows up to 100 MB.
+# lstm_probe writes no header larger than this. safetensors itself allows up to 100 MB.
 _LARGEST_HEADER = 16 * 2**20
 
 
@@ -75,10 +75,16 @@ def keep(
     timesteps: int = MAX_TIMESTEPS,
     values: int = MAX_VALUES,
 ) -> Kept:
-    """What is kept of arrays of a shape `(batch, time, units)`.
+    """Choose which part of an array is kept.
 
-    At most 256 units and 512 timesteps, evenly spaced, of the first sequences, as many as make
-    262,144 values; one at least.
+    Units and timesteps are chosen at even distances. Then as many of the first sequences are kept
+    as the number of values allows, and at least one.
+
+    Args:
+        shape: `(batch, time, units)` of the array.
+        units: how many units are kept at most.
+        timesteps: how many timesteps are kept at most.
+        values: how many values are kept at most.
 
     Example:
         >>> kept = keep((64, 1000, 1024))
@@ -90,7 +96,7 @@ def keep(
     sequences = max(1, min(batch, values // max(1, len(columns) * len(rows))))
     kept = Kept(np.arange(sequences, dtype=np.int32), rows, columns)
     for indices in (kept.sequences, kept.timesteps, kept.units):
-        indices.setflags(write=False)  # the same for all captures of a shape
+        indices.setflags(write=False)  # all captures of one shape share them
     return kept
 
 
@@ -108,8 +114,12 @@ class Stored:
 
 
 def pack(arrays: Mapping[str, npt.NDArray[Any]], meta: Mapping[str, Any]) -> bytes:
-    """Arrays and a header as bytes; numbers that are not finite become the strings `nan`, `inf`
-    and `-inf`, because JSON has none.
+    """Write arrays and a header as the bytes of a safetensors file.
+
+    Args:
+        arrays: by name.
+        meta: the header. Numbers that are not finite become the texts `nan`, `inf` and `-inf`,
+            because JSON has no such numbers.
 
     Example:
         >>> unpack(pack({"x": np.zeros(2)}, {"error": float("inf")})).meta["error"]
@@ -124,10 +134,13 @@ def pack(arrays: Mapping[str, npt.NDArray[Any]], meta: Mapping[str, Any]) -> byt
 
 
 def unpack(data: bytes) -> Stored:
-    """Read what `pack` wrote. Nothing in the bytes is executed.
+    """Read what `pack` wrote. No code in the bytes is run.
+
+    Args:
+        data: the bytes, which may be anything.
 
     Raises:
-        LstmProbeError: they are something else, damaged, or from a newer version.
+        LstmProbeError: the bytes are something else, are damaged, or come from a newer version.
 
     Example:
         >>> unpack(pack({"x": np.arange(3)}, {"step": 7})).arrays["x"].tolist()
@@ -156,20 +169,19 @@ def unpack(data: bytes) -> Stored:
 
 
 def as_json(value: Any) -> str:
-    """JSON of nested lists, mappings, arrays and numbers of any kind.
+    """Write nested lists, mappings, arrays and numbers of any kind as JSON.
 
     Example:
         >>> as_json({"a": np.float32(0.5), "b": float("nan")})
         '{"a": 0.5, "b": "nan"}'
     """
-    try:  # fast where everything is finite, as it nearly always is
-        return json.dumps(value, allow_nan=False, default=plain)
-    except ValueError:
-        return json.dumps(plain(value), allow_nan=False)
+    return json.dumps(plain(value), allow_nan=False)
 
 
 def plain(value: Any) -> Any:
-    """What JSON can hold: NumPy's numbers as Python's, those that are not finite as strings.
+    """Turn a value into what JSON can hold.
+
+    NumPy's arrays and numbers become those of Python, and numbers that are not finite become texts.
 
     Example:
         >>> plain({"a": np.float32(0.5), "b": [float("nan")], "c": None})

@@ -1,4 +1,4 @@
-"""Reading logs back: every layer's stored captures, while the training still writes."""
+"""Reading a log back, also while the training still writes it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SCALARS = "scalars"
 
 
 class _Place(NamedTuple):
-    """Where a value lies: in which file, at which offset its record, and which of its values."""
+    """Where a value is: the file, the offset of its record, and its number in that record."""
 
     path: Path
     offset: int
@@ -41,8 +41,8 @@ class _Place(NamedTuple):
 class RunReader:
     """One run: a directory of event files that lstm_probe wrote.
 
-    Only where things lie is held in memory; arrays are read when they are asked for. A torn or
-    damaged record ends the reading of its file, as it does in TensorBoard.
+    Only the places of the values are held in memory; arrays are read on request. A record that is
+    cut off or damaged ends the reading of its file, as it does in TensorBoard.
 
     Args:
         directory: that of the event files.
@@ -62,7 +62,7 @@ class RunReader:
         self.refresh()
 
     def refresh(self) -> None:
-        """Read what has been written since."""
+        """Read what has been written since the last time."""
         for path in sorted(self.directory.glob("*tfevents*")):
             for offset, event, end in _events(path, self._read_to.get(path, 0)):
                 self._read_to[path] = end
@@ -83,17 +83,17 @@ class RunReader:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The layers of which there are stored captures."""
+        """The layers whose gates are stored."""
         return tuple(layers_with(CAPTURE, self._blobs))
 
     @property
     def weighted(self) -> tuple[str, ...]:
-        """The layers of which weights are stored as well."""
+        """The layers whose weights are stored."""
         return tuple(layers_with(WEIGHTS, self._blobs))
 
     @property
     def scalars(self) -> tuple[str, ...]:
-        """The tags of numbers."""
+        """The tags of all scalars."""
         return tuple(self._scalars)
 
     @property
@@ -110,7 +110,7 @@ class RunReader:
         return sorted(self._places(stored_tag(layer, CAPTURE)))
 
     def scalar(self, tag: str) -> dict[int, float]:
-        """A number's course, by step; empty if there is no such tag."""
+        """The values of a scalar by step; empty if there is no such tag."""
         return dict(sorted(self._scalars.get(tag, {}).items()))
 
     def capture(self, layer: str, step: int) -> Stored:
@@ -122,7 +122,7 @@ class RunReader:
         return read_capture(self._stored(stored_tag(layer, CAPTURE), step))
 
     def weights(self, layer: str, step: int) -> Stored:
-        """A layer's weights at a step, where the log has them.
+        """A layer's weights at a step, if the log has them.
 
         Raises:
             LstmProbeError: there is no such layer or step, or the bytes are damaged.
@@ -177,7 +177,7 @@ def find_runs(log_dir: str | PathLike[str]) -> dict[str, RunReader]:
 
 
 def _events(path: Path, offset: int) -> Iterator[tuple[int, Event, int]]:
-    """The events of a file from an offset on: where each begins, what it is, and where it ends."""
+    """The events of a file from an offset on, each between the offsets of its start and its end."""
     for start, data, end in read_records(path, offset):
         try:
             yield start, Event.FromString(data), end

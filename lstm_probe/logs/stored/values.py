@@ -1,8 +1,9 @@
-"""What the gate explorer, reports and exports read from a log: arrays, and the course of a run.
+"""What a log stores for the gate explorer, reports and exports: arrays, and the course of a run.
 
-Each layer and capture has one blob (`<layer>/capture`, and `<layer>/weights` where asked for), so
-that one step is fetched without its neighbours. The course of the whole run is in small texts of
-their own (`lstm_probe/captures`), read at once.
+Each capture of each layer is a blob of its own, so that a reader fetches one step without the
+others. Its tag is `<layer>/capture`; with `detail="full"` there is also `<layer>/weights`. The
+course of the run is a small text for each capture, under `lstm_probe/captures`, and a reader
+fetches all of them at once.
 
 Source: tensorboard/data/provider.py; the classes of data in tensorboard/summary/_tf/summary.
 """
@@ -54,11 +55,11 @@ def gates_value(
     labels: Sequence[str] | None = None,
     alerts: Sequence[Alert] = (),
 ) -> Summary.Value:
-    """Every gate of a layer at one step: format 1 of the stored capture.
+    """Every gate of a layer at one step, as a stored capture.
 
     Args:
         analysis: the layer's analysis.
-        labels: a name for each timestep of the probe; left out where the layer has another
+        labels: a name for each timestep of the probe. They are left out if the layer has another
             number of timesteps.
         alerts: those that are new in this layer.
     """
@@ -76,11 +77,18 @@ def gates_value(
 
 
 def weights_value(analysis: Analysis) -> Summary.Value:
-    """The weights of a layer at one step, by gate, as int8 of their largest magnitude."""
+    """The weights of a layer at one step, by gate.
+
+    A matrix is stored as int8: 127 stands for its largest magnitude, which the header has.
+
+    Args:
+        analysis: the layer's analysis.
+    """
     arrays: dict[str, Any] = {}
     scales: dict[str, float] = {}
     for name, array in analysis.snapshot.weights.named():
-        matrix = array.reshape(-1, array.shape[-1])  # a convolution's kernel: all its inputs
+        # All axes of a kernel but the last are inputs, also those of a convolution.
+        matrix = array.reshape(-1, array.shape[-1])
         if array.ndim < 2:
             arrays[name] = array.astype(np.float32)
             continue
@@ -89,7 +97,7 @@ def weights_value(analysis: Analysis) -> Summary.Value:
         with np.errstate(invalid="ignore"):
             finite = np.nan_to_num(part, nan=0.0, posinf=0.0, neginf=0.0)
             scales[name] = float(np.abs(finite).max(initial=0.0)) or 1.0
-            # -128 stands for what is not finite.
+            # -128 stands for NaN and infinity.
             codes = np.where(np.isfinite(part), np.round(127 * finite / scales[name]), -128)
         arrays[name] = codes.astype(np.int8)
         arrays[f"rows/{name}"], arrays[f"columns/{name}"] = rows, columns
@@ -129,7 +137,7 @@ def _blob(tag: str, data: bytes) -> Summary.Value:
 
 @lru_cache(maxsize=8)
 def plugin_metadata(data_class: Any) -> SummaryMetadata:
-    """What names the gate explorer as the reader of a value.
+    """The metadata that tells TensorBoard to give a value to the gate explorer.
 
     Args:
         data_class: one of `DataClass`.
@@ -177,8 +185,10 @@ def _gates(analysis: Analysis) -> tuple[dict[str, Any], float]:
 
 
 def _error(theirs: Array, ours: Array, mask: Any) -> tuple[Array, float]:
-    """`framework - NumPy` as a part of its largest magnitude, and that magnitude; 0 where a step
-    does not count or both are the same NaN or infinity."""
+    """The signed error `framework - NumPy`, divided by its largest magnitude, and that magnitude.
+
+    The error is 0 at a masked step, and where both are NaN or the same infinity.
+    """
     with np.errstate(invalid="ignore"):
         error = np.subtract(theirs, ours, dtype=np.float64)
     if mask is not None:
@@ -193,12 +203,12 @@ def _error(theirs: Array, ours: Array, mask: Any) -> tuple[Array, float]:
 
 
 def _largest(values: Array) -> float:
-    """The largest magnitude; not finite where one of the values is not."""
+    """The largest magnitude. It is not finite if one of the values is not."""
     return float(max(values.max(initial=0.0), -values.min(initial=0.0)))
 
 
 def _half(array: Array) -> Array:
-    """In float16; a number too large for it becomes its largest, infinity stays."""
+    """The array in float16. A finite number beyond its range becomes the largest of the range."""
     if array.dtype == np.float16:
         return array
     with np.errstate(invalid="ignore"):
@@ -268,7 +278,7 @@ def _course_of_parity(parity: ParitySummary) -> dict[str, Any]:
 
 
 def _binned(values: Array) -> list[float]:
-    """At most 64 numbers, each the largest of its stretch, to three digits."""
+    """At most 64 numbers to three digits: the largest value of each stretch of timesteps."""
     if len(values) > _BINS:
         values = np.maximum.reduceat(values, np.arange(_BINS) * len(values) // _BINS)
     return [float(f"{value:.3g}") for value in values.tolist()]
