@@ -58,11 +58,16 @@ CAPTURES = {
     "several lengths": packed({"gates/g": np.zeros((1, 5, 2), np.float16)},
                               {"letters": ["f", "g"]}),
     "ranges": packed(meta={"ranges": {"f": "wide"}}),
+    "range beyond float64": packed(meta={"ranges": {"f": [0, 10**400]}}),
     "mask": packed({"mask": np.zeros((9, 9), np.uint8)}),
 }  # fmt: skip
-POINTS = [None, b"", b"{", b"[]", b"7", b'{"step": "x"}', b'{"step": 1, "layers": [1]}',
-          b'{"step": 1, "layers": {"x": 3}, "alerts": []}',
-          b'{"step": 1, "layers": {}, "alerts": [{}]}']  # fmt: skip
+POINT = {"format": 1, "step": 1, "epoch": None, "layers": {}, "alerts": []}
+POINTS = [None, b"", b"{", b"[]", b"7"] + [json.dumps({**POINT, **other}).encode() for other in (
+    {"format": 2}, {"step": "x"}, {"epoch": "x"}, {"layers": [1]}, {"layers": {"x": 3}},
+    {"layers": {"x": {"saturated": {"f": "much"}}}}, {"layers": {"x": {"verdict": ["match"]}}},
+    {"layers": {"\ud800": {}}}, {"alerts": [{}]}, {"alerts": [1]},
+    {"alerts": [{"layer": "x", "text": 7}]}, {"alerts": [{"layer": "x", "text": "\ud800"}]},
+)]  # fmt: skip
 
 
 def fine_or_one_line(result: Any) -> None:
@@ -90,7 +95,9 @@ def test_a_capture_that_is_damaged_is_refused_by_every_command(tmp_path, name):
 
 
 def test_the_samples_are_fine_when_nothing_is_wrong_with_them(tmp_path):
-    log_dir = log_of(tmp_path / "logs", packed(), None)
+    log_dir = log_of(tmp_path / "logs", packed(), json.dumps(POINT).encode())
+    (reader,) = find_runs(log_dir).values()
+    assert len(reader.course) == 1
     for output in ("a.npz", "a.csv"):
         assert run("export", log_dir, "-o", tmp_path / output).exit_code == 0
     for output in ("a.html", "a.png"):

@@ -23,7 +23,7 @@ from werkzeug.test import Client, TestResponse
 from lstm_probe import LstmProbeError
 from lstm_probe.explorer.plugin_loader import GateExplorerLoader
 from lstm_probe.logs import EventFile
-from lstm_probe.logs.stored.format import Stored, unpack
+from lstm_probe.logs.stored.format import Stored, pack, unpack
 from lstm_probe.logs.stored.names import PLUGIN
 from lstm_probe.logs.stored.values import plugin_metadata
 from lstm_probe.logs.tags.values import strings_value
@@ -224,13 +224,16 @@ def test_a_damaged_capture_is_a_gap_and_a_message(tmp_path: Path, loader: str) -
     tab_logs.write_run(tmp_path, [0, 5])
     with EventFile(tmp_path / "lstm_probe") as file:
         metadata = plugin_metadata(DATA_CLASS_BLOB_SEQUENCE)
-        value = strings_value("memory/capture", metadata, [b"<script>"], scalar=False)
-        file.write([value], step=9)
+        gates = {"gates/f": np.zeros((1, 3, 2), np.float16)}
+        for step, data in ((9, b"<script>"), (10, pack(gates, {"letters": ["f", "q"]}))):
+            value = strings_value("memory/capture", metadata, [data], scalar=False)
+            file.write([value], step=step)
     with tab_logs.served(tmp_path, loader) as client:
         place = {"run": "lstm_probe", "layer": "memory"}
-        assert get(client, "steps", **place).json == {"steps": [0, 5, 9]}
+        assert get(client, "steps", **place).json == {"steps": [0, 5, 9, 10]}
         assert get(client, "capture", **place, step=9).data == b"<script>"  # the page checks it
-        assert get(client, "download", **place, step=9, format="csv").status_code == 400
+        for step in (9, 10):
+            assert get(client, "download", **place, step=step, format="csv").status_code == 400
         cell = {"sequence": 0, "timestep": 0, "unit": 0}
         assert stored(client, "series", **place, **cell).arrays["steps"].tolist() == [0, 5]
 

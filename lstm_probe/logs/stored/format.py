@@ -175,7 +175,10 @@ def as_json(value: Any) -> str:
         >>> as_json({"a": np.float32(0.5), "b": float("nan")})
         '{"a": 0.5, "b": "nan"}'
     """
-    return json.dumps(plain(value), allow_nan=False)
+    try:
+        return json.dumps(value, allow_nan=False, default=plain)
+    except ValueError:  # somewhere in it is a number that is not finite
+        return json.dumps(plain(value), allow_nan=False)
 
 
 def plain(value: Any) -> Any:
