@@ -166,7 +166,7 @@ def json_of(analysis: Analysis, _: Path) -> str:
 
 
 def stored_by(analysis: Analysis, directory: Path) -> str:
-    with RunLog(directory, write_images=False) as log:
+    with RunLog(directory) as log:
         log.write([analysis], step=0)
     return str(RunReader(log.directory).capture("memory", 0).meta["parity"]["verdict"]["text"])
 
@@ -200,7 +200,7 @@ def test_every_view_says_why_there_is_no_parity(
     report = Report()
     report.add([analysis], 1.0)
     assert ("only h is shown" if field == "cell" else "not compared") in str(report)
-    with RunLog(tmp_path, write_images=False) as log:
+    with RunLog(tmp_path) as log:
         log.write([analysis], step=0)
     [point] = RunReader(log.directory).course
     assert "max_abs" not in point.layers["memory"]

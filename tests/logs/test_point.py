@@ -18,7 +18,8 @@ from tensorboard.backend.event_processing.plugin_event_multiplexer import EventM
 from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_TENSOR
 from tensorboard.context import RequestContext
 
-from lstm_probe import AlertBoard, Analysis, analyse
+from lstm_probe import Analysis, analyse
+from lstm_probe.analysis import AlertBoard
 from lstm_probe.explorer.requests import Scope
 from lstm_probe.explorer.source import CaptureSource
 from lstm_probe.logs import EventFile, RunLog
@@ -212,7 +213,7 @@ def ill(rng: np.random.Generator) -> Analysis:
 
 def test_everything_that_is_written_is_read_back(tmp_path: Path, rng: np.random.Generator) -> None:
     board = AlertBoard()
-    with RunLog(tmp_path, write_images=False) as log:
+    with RunLog(tmp_path) as log:
         for step, analysis in enumerate([analyse(samples.snapshot(rng)), ill(rng)]):
             alerts = board.update([analysis])
             log.write([analysis], step=step, dynamics=board.dynamics, alerts=alerts)
