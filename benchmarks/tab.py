@@ -25,8 +25,9 @@ import browser
 
 from lstm_probe import Analysis, LstmCell, Snapshot, analyse
 from lstm_probe.logs import EventFile
+from lstm_probe.logs.stored.course import captures_value
 from lstm_probe.logs.stored.format import pack, unpack
-from lstm_probe.logs.stored.values import _blob, captures_value, gates_value
+from lstm_probe.logs.stored.values import _blob, gates_value
 from lstm_probe.weights import LstmWeights
 
 TIME, UNITS, VARIANTS = 200, 64, 12

@@ -23,8 +23,9 @@ from lstm_probe.logs.detail import MAX_BYTES, Detail, check_detail
 from lstm_probe.logs.events.event_file import EventFile, event_files, last_step
 from lstm_probe.logs.events.writing import is_being_written
 from lstm_probe.logs.overview import overview
+from lstm_probe.logs.stored.course import captures_value
 from lstm_probe.logs.stored.names import OVERVIEW_TAG, RUN_NAME
-from lstm_probe.logs.stored.values import captures_value, gates_value, weights_value
+from lstm_probe.logs.stored.values import gates_value, weights_value
 from lstm_probe.logs.tags.diagnosis import alert_values, weight_values
 from lstm_probe.logs.tags.pictures import picture_values
 from lstm_probe.logs.tags.summaries import cost_values, layer_values

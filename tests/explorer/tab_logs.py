@@ -24,7 +24,8 @@ from werkzeug.test import Client
 from lstm_probe import Analysis, analyse
 from lstm_probe.explorer.plugin import GateExplorer
 from lstm_probe.logs import EventFile, RunLog
-from lstm_probe.logs.stored.values import captures_value, gates_value
+from lstm_probe.logs.stored.course import captures_value
+from lstm_probe.logs.stored.values import gates_value
 
 PREFIX = "/data/plugin/lstm_probe/"
 #: Far more than any log here has.

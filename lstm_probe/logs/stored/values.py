@@ -1,9 +1,7 @@
-"""What a log stores for the gate explorer, reports and exports: arrays, and the course of a run.
+"""The arrays that a log stores for the gate explorer, reports and exports: gates and weights.
 
 Each capture of each layer is a blob of its own, so that a reader fetches one step without the
-others. Its tag is `<layer>/capture`; with `detail="full"` there is also `<layer>/weights`. The
-course of the run is a small text for each capture, under `lstm_probe/captures`, and a reader
-fetches all of them at once.
+others. Its tag is `<layer>/capture`; with `detail="full"` there is also `<layer>/weights`.
 
 Source: tensorboard/data/provider.py; the classes of data in tensorboard/summary/_tf/summary.
 """
@@ -11,41 +9,36 @@ Source: tensorboard/data/provider.py; the classes of data in tensorboard/summary
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from tensorboard.compat.proto.summary_pb2 import (
     DATA_CLASS_BLOB_SEQUENCE,
-    DATA_CLASS_TENSOR,
     Summary,
     SummaryMetadata,
 )
 
 from lstm_probe.analysis.alerts.board import Alert
 from lstm_probe.analysis.analysis import Analysis
-from lstm_probe.analysis.change.dynamics import Dynamics
 from lstm_probe.analysis.parity.error import Parity
-from lstm_probe.analysis.words.summary import LayerSummary, ParitySummary, summarise_parity
+from lstm_probe.analysis.words.summary import summarise_parity
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.trace import title
-from lstm_probe.logs.stored.format import as_json, evenly, keep, pack
+from lstm_probe.logs.stored.format import evenly, keep, pack
 from lstm_probe.logs.stored.names import (
     CAPTURE,
-    CAPTURES_TAG,
     FORMAT,
     PLUGIN,
     WEIGHTS,
     stored_tag,
 )
-from lstm_probe.logs.stored.point import Point
 from lstm_probe.logs.tags.values import strings_value
 
-__all__ = ["captures_value", "gates_value", "plugin_metadata", "weights_value"]
+__all__ = ["gates_value", "plugin_metadata", "weights_value"]
 
 _MAX_WEIGHTS = 128
-_BINS = 64
 _LARGEST_HALF = float(np.finfo(np.float16).max)
 
 
@@ -103,32 +96,6 @@ def weights_value(analysis: Analysis) -> Summary.Value:
         arrays[f"rows/{name}"], arrays[f"columns/{name}"] = rows, columns
     meta = {**_meta(analysis), "scales": scales}
     return _blob(stored_tag(analysis.snapshot.layer, WEIGHTS), pack(arrays, meta))
-
-
-def captures_value(
-    summaries: Sequence[LayerSummary],
-    *,
-    step: int,
-    dynamics: Mapping[str, Dynamics] | None = None,
-    alerts: Sequence[Alert] = (),
-) -> Summary.Value:
-    """One point of the run's course.
-
-    Args:
-        summaries: those of all layers.
-        step: the training step.
-        dynamics: what changed in each layer since the capture before.
-        alerts: those that are new.
-    """
-    changes = dynamics or {}
-    point = Point(
-        step,
-        next((summary.epoch for summary in summaries), None),
-        {each.layer: _course(each, changes.get(each.layer)) for each in summaries},
-        [alert.plain() for alert in alerts],
-    )
-    text = as_json(point.as_data()).encode()
-    return strings_value(CAPTURES_TAG, plugin_metadata(DATA_CLASS_TENSOR), [text])
 
 
 def _blob(tag: str, data: bytes) -> Summary.Value:
@@ -253,32 +220,3 @@ def _parity(parity: Parity | None) -> dict[str, Any] | None:
         "tolerance": found.tolerance,
         "verdict": None if verdict is None else {"kind": verdict.kind, "text": str(verdict)},
     }
-
-
-def _course(summary: LayerSummary, dynamics: Dynamics | None) -> dict[str, Any]:
-    """The figures of a layer, by the names that `parse_point` knows."""
-    gradient, parity = summary.gradient, summary.parity
-    return {
-        "saturated": {letter: gate.saturated for letter, gate in summary.gates.items()},
-        "longest_horizon": summary.longest_horizon,
-        "dead_units": summary.dead_fraction,
-        "gradient_reach": None if gradient is None else gradient.reach,
-        "update_ratio": None if dynamics is None else dynamics.update_ratio,
-        **({} if parity is None else _course_of_parity(parity)),
-    }
-
-
-def _course_of_parity(parity: ParitySummary) -> dict[str, Any]:
-    return {
-        "verdict": None if parity.verdict is None else parity.verdict.kind,
-        "max_abs": parity.max_abs,
-        "tolerance": parity.tolerance,
-        "error_by_timestep": _binned(parity.per_timestep),
-    }
-
-
-def _binned(values: Array) -> list[float]:
-    """At most 64 numbers to three digits: the largest value of each stretch of timesteps."""
-    if len(values) > _BINS:
-        values = np.maximum.reduceat(values, np.arange(_BINS) * len(values) // _BINS)
-    return [float(f"{value:.3g}") for value in values.tolist()]
