@@ -24,7 +24,8 @@ from lstm_probe.explorer.page.shrink import Plan
 from lstm_probe.logs import EventFile, RunLog
 from lstm_probe.logs.stored.format import as_json, evenly
 from lstm_probe.logs.stored.reader import find_runs
-from lstm_probe.logs.stored.values import captures_value, gates_value
+from lstm_probe.logs.stored.course import captures_value
+from lstm_probe.logs.stored.values import gates_value
 
 _OUTPUT = 3
 _MAPS = ("RdBu", "PuOr", "viridis", "cividis", "magma")

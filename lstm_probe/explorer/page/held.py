@@ -21,7 +21,7 @@ from tensorboard.data.provider import (
     TensorTimeSeries,
 )
 
-from lstm_probe.logs.stored.values import CAPTURES_TAG
+from lstm_probe.logs.stored.names import CAPTURES_TAG
 
 __all__ = ["HeldCaptures"]
 

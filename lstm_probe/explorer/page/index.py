@@ -12,6 +12,7 @@ from lstm_probe.explorer.answers import Answers
 from lstm_probe.explorer.page.held import HeldCaptures
 from lstm_probe.explorer.page.shrink import compressed
 from lstm_probe.explorer.requests import Scope
+from lstm_probe.logs.stored.names import stored_tag
 from lstm_probe.logs.stored.reader import RunReader
 
 __all__ = ["index_of", "key_of"]
@@ -51,7 +52,8 @@ def index_of(
         `timeline`, computed by the code that answers TensorBoard's requests; the `histories`
         that no capture holds, compressed, as base64; and the `numbers`.
     """
-    held = HeldCaptures(_series(numbers), {name: run.course for name, run in runs.items()})
+    points = {name: [point.as_data() for point in run.course] for name, run in runs.items()}
+    held = HeldCaptures(_series(numbers), points)
     answers = Answers(held)
     listed = answers.runs(_SCOPE)
     names = [run["name"] for run in listed["runs"]]
@@ -73,7 +75,7 @@ def _series(
     """The steps of each series that the page holds, by run and tag."""
     series: dict[str, dict[str, list[int]]] = {}
     for kind, run, layer, step in numbers:
-        series.setdefault(run, {}).setdefault(f"{layer}/{kind}", []).append(step)
+        series.setdefault(run, {}).setdefault(stored_tag(layer, kind), []).append(step)
     return series
 
 
