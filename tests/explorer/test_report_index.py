@@ -11,8 +11,9 @@ from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_TENSOR
 from lstm_probe.explorer.page import write_page
 from lstm_probe.explorer.page.index import index_of, key_of
 from lstm_probe.logs import EventFile
+from lstm_probe.logs.stored.names import CAPTURES_TAG
 from lstm_probe.logs.stored.reader import find_runs
-from lstm_probe.logs.stored.values import CAPTURES_TAG, plugin_metadata
+from lstm_probe.logs.stored.values import plugin_metadata
 from lstm_probe.logs.tags.values import strings_value
 
 RUN, STEPS = "a/lstm_probe", [0, 7, 300]
