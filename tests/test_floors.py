@@ -45,11 +45,13 @@ IN_CALLBACKS = {
     "session_hook.py",
     "recording/__init__.py",
     "recording/budget.py",
+    "recording/captures.py",
     "recording/cost.py",
     "recording/guard.py",
     "recording/options.py",
     "recording/reactions.py",
     "recording/recorder.py",
+    "recording/source.py",
     "recording/tally.py",
     "recording/worker.py",
 }

@@ -23,17 +23,6 @@ class Options:
     The options are documented at `ProbeCallback`, once for all callbacks and hooks. They are
     checked here, `on_alert` by `AlertRules` and `max_overhead` by `Budget`.
 
-    Attributes:
-        detail: how much is logged: `scalars`, `explorer`, `gates` or `full`.
-        on_alert: what to do when an alert is raised: `log` a warning, log it and `stop` the
-            training, or call a function with it; or `AlertRules` with one of these.
-        max_overhead: the part of the training's time that captures may take; None for no limit.
-        background: whether a thread of its own does what the training need not wait for.
-        labels: a name for each timestep of the probe; None for numbers.
-        max_log_bytes: how large the log may grow; from there on only numbers are logged. None for
-            no limit.
-        write_images: the deprecated way to say that no pictures are drawn; None if it is not used.
-
     Raises:
         LstmProbeError: an option is not valid.
 

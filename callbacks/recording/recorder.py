@@ -1,33 +1,29 @@
-"""What the Keras callback and the session hook have in common: from snapshots to the log."""
+"""`Recorder`: what all callbacks and hooks have in common."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from os import PathLike
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from lstm_probe.analysis.alerts.board import AlertBoard, AlertRules
-from lstm_probe.analysis.analysis import Analysis, analyse
-from lstm_probe.analysis.snapshot import Snapshot
-from lstm_probe.callbacks.recording.budget import Budget
+from lstm_probe.analysis.analysis import Analysis
+from lstm_probe.callbacks.recording.captures import Captures
 from lstm_probe.callbacks.recording.cost import CaptureCost
 from lstm_probe.callbacks.recording.guard import Guard
 from lstm_probe.callbacks.recording.options import Options
-from lstm_probe.callbacks.recording.reactions import Reactions
-from lstm_probe.callbacks.recording.tally import COSTLY, FAILING, QUEUED, Tally
+from lstm_probe.callbacks.recording.source import Source
+from lstm_probe.callbacks.recording.tally import COSTLY, FAILING, QUEUED
 from lstm_probe.callbacks.recording.worker import Worker
-from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.errstate import own_errstate
-from lstm_probe.core.stopwatch import Stopwatch
 from lstm_probe.core.warn import warn
 from lstm_probe.logs.report import Report
 from lstm_probe.logs.run_log import RunLog, check_log_dir
 from lstm_probe.logs.trackers import announce
 
-__all__ = ["Recorder", "Source", "Taken"]
+__all__ = ["Recorder"]
 
 _log = logging.getLogger(__name__)
 
@@ -35,26 +31,8 @@ _log = logging.getLogger(__name__)
 GIVEN_UP_AFTER: Final = 10
 
 
-class Taken(Protocol):
-    """What was taken hold of at one training step."""
-
-    def snapshots(self) -> Sequence[Snapshot]:
-        """Compute the snapshots of all probed layers, on any thread."""
-
-
-class Source(Protocol):
-    """A model at one moment of its training: a `KerasSource` or a `SessionSource`."""
-
-    def take(self, step: int) -> Taken:
-        """Take hold, on the training thread, of all that the next training step may change.
-
-        Args:
-            step: how many steps the model has been trained.
-        """
-
-
 class Recorder:
-    """Takes captures: reads, analyses, logs, counts, and keeps what that costs to a budget.
+    """Decides which captures are taken, on which thread, and opens and closes the log.
 
     A training may consist of several fits. They share one log, and only the first may refuse.
 
@@ -66,28 +44,27 @@ class Recorder:
         LstmProbeError: an option is not valid.
 
     Attributes:
-        analyses: what the latest capture showed, by layer.
         report: what has been captured so far.
         guard: runs whatever else the probe does during training.
     """
 
     def __init__(self, log_dir: str | PathLike[str], options: Options) -> None:
         check_log_dir(log_dir)
-        given = options.on_alert
-        rules = given if isinstance(given, AlertRules) else AlertRules(given)
-        self._board = AlertBoard(rules.thresholds, rules=rules.rules)
         self._log_dir, self._options = log_dir, options
-        self._budget = Budget(options.max_overhead)
+        self.guard = Guard()
+        self._captures = Captures(options, self.guard)
+        self._budget, self._tally = self._captures.budget, self._captures.tally
         self._worker: Worker | None = None
         self._run_log: RunLog | None = None
         self._fits = 0
         self._is_fitting = False
         self._process = os.getpid()
-        self.guard = Guard()
-        self._reactions = Reactions(rules.then, self.guard)
-        self.analyses: dict[str, Analysis] = {}
-        self.report = Report()
-        self._tally = Tally(self.report)
+        self.report: Report = self._captures.report
+
+    @property
+    def analyses(self) -> dict[str, Analysis]:
+        """What the latest capture showed, by layer."""
+        return self._captures.analyses
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy of a recorder opens a log of its own."""
@@ -112,7 +89,7 @@ class Recorder:
         """
         if self._worker is not None and self._worker.leaving is not None:
             self.close()  # raises it; nobody will come to say that the fit has ended
-        return self._reactions.stop_training
+        return self._captures.reactions.stop_training
 
     def start(self, step: int, source: Source) -> None:
         """Begin a fit: the first of a training, or one that goes on from where another has ended.
@@ -130,7 +107,7 @@ class Recorder:
         self.close()
         self._process = os.getpid()
         self._tally.in_a_row = 0
-        self._reactions.stop_training = False
+        self._captures.reactions.stop_training = False
         if self._run_log is None or step < self._tally.latest:
             with own_errstate():
                 self._begin(step, source)
@@ -191,7 +168,7 @@ class Recorder:
     def _begin(self, step: int, source: Source) -> None:
         """Open a log, and capture before the training goes on."""
         cost, options = CaptureCost(), self._options
-        analyses = self._first(step, source, cost)
+        analyses = self._captures.analyse_first(step, source, cost)
         log = RunLog(
             self._log_dir,
             first_step=step,
@@ -201,8 +178,7 @@ class Recorder:
             max_bytes=options.max_log_bytes,
         )
         self.guard.run("telling trackers of the log", lambda: announce(log.directory))
-        self._tally.begin()
-        self._write_first(log, analyses, step, cost)
+        self._captures.log_first(log, analyses, step, cost)
         self._run_log, self.report.directory = log, log.directory
 
     def _close_log(self) -> None:
@@ -216,31 +192,6 @@ class Recorder:
                 )
         finally:
             self._run_log.close()
-
-    def _first(self, step: int, source: Source, cost: CaptureCost) -> list[Analysis]:
-        try:
-            taken = source.take(step)
-            cost.watch.lap("read")
-            return self._analyse(taken, cost.watch)
-        except LstmProbeError:
-            raise
-        except Exception as error:
-            raise LstmProbeError(
-                f"The first capture failed. Received: {type(error).__name__}: {error}. "
-                "Expected: a model that computes the probe."
-            ) from error
-
-    def _write_first(
-        self, log: RunLog, analyses: list[Analysis], step: int, cost: CaptureCost
-    ) -> None:
-        try:
-            self._write(log, analyses, step, cost, charged=False)
-        except Exception as error:
-            log.close()
-            raise LstmProbeError(
-                f"The first capture could not be logged. Received: {type(error).__name__}: "
-                f"{error}. Expected: room and rights to write in {log.directory}."
-            ) from error
 
     def _drain(self) -> None:
         if self._worker is not None:
@@ -276,53 +227,14 @@ class Recorder:
             self._tally.fail(step)
 
     def _take(self, step: int, source: Source) -> bool:
+        assert self._run_log is not None
         cost = CaptureCost()
         taken = source.take(step)
         cost.watch.lap("read")
+        rest = partial(self._captures.finish, taken, self._run_log, cost)
         if self._worker is None:
-            return self._work_off(taken, cost)
+            return rest()
         cost.leave_training_thread()
-        job = partial(self._attempt, step, partial(self._work_off, taken, cost))
-        if not self._worker.offer(job):
+        if not self._worker.offer(partial(self._attempt, step, rest)):
             self._tally.skip(step, QUEUED)
         return False  # not yet: the worker says how it went, and may have done so already
-
-    def _work_off(self, taken: Taken, cost: CaptureCost) -> bool:
-        """The rest of a capture, on whichever thread."""
-        assert self._run_log is not None
-        cost.begin_work()
-        analyses = self._analyse(taken, cost.watch)
-        # Where other workers train too, the step may have gone on before the weights were read.
-        self._write(self._run_log, analyses, analyses[0].snapshot.step, cost)
-        return True
-
-    def _analyse(self, taken: Taken, watch: Stopwatch) -> list[Analysis]:
-        snapshots = taken.snapshots()
-        watch.lap("framework")
-        return [analyse(s, watch=watch, previous=self.analyses.get(s.layer)) for s in snapshots]
-
-    def _write(
-        self,
-        log: RunLog,
-        analyses: list[Analysis],
-        step: int,
-        cost: CaptureCost,
-        *,
-        charged: bool = True,
-    ) -> None:
-        """Log one capture; the first one comes before the training, and is not charged."""
-        alerts, dynamics = self._board.update(analyses), self._board.dynamics
-        cost.watch.lap("analyse")
-        try:
-            log.write(analyses, step=step, dynamics=dynamics, alerts=alerts, watch=cost.watch)
-            self._tally.captured = step
-            self.analyses = {analysis.snapshot.layer: analysis for analysis in analyses}
-            self.report.add(analyses, 1e3 * cost.stall)
-            if charged:
-                self._budget.spend(cost.charged)
-            self.guard.run("logging the cost", lambda: self._write_cost(log, cost, step))
-        finally:  # the board raises an alert once: not even a full disk may swallow it
-            self._reactions.to(alerts)
-
-    def _write_cost(self, log: RunLog, cost: CaptureCost, step: int) -> None:
-        log.write_cost(cost.stall, cost.watch.seconds, self._budget.fraction, step=step)

@@ -90,8 +90,11 @@ def _log_and_step(side: str) -> tuple[Path | None, int | None]:
     if at and Path(name).is_dir() and step.isdigit():
         return Path(name), int(step)
     path = Path(side)
-    is_log = path.is_dir() and next(path.rglob("*tfevents*"), None) is not None
-    return (path, None) if is_log else (None, None)
+    if not path.is_dir():
+        return None, None
+    from lstm_probe.logs.events.event_file import event_files
+
+    return (path if event_files(path, below=True) else None), None
 
 
 def _look_at_log(

@@ -67,9 +67,10 @@ def new_runs_or_none(log_dir: Path) -> Iterator[None]:
 
 def _run_files(log_dir: Path) -> Iterator[Path]:
     """The event files of our runs. A log directory may hold many others."""
+    from lstm_probe.logs.events.event_file import event_files
     from lstm_probe.logs.stored.names import RUN_NAME
 
-    return log_dir.glob(f"{RUN_NAME}*/*tfevents*")
+    return (path for run in log_dir.glob(f"{RUN_NAME}*") for path in event_files(run))
 
 
 def check_ending(path: Path, endings: Sequence[str]) -> None:

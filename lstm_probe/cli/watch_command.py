@@ -68,6 +68,7 @@ def _watch(log_dir: Path, interval: float) -> None:
 
     from lstm_probe.cli.tables import console
     from lstm_probe.core.errors import LstmProbeError
+    from lstm_probe.logs.events.event_file import event_files
     from lstm_probe.logs.stored.reader import find_runs
 
     if not log_dir.is_dir():
@@ -81,7 +82,7 @@ def _watch(log_dir: Path, interval: float) -> None:
             while True:
                 for run in runs.values():
                     run.refresh()
-                if len(runs) < len({path.parent for path in log_dir.rglob("*tfevents*")}):
+                if len(runs) < len({path.parent for path in event_files(log_dir, below=True)}):
                     runs = {**find_runs(log_dir), **runs}
                 live.update(_table(runs), refresh=True)
                 time.sleep(interval)

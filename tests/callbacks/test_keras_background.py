@@ -101,7 +101,7 @@ def test_a_failure_in_the_background_is_counted_and_training_goes_on(
         def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
             if batch == 1:
                 monkeypatch.setattr(
-                    "lstm_probe.callbacks.recording.recorder.analyse", lambda *_, **__: 1 / 0
+                    "lstm_probe.callbacks.recording.captures.analyse", lambda *_, **__: 1 / 0
                 )
 
     trainable().fit(x, y, batch_size=8, verbose=0, callbacks=[Break(), probe])

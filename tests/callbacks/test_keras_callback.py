@@ -245,7 +245,7 @@ def test_training_goes_on_when_captures_fail(
         def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
             if batch == 3:
                 monkeypatch.setattr(
-                    "lstm_probe.callbacks.recording.recorder.analyse", lambda *_, **__: 1 / 0
+                    "lstm_probe.callbacks.recording.captures.analyse", lambda *_, **__: 1 / 0
                 )
             if batch == 6:
                 monkeypatch.undo()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -199,3 +200,31 @@ def test_json_of_watch_can_be_read_by_scripts(tmp_path, rng):
         log.write([analyse(snapshot(rng))], step=0)
     found = json.loads(run("watch", tmp_path / "logs", "--json").stdout)
     assert found["lstm_probe"]["layers"]["memory"]["verdict"] == "match"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("export", "logs", "-o", "gates.npz"),
+        ("report", "logs", "-o", "page.html"),
+        ("watch", "logs", "--once"),
+        ("diff", "logs@0", "logs@0"),
+    ],
+    ids=lambda given: given[0],
+)
+def test_a_pipe_among_the_files_of_a_log_is_not_read(
+    arguments: tuple[str, ...], tmp_path: Path, rng: np.random.Generator
+) -> None:
+    with RunLog(tmp_path / "logs", pictures=False) as log:
+        log.write([analyse(snapshot(rng))], step=0)
+    os.mkfifo(log.directory / "events.out.tfevents.9999999999.pipe")
+    (tmp_path / "logs" / "other").mkdir()
+    os.mkfifo(tmp_path / "logs" / "other" / "events.out.tfevents.1.pipe")
+    process = subprocess.run(
+        [sys.executable, "-m", "lstm_probe", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=60,
+    )
+    assert process.returncode == 0, process.stderr

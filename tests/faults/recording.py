@@ -17,7 +17,8 @@ import samples
 
 from lstm_probe import Snapshot
 from lstm_probe.callbacks.recording.options import Options
-from lstm_probe.callbacks.recording.recorder import Recorder, Source
+from lstm_probe.callbacks.recording.recorder import Recorder
+from lstm_probe.callbacks.recording.source import Source
 
 
 @dataclass(frozen=True)

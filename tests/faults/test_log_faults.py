@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 
 from lstm_probe import LstmProbeError
+from lstm_probe.callbacks.recording.captures import Captures
 from lstm_probe.callbacks.recording.worker import Worker
 from lstm_probe.logs.events.records import read_records
 from lstm_probe.logs.run_log import check_log_dir
@@ -255,7 +256,7 @@ def test_failures_count_when_the_worker_is_as_fast_as_can_be(
     """A job that has failed before the training thread goes on is not taken for a success."""
     record, model = recording.recorder(tmp_path, background=True), recording.source()
     record.start(0, model)
-    monkeypatch.setattr(recording.Recorder, "_analyse", lambda *_: 1 / 0)
+    monkeypatch.setattr(Captures, "_analyse", lambda *_: 1 / 0)
     monkeypatch.setattr(Worker, "offer", lambda _, job: job() or True)
     for step in range(1, 21):
         record.capture(step, model)

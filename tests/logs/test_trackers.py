@@ -12,7 +12,8 @@ from samples import snapshot
 from tensorboard.summary.writer import event_file_writer
 
 from lstm_probe import Snapshot
-from lstm_probe.callbacks.recording.recorder import Options, Recorder
+from lstm_probe.callbacks.recording.options import Options
+from lstm_probe.callbacks.recording.recorder import Recorder
 
 _TensorBoards = event_file_writer.EventFileWriter
 

@@ -20,6 +20,7 @@ from lstm_probe.logs.events.writing import claim
 __all__ = ["EventFile", "event_files", "last_step"]
 
 _numbers = itertools.count()
+_PATTERN = "*tfevents*"
 
 
 class EventFile:
@@ -124,15 +125,20 @@ class EventFile:
         return path, file
 
 
-def event_files(directory: Path) -> list[Path]:
+def event_files(directory: Path, *, below: bool = False) -> list[Path]:
     """The event files in a directory, by name. A pipe or a device that is called like one would
     have its reader wait for ever, so regular files alone are listed.
+
+    Args:
+        directory: where to look.
+        below: whether to look in all directories below it too.
 
     Example:
         >>> event_files(Path("nowhere"))
         []
     """
-    return sorted(path for path in directory.glob("*tfevents*") if path.is_file())
+    found = directory.rglob(_PATTERN) if below else directory.glob(_PATTERN)
+    return sorted(path for path in found if path.is_file())
 
 
 def last_step(directory: Path) -> int | None:

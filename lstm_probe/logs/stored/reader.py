@@ -12,6 +12,7 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.logs.events.event_file import event_files
 from lstm_probe.logs.events.records import read_records
 from lstm_probe.logs.stored.checked import read_capture
 from lstm_probe.logs.stored.format import Stored, unpack
@@ -63,7 +64,7 @@ class RunReader:
 
     def refresh(self) -> None:
         """Read what has been written since the last time."""
-        for path in sorted(self.directory.glob("*tfevents*")):
+        for path in event_files(self.directory):
             for offset, event, end in _events(path, self._read_to.get(path, 0)):
                 self._read_to[path] = end
                 for index, value in enumerate(event.summary.value):
@@ -171,7 +172,7 @@ def find_runs(log_dir: str | PathLike[str]) -> dict[str, RunReader]:
             f"There is no such log directory. Received: {str(root)!r}. Expected: the log_dir of "
             "a training, or a directory above it."
         )
-    directories = sorted({path.parent for path in root.rglob("*tfevents*")})
+    directories = sorted({path.parent for path in event_files(root, below=True)})
     readers = {str(path.relative_to(root)): RunReader(path) for path in directories}
     return {name: run for name, run in readers.items() if run.layers or run.course}
 

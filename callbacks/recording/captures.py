@@ -1,0 +1,127 @@
+"""`Captures`: from what was taken of a model to the log."""
+
+from __future__ import annotations
+
+from lstm_probe.analysis.alerts.board import AlertBoard, AlertRules
+from lstm_probe.analysis.analysis import Analysis, analyse
+from lstm_probe.callbacks.recording.budget import Budget
+from lstm_probe.callbacks.recording.cost import CaptureCost
+from lstm_probe.callbacks.recording.guard import Guard
+from lstm_probe.callbacks.recording.options import Options
+from lstm_probe.callbacks.recording.reactions import Reactions
+from lstm_probe.callbacks.recording.source import Source, Taken
+from lstm_probe.callbacks.recording.tally import Tally
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.stopwatch import Stopwatch
+from lstm_probe.logs.report import Report
+from lstm_probe.logs.run_log import RunLog
+
+__all__ = ["Captures"]
+
+
+class Captures:
+    """Analyses what was taken of a model, logs it, reacts to alerts, and counts.
+
+    Args:
+        options: how captures are taken and logged.
+        guard: runs what may fail without the capture being lost.
+
+    Raises:
+        LstmProbeError: an option is not valid.
+
+    Attributes:
+        analyses: what the latest capture showed, by layer.
+        report: what has been captured so far.
+        tally: which captures that were due have been taken, were lost, or were left out.
+        budget: how much of the training's time captures may take.
+        reactions: what alerts have asked for.
+    """
+
+    def __init__(self, options: Options, guard: Guard) -> None:
+        given = options.on_alert
+        rules = given if isinstance(given, AlertRules) else AlertRules(given)
+        self._board = AlertBoard(rules.thresholds, rules=rules.rules)
+        self._guard = guard
+        self.analyses: dict[str, Analysis] = {}
+        self.report = Report()
+        self.tally = Tally(self.report)
+        self.budget = Budget(options.max_overhead)
+        self.reactions = Reactions(rules.then, guard)
+
+    def analyse_first(self, step: int, source: Source, cost: CaptureCost) -> list[Analysis]:
+        """Take and analyse the first capture of a training.
+
+        Raises:
+            LstmProbeError: it fails, and so would every other.
+        """
+        try:
+            taken = source.take(step)
+            cost.watch.lap("read")
+            return self._analyse(taken, cost.watch)
+        except LstmProbeError:
+            raise
+        except Exception as error:
+            raise LstmProbeError(
+                f"The first capture failed. Received: {type(error).__name__}: {error}. "
+                "Expected: a model that computes the probe."
+            ) from error
+
+    def log_first(
+        self, log: RunLog, analyses: list[Analysis], step: int, cost: CaptureCost
+    ) -> None:
+        """Log the first capture. It comes before the training, and is not charged to the budget.
+
+        Raises:
+            LstmProbeError: it cannot be written.
+        """
+        self.tally.begin()
+        try:
+            self._write(log, analyses, step, cost, charged=False)
+        except Exception as error:
+            log.close()
+            raise LstmProbeError(
+                f"The first capture could not be logged. Received: {type(error).__name__}: "
+                f"{error}. Expected: room and rights to write in {log.directory}."
+            ) from error
+
+    def finish(self, taken: Taken, log: RunLog, cost: CaptureCost) -> bool:
+        """Do all of a capture but taking hold of the weights, on any thread; True when it is done.
+
+        Raises:
+            Exception: whatever goes wrong; nothing of the capture is in the log then.
+        """
+        cost.begin_work()
+        analyses = self._analyse(taken, cost.watch)
+        # Where other workers train too, the step may have gone on before the weights were read.
+        self._write(log, analyses, analyses[0].snapshot.step, cost)
+        return True
+
+    def _analyse(self, taken: Taken, watch: Stopwatch) -> list[Analysis]:
+        snapshots = taken.snapshots()
+        watch.lap("framework")
+        return [analyse(s, watch=watch, previous=self.analyses.get(s.layer)) for s in snapshots]
+
+    def _write(
+        self,
+        log: RunLog,
+        analyses: list[Analysis],
+        step: int,
+        cost: CaptureCost,
+        *,
+        charged: bool = True,
+    ) -> None:
+        alerts, dynamics = self._board.update(analyses), self._board.dynamics
+        cost.watch.lap("analyse")
+        try:
+            log.write(analyses, step=step, dynamics=dynamics, alerts=alerts, watch=cost.watch)
+            self.tally.captured = step
+            self.analyses = {analysis.snapshot.layer: analysis for analysis in analyses}
+            self.report.add(analyses, 1e3 * cost.stall)
+            if charged:
+                self.budget.spend(cost.charged)
+            self._guard.run("logging the cost", lambda: self._write_cost(log, cost, step))
+        finally:  # the board raises an alert once: not even a full disk may swallow it
+            self.reactions.to(alerts)
+
+    def _write_cost(self, log: RunLog, cost: CaptureCost, step: int) -> None:
+        log.write_cost(cost.stall, cost.watch.seconds, self.budget.fraction, step=step)

@@ -1,0 +1,28 @@
+"""`Source`: what a recorder captures. Each framework has one of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from lstm_probe.analysis.snapshot import Snapshot
+
+__all__ = ["Source", "Taken"]
+
+
+class Taken(Protocol):
+    """What was taken hold of at one training step."""
+
+    def snapshots(self) -> Sequence[Snapshot]:
+        """Compute the snapshots of all probed layers, on any thread."""
+
+
+class Source(Protocol):
+    """A model at one moment of its training: a `KerasSource` or a `SessionSource`."""
+
+    def take(self, step: int) -> Taken:
+        """Take hold, on the training thread, of all that the next training step may change.
+
+        Args:
+            step: how many steps the model has been trained.
+        """
