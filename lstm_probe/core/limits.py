@@ -18,10 +18,10 @@ import numpy as np
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 
-__all__ = ["allow", "check_zip", "damaged", "npy_shape", "read_npy", "read_npz", "reading"]
+__all__ = ["RATIO", "allow", "check_zip", "damaged", "npy_shape", "read_npy", "read_npz", "reading"]
 
 #: Weights hardly compress. A file that unpacks to more than this many times its size is refused.
-_RATIO = 100
+RATIO = 100
 #: Files that unpack to fewer bytes than this are harmless.
 _SMALL = 2**28
 
@@ -85,10 +85,10 @@ def allow(path: Path, unpacked: int) -> None:
         LstmProbeError: The number is far too large for the size of the file.
     """
     size = path.stat().st_size
-    if unpacked > max(_SMALL, _RATIO * size):
+    if unpacked > max(_SMALL, RATIO * size):
         raise LstmProbeError(
             f"{path} is not read: it would fill the memory. Received: {size:,} bytes that unpack "
-            f"to {unpacked:,}. Expected: at most {_RATIO} times its size, which weights never "
+            f"to {unpacked:,}. Expected: at most {RATIO} times its size, which weights never "
             "reach. Use a file whose origin you know."
         )
 

@@ -26,6 +26,10 @@ _WHAT = "a TensorFlow checkpoint"
 _MAGIC = 0xDB4775248B80FB57
 _GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _STRING = 7
+#: Names of variables are shorter than this.
+_LONGEST_NAME = 10_000
+#: Bytes that do not fill the memory.
+_SMALL = 2**28
 #: The first byte of the key of a slice, which no name has.
 _SLICE = b"\0"
 #: NumPy's dtypes by the numbers of tensorflow/core/framework/types.proto. NumPy does not know
@@ -121,6 +125,7 @@ class Bundle(Mapping[str, Array]):
                 for key, value in entries.items()
                 if not key.startswith(_SLICE)
             }
+            self._check_sizes()
             self._names = self._object_names()
 
     def __getitem__(self, name: str) -> Array:
@@ -175,6 +180,15 @@ class Bundle(Mapping[str, Array]):
                     name = attribute.full_name or attribute.checkpoint_key
                     names.setdefault(name, attribute.checkpoint_key)
         return names
+
+    def _check_sizes(self) -> None:
+        """Each variable has its own place in the files: together they are no larger than these.
+        Where that is a little more, the files are damaged, and who reads the variable says so."""
+        shards = self._prefix.parent.glob(f"{self._prefix.name}.data-*")
+        held = sum(each.stat().st_size for each in shards)
+        claimed = sum(entry.size for entry in self._entries.values())
+        if claimed > held + _SMALL:
+            raise ValueError(f"variables of {claimed:,} bytes in files of {held:,}")
 
     def _data(self, entry: _Entry) -> bytes:
         """The bytes of a variable, after a check of their number and their checksum."""
@@ -235,6 +249,8 @@ def _block(data: bytes, handle: bytes) -> Iterator[tuple[bytes, bytes]]:
         fresh, position = varint(block, position)
         length, position = varint(block, position)
         key = key[:shared] + block[position : position + fresh]
+        if len(key) > _LONGEST_NAME:  # each may begin with all of the one before it
+            raise ValueError(f"a name of {len(key):,} bytes")
         position += fresh
         yield key, block[position : position + length]
         position += length

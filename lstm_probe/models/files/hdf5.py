@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lstm_probe.core.limits import allow, damaged
+from lstm_probe.core.limits import RATIO, allow, damaged
 
 __all__ = ["check_hdf5", "step_in"]
 
@@ -19,18 +19,20 @@ def check_hdf5(path: Path, file: Any) -> int:
         file: an open `h5py.File`.
 
     Returns:
-        How many bytes the arrays hold.
+        How many bytes the arrays hold: an array may say that it is large and store nothing.
 
     Raises:
         LstmProbeError: it has links to elsewhere, or arrays far larger than the file.
     """
-    total = 0
+    claimed = held = 0
     for name, item in _walk(path, file):
         if getattr(item, "external", None) or getattr(item, "is_virtual", False):
             raise damaged(path, "a Keras .h5 file", f"array {name!r}, whose data is in other files")
-        total += int(getattr(item, "nbytes", 0))
-    allow(path, total)
-    return total
+        size = int(getattr(item, "nbytes", 0))
+        claimed += size
+        held += min(size, RATIO * int(item.id.get_storage_size())) if size else 0
+    allow(path, claimed)
+    return held
 
 
 def _walk(path: Path, file: Any) -> Iterator[tuple[str, Any]]:

@@ -30,6 +30,7 @@ from lstm_probe.models.files.allowed_operators import (
     SLICING,
     is_tensorflow,
 )
+from lstm_probe.models.files.keras_sizes import check_sizes
 
 __all__ = ["check_config"]
 
@@ -116,7 +117,7 @@ def check_config(
             f"{weights or path} --weights-only (in Python weights_only=True). If you know who made "
             "it, --trusted (trusted=True) loads it in full."
         ) from None
-    _check_sizes(path, config, size)
+    check_sizes(path, config, size)
 
 
 def _without_training(config: Any) -> Any:
@@ -281,22 +282,6 @@ def _check_file(name: str, owner: str, folder: Path | None) -> None:
             f"its {owner} layer takes its vocabulary from a file that is not the model's own. "
             f"Received: {_shown(name)}."
         )
-
-
-def _check_sizes(path: Path, config: Any, size: int) -> None:
-    waiting = [config]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, dict):
-            units = node.get("units")
-            if isinstance(units, int) and 4 * units > max(size, 4096):
-                raise LstmProbeError(
-                    f"{path} does not hold what it describes. Received: a layer of {units:,} units "
-                    f"and {size:,} bytes of weights. Expected: at least four bytes for each unit. "
-                    "Save the model again."
-                )
-        if isinstance(node, (dict, list)):
-            waiting.extend(node.values() if isinstance(node, dict) else node)
 
 
 def _is_known_module(module: Any) -> bool:

@@ -17,6 +17,7 @@ from lstm_probe.models.files.onnx_nodes import (
     inputs_of,
     weights_of,
 )
+from lstm_probe.models.files.onnx_tensors import check_filled, read_external
 from lstm_probe.models.files.stored_cells import StoredCell
 from lstm_probe.models.opened import Opened, StoredCells
 
@@ -42,13 +43,8 @@ def load_onnx(path: Path, layers: Sequence[str] | None = None) -> Opened:
 
     with reading(path, _WHAT):
         model = onnx.load(str(path), load_external_data=False)
-        external = [each.name for each in model.graph.initializer if each.data_location == 1]
-    if external:
-        raise LstmProbeError(
-            f"{path} keeps its weights in other files. Received: {external[0]!r} and others. "
-            "Expected: one file: onnx.save(model, path, save_as_external_data=False)."
-        )
-    with reading(path, _WHAT):
+        read_external(path, model)
+        check_filled(path, model)
         nodes = _nodes(path, model, layers)
     if find_spec("onnxruntime") is None:
         note = "nothing to compare with: pip install onnxruntime, and it computes the probe too"

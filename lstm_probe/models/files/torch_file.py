@@ -9,10 +9,11 @@ Source: torch/_weights_only_unpickler.py, torch/serialization.py (`_load`).
 
 from __future__ import annotations
 
+import math
 import pickle
 import zipfile
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,14 @@ import numpy as np
 
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
-from lstm_probe.core.limits import check_zip, damaged
+from lstm_probe.core.limits import allow, check_zip, damaged
 
 __all__ = ["read_safetensors", "read_state_dict"]
 
 _WHAT = "a torch state dictionary"
+#: How many entries the dictionaries of a file may have, each counted as often as it is reached, and
+#: how deeply they may lie in each other. Large models have some thousands, three deep.
+_ENTRIES, _DEPTH = 100_000, 32
 _STORAGES = {
     "FloatStorage": "<f4",
     "DoubleStorage": "<f8",
@@ -52,13 +56,16 @@ def read_state_dict(path: Path) -> dict[str, Array]:
             name = next(n for n in archive.namelist() if n.endswith("/data.pkl"))
             with archive.open(name) as file:
                 loaded = _Unpickler(file, archive, name.removesuffix("data.pkl")).load()
+        arrays = dict(_flat(loaded, iter(range(_ENTRIES))))
     except LstmProbeError as error:
         raise LstmProbeError(f"{path}: {error}") from error
     except StopIteration as error:
         raise damaged(path, _WHAT, "a zip archive without data.pkl") from error
     except Exception as error:  # what a damaged pickle raises has no common base
         raise damaged(path, _WHAT, error) from error
-    return dict(_flat(loaded))
+    # Tensors that share a storage are views of it, but who computes with them copies each.
+    allow(path, sum(array.nbytes for array in arrays.values()))
+    return arrays
 
 
 def read_safetensors(path: Path) -> dict[str, Array]:
@@ -106,6 +113,7 @@ class _Unpickler(pickle.Unpickler):
     def __init__(self, file: Any, archive: zipfile.ZipFile, folder: str) -> None:
         super().__init__(file)
         self._archive, self._folder = archive, folder
+        self._read: dict[tuple[str, str], Array] = {}
 
     def find_class(self, module: str, name: str) -> Any:
         if module in ("torch", "torch.storage") and name in _STORAGES:
@@ -122,11 +130,17 @@ class _Unpickler(pickle.Unpickler):
         kind, storage, key, _, count = pid
         if kind != "storage" or not isinstance(storage, _Storage):
             raise ValueError(f"a reference to {kind!r}")
-        data = self._archive.read(f"{self._folder}data/{key}")
-        array = _array(data, storage.dtype)
+        array = self._storage(str(key), storage.dtype)
         if len(array) < count:
             raise ValueError(f"a storage of {len(array)} numbers instead of {count}")
         return array
+
+    def _storage(self, key: str, dtype: str) -> Array:
+        """The numbers of a storage, read once however many tensors share it."""
+        if (key, dtype) not in self._read:
+            data = self._archive.read(f"{self._folder}data/{key}")
+            self._read[key, dtype] = _array(data, dtype)
+        return self._read[key, dtype]
 
 
 class _Storage:
@@ -140,15 +154,12 @@ def _rebuild_tensor(storage: Array, offset: int, size: Any, stride: Any, *_: Any
     last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
     if 0 not in size and last >= len(storage):
         raise ValueError(f"a tensor of size {size} in a storage of {len(storage)} numbers")
+    if math.prod(size) > len(storage):
+        raise ValueError(f"a tensor of size {tuple(size)} that is larger than its storage")
     bytes_each = storage.itemsize
-    view = np.lib.stride_tricks.as_strided(
+    return np.lib.stride_tricks.as_strided(
         storage[offset:], tuple(size), tuple(s * bytes_each for s in stride), writeable=False
     )
-    return np.array(view) if view.size <= len(storage) else _expanded(size)
-
-
-def _expanded(size: Any) -> Array:
-    raise ValueError(f"a tensor of size {tuple(size)} that is larger than its storage")
 
 
 def _rebuild_parameter(data: Any, *_: Any) -> Any:
@@ -163,14 +174,30 @@ _KNOWN: dict[tuple[str, str], Any] = {
 }
 
 
-def _flat(loaded: Any, prefix: str = "") -> Any:
+def _flat(loaded: Any, budget: Iterator[int], prefix: str = "", depth: int = 0) -> Any:
+    """The arrays of nested dictionaries, by their joined names.
+
+    A pickle can hold one dictionary in many places, or within itself.
+
+    Args:
+        loaded: what the pickle holds.
+        budget: gives something for each entry that may still be looked at.
+        prefix: what names begin with.
+        depth: in how many dictionaries this one lies.
+    """
     if not isinstance(loaded, Mapping):
         return
     for key, value in loaded.items():
+        if next(budget, None) is None or depth > _DEPTH:
+            raise ValueError(
+                f"dictionaries within each other, more than {_DEPTH} deep or with more than "
+                f"{_ENTRIES:,} entries"
+            )
         if isinstance(value, np.ndarray):
             yield f"{prefix}{key}", value
         elif isinstance(value, Mapping) and "optim" not in str(key):
-            yield from _flat(value, f"{prefix}{key}." if str(key) not in _WRAPPERS else prefix)
+            inner = f"{prefix}{key}." if str(key) not in _WRAPPERS else prefix
+            yield from _flat(value, budget, inner, depth + 1)
 
 
 #: Under what trainers keep a model's state dictionary in their checkpoints.
