@@ -18,7 +18,15 @@ from lstm_probe.core.precision import UNIT_ROUNDOFF
 from lstm_probe.core.trace import Interval
 from lstm_probe.weights.named import CellWeights, NamedWeights
 
-__all__ = ["CustomCell", "OneStepBack", "Recurrence", "Steps", "register_cell", "registered_cell"]
+__all__ = [
+    "CustomCell",
+    "OneStepBack",
+    "Recurrence",
+    "Steps",
+    "register_cell",
+    "registered_cell",
+    "registered_kinds",
+]
 
 #: Computes one step. The arguments are the input `(batch, input)`, the states `(batch, size)`, and
 #: the weights by name. The results are the arrays of the trace by letter, `(batch, units)`, and the
@@ -311,3 +319,8 @@ def registered_cell(kind: str) -> CustomCell | None:
         True
     """
     return _registered.get(kind)
+
+
+def registered_kinds() -> tuple[str, ...]:
+    """The names of the classes whose cells have been registered."""
+    return tuple(_registered)

@@ -14,10 +14,12 @@ from lstm_probe.cli.options import (
     Config,
     Debug,
     Layers,
+    MaxMemory,
     ProbeFile,
     RandomShape,
     RunName,
     Seed,
+    Timeout,
     Trusted,
     check_probe,
     probe_for,
@@ -42,6 +44,8 @@ def diff(
     config: Config = None,
     layer: Layers = None,
     trusted: Trusted = False,
+    max_memory: MaxMemory = None,
+    timeout: Timeout = None,
     run: RunName = None,
     tolerance: Annotated[
         float,
@@ -71,7 +75,8 @@ def diff(
             if path is not None:
                 return _look_at_log(path, step, run, layer)
             check_probe(probe, random)
-            return _look_at_model(Path(side), probe, random, seed, config, layer, trusted)
+            limits = (max_memory, timeout)
+            return _look_at_model(Path(side), probe, random, seed, config, layer, trusted, limits)
 
         changes = compare_looks(look(before), look(after))
         if as_json:
@@ -123,11 +128,15 @@ def _look_at_model(
     config: Path | None,
     layers: Sequence[str] | None,
     trusted: bool,
+    limits: tuple[float | None, float | None],
 ) -> dict[str, Look]:
     from lstm_probe.analysis.change.compare import Look
     from lstm_probe.models import open_model
 
-    opened = open_model(path, config=config, layers=layers, trusted=trusted)
+    memory, timeout = limits
+    opened = open_model(
+        path, config=config, layers=layers, trusted=trusted, max_memory=memory, timeout=timeout
+    )
     analyses = opened.analyses(probe_for(opened, probe, random, seed))
     return {
         name: Look(analysis.trace.arrays, dict(analysis.snapshot.weights.named()))

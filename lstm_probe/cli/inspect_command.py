@@ -16,9 +16,11 @@ from lstm_probe.cli.options import (
     Config,
     Debug,
     Layers,
+    MaxMemory,
     ProbeFile,
     RandomShape,
     Seed,
+    Timeout,
     Trusted,
     WeightsOnly,
     cell_options,
@@ -75,6 +77,8 @@ def inspect_model(
     cell: CellOptions = None,
     weights_only: WeightsOnly = False,
     trusted: Trusted = False,
+    max_memory: MaxMemory = None,
+    timeout: Timeout = None,
     log_dir: Annotated[
         Path | None, typer.Option(help="Log it, so that TensorBoard shows it.", metavar="DIR")
     ] = None,
@@ -124,6 +128,8 @@ def inspect_model(
             cell=cell_options(cell),
             trusted=trusted,
             weights_only=weights_only,
+            max_memory=max_memory,
+            timeout=timeout,
         )
         analyses = opened.analyses(probe_for(opened, probe, random, seed))
         alerts = AlertBoard().update(list(analyses.values()))

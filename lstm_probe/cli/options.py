@@ -19,10 +19,12 @@ __all__ = [
     "Debug",
     "Layers",
     "LogDir",
+    "MaxMemory",
     "ProbeFile",
     "RandomShape",
     "RunName",
     "Seed",
+    "Timeout",
     "Trusted",
     "WeightsOnly",
     "cell_options",
@@ -69,6 +71,26 @@ Trusted = Annotated[
     typer.Option(
         "--trusted",
         help="Load a file of Keras in full, and run the code in it: only if you know who made it.",
+    ),
+]
+MaxMemory = Annotated[
+    float | None,
+    typer.Option(
+        "--max-memory",
+        help="What loading and running a file may take beyond its framework, in GiB: by default "
+        "2, or 8 times the file.",
+        metavar="GIB",
+        show_default=False,
+    ),
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout",
+        help="How long loading a file may take, and running it: by default 15 s of the processor, "
+        "and more for a large file.",
+        metavar="SECONDS",
+        show_default=False,
     ),
 ]
 WeightsOnly = Annotated[

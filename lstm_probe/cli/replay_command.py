@@ -12,9 +12,11 @@ from lstm_probe.cli.failing import one_line_errors
 from lstm_probe.cli.options import (
     Debug,
     Layers,
+    MaxMemory,
     ProbeFile,
     RandomShape,
     Seed,
+    Timeout,
     Trusted,
     check_probe,
     probe_for,
@@ -55,6 +57,8 @@ def replay_checkpoints(
     seed: Seed = 0,
     layer: Layers = None,
     trusted: Trusted = False,
+    max_memory: MaxMemory = None,
+    timeout: Timeout = None,
     detail: Annotated[
         str, typer.Option(help="scalars, gates, or full (with the weights).")
     ] = "gates",
@@ -85,7 +89,14 @@ def replay_checkpoints(
         given: dict[str, Any] = {}
 
         def read(step: int, path: Path) -> list[Analysis]:
-            opened = open_model(path, config=model, layers=layer, trusted=trusted)
+            opened = open_model(
+                path,
+                config=model,
+                layers=layer,
+                trusted=trusted,
+                max_memory=max_memory,
+                timeout=timeout,
+            )
             opened.step = step
             if "probe" not in given:  # every checkpoint gets the same, as in a training
                 given["probe"] = probe_for(opened, probe, random, seed)

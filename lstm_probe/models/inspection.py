@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.models.files.child.allowance import Allowance, allowance_for
 from lstm_probe.models.files.kinds import Kind, kind_of
 from lstm_probe.models.files.probes import read_probe
 from lstm_probe.models.opened import Opened, StoredCells, with_options
@@ -26,6 +27,8 @@ def inspect(
     cell: Mapping[str, str] | None = None,
     trusted: bool = False,
     weights_only: bool = False,
+    max_memory: float | None = None,
+    timeout: float | None = None,
 ) -> dict[str, Analysis]:
     """Recompute every gate of a model's recurrent layers for a probe, and compare.
 
@@ -44,6 +47,11 @@ def inspect(
             and to run the code in it. By default, only what is known to do nothing but compute is
             loaded.
         weights_only: whether to read the weights alone, without having Keras build the model.
+        max_memory: the number of GiB that loading and running a file may take beyond what its
+            framework takes; by default 2, or 8 times the file.
+        timeout: the number of seconds that loading a file may take, and running it; by default 15
+            of the processor, and more for a large file. Neither limit holds for a file that is
+            `trusted`, which is loaded in this process: others are loaded in one of their own.
 
     Returns:
         The analysis of each layer, by its name. Its `parity` compares NumPy with the framework of
@@ -66,7 +74,7 @@ def inspect(
     if isinstance(probe, (str, PathLike)):
         probe = read_probe(Path(probe))
     if not isinstance(model, (str, PathLike)):
-        from lstm_probe.models.files.keras_files import KerasModel
+        from lstm_probe.models.files.keras_model import KerasModel
         from lstm_probe.models.keras.reader import training_step
 
         opened: Opened = KerasModel(
@@ -80,8 +88,14 @@ def inspect(
             cell=cell,
             trusted=trusted,
             weights_only=weights_only,
+            max_memory=max_memory,
+            timeout=timeout,
         )
     return opened.analyses(_checked(probe))
+
+
+#: ONNX Runtime compiles nothing: seconds of the processor for any file.
+_ONNX_SECONDS = 8.0
 
 
 def open_model(
@@ -92,6 +106,8 @@ def open_model(
     cell: Mapping[str, str] | None = None,
     trusted: bool = False,
     weights_only: bool = False,
+    max_memory: float | None = None,
+    timeout: float | None = None,
 ) -> Opened:
     """Open a file that holds a model.
 
@@ -102,6 +118,8 @@ def open_model(
         cell: as for `inspect`.
         trusted: as for `inspect`.
         weights_only: as for `inspect`.
+        max_memory: as for `inspect`.
+        timeout: as for `inspect`.
 
     Raises:
         LstmProbeError: the file cannot be read, or an option has no meaning for it.
@@ -122,13 +140,22 @@ def open_model(
             f"The weights alone are read without a configuration. Received: {path} with {config}. "
             "Expected: one of both."
         )
+    if trusted and (max_memory is not None or timeout is not None):
+        raise LstmProbeError(
+            f"A file that is trusted has no limits. Received: {path} with "
+            f"max_memory={max_memory}, timeout={timeout}. Expected: one of both."
+        )
+    limits: dict[str, Any] = {"max_memory": max_memory, "timeout": timeout}
+    limits |= {"seconds": _ONNX_SECONDS} if kind is Kind.ONNX else {}
+    allowance = allowance_for(path, **limits)
+    place = _Place(path, kind, None if config is None else Path(config), layers, allowance)
     with _named(path):
         if weights_only and kind in (Kind.KERAS, Kind.HDF5):
-            opened: Opened = _keras_weights(path, kind)
-        elif kind is Kind.SAVED_MODEL:
-            opened = _saved_model(path, layers, trusted, weights_only)
+            opened: Opened = _keras_weights(place)
+        elif weights_only and kind is Kind.SAVED_MODEL:
+            opened = _alone(place)
         else:
-            opened = _open(path, kind, None if config is None else Path(config), layers, trusted)
+            opened = _open_trusted(place) if trusted else _open(place)
     if cell and not isinstance(opened, StoredCells):
         raise LstmProbeError(
             f"The options of the cells are in the file. Received: {', '.join(cell)} for {path}, "
@@ -140,41 +167,102 @@ def open_model(
     return opened
 
 
-def _open(
-    path: Path, kind: Kind, config: Path | None, layers: Sequence[str] | None, trusted: bool
-) -> Opened:
-    # Each reader is imported only when it is needed, and with it the framework that it may need.
-    if kind is Kind.KERAS:
-        from lstm_probe.models.files.keras_files import load_keras
+class _Place(NamedTuple):
+    """A file to open, and how."""
 
-        return load_keras(path, layers, trusted=trusted)
-    if kind is Kind.HDF5:
-        from lstm_probe.models.files.keras_files import load_hdf5
+    path: Path
+    kind: Kind
+    config: Path | None
+    layers: Sequence[str] | None
+    allowance: Allowance
 
-        return load_hdf5(path, config=config, layers=layers, trusted=trusted)
-    if kind is Kind.CHECKPOINT:
-        from lstm_probe.models.files.checkpoints import load_checkpoint
 
-        return load_checkpoint(path, config=config, layers=layers, trusted=trusted)
-    if kind is Kind.ONNX:
+#: What the child calls the readers of the files that need a framework.
+_READERS = {
+    Kind.KERAS: "keras",
+    Kind.HDF5: "hdf5",
+    Kind.CHECKPOINT: "checkpoint",
+    Kind.SAVED_MODEL: "saved_model",
+}
+
+
+def _open(place: _Place) -> Opened:
+    """Open a file; what a framework has to load or run is loaded and run in a process of its own.
+
+    Each kind's reader is imported when it is needed: most need no framework.
+    """
+    if place.kind is Kind.ONNX:
+        from lstm_probe.models.files.child.questions import compute_in_child
+        from lstm_probe.models.files.onnx_file import load_onnx
+
+        compute = compute_in_child(place.path, place.allowance)
+        return load_onnx(place.path, place.layers, compute=compute)
+    if not _needs_framework(place):
+        return _alone(place)
+    from lstm_probe.models.files.child.questions import open_in_child
+
+    opened = open_in_child(
+        place.path,
+        _READERS[place.kind],
+        place.allowance,
+        config=place.config,
+        layers=place.layers,
+    )
+    return _alone(place) if opened is None else opened
+
+
+def _needs_framework(place: _Place) -> bool:
+    if place.kind is Kind.SAVED_MODEL:
+        from lstm_probe.models.files.checkpoints import has_configuration
+
+        return has_configuration(place.path)
+    with_config = place.kind is Kind.CHECKPOINT and place.config is not None
+    return with_config or place.kind in (Kind.KERAS, Kind.HDF5)
+
+
+def _open_trusted(place: _Place) -> Opened:
+    """Open a file in this process, whatever is in it."""
+    path, layers = place.path, place.layers
+    if place.kind is Kind.ONNX:
         from lstm_probe.models.files.onnx_file import load_onnx
 
         return load_onnx(path, layers)
-    return _arrays(path, kind)
+    if not _needs_framework(place):
+        return _alone(place)
+    from lstm_probe.models.files import checkpoints, keras_files
+    from lstm_probe.models.files.child.questions import try_hdf5
+
+    if place.kind is Kind.SAVED_MODEL:
+        return checkpoints.plan_saved_model(path, layers, trusted=True).build()
+    if place.config is not None and place.kind is Kind.CHECKPOINT:
+        return checkpoints.plan_checkpoint(path, place.config, layers, trusted=True).build()
+    # Nothing in this process could stop the HDF5 library.
+    try_hdf5(path, "model.weights.h5" if place.kind is Kind.KERAS else "", place.allowance)
+    if place.kind is Kind.KERAS:
+        return keras_files.plan_keras(path, layers, trusted=True).build()
+    return keras_files.plan_hdf5(path, config=place.config, layers=layers, trusted=True).build()
 
 
-def _saved_model(
-    path: Path, layers: Sequence[str] | None, trusted: bool, weights_only: bool
-) -> Opened:
-    from lstm_probe.models.files.checkpoints import load_saved_model
+def _alone(place: _Place) -> StoredCells:
+    """The cells of a file that no framework needs to open."""
+    if place.kind is Kind.CHECKPOINT:
+        from lstm_probe.models.files.checkpoints import load_checkpoint
 
-    return load_saved_model(path, layers=layers, trusted=trusted, weights_only=weights_only)
+        return load_checkpoint(place.path)
+    if place.kind is Kind.SAVED_MODEL:
+        from lstm_probe.models.files.checkpoints import load_saved_model
+
+        return load_saved_model(place.path)
+    return _arrays(place.path, place.kind)
 
 
-def _keras_weights(path: Path, kind: Kind) -> StoredCells:
-    from lstm_probe.models.files.keras_weights import load_keras_weights
+def _keras_weights(place: _Place) -> StoredCells:
+    from lstm_probe.models.files.child.questions import weights_in_child
+    from lstm_probe.models.files.keras_weights import keras_cells
 
-    return load_keras_weights(path, kind.value)
+    kind = place.kind.value
+    arrays, step = weights_in_child(place.path, kind, place.allowance)
+    return keras_cells(arrays, step, kind)
 
 
 @contextmanager

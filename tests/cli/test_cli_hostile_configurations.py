@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -22,7 +23,9 @@ from hostile_configurations import ENTRANCES, FUNCTIONS, OBJECTS, Entrance, func
 import lstm_probe
 from lstm_probe import LstmProbeError
 from lstm_probe.models import open_model
-from lstm_probe.models.files import hdf5_trial
+from lstm_probe.models.files.child import questions, serve
+from lstm_probe.models.files.child.allowance import allowance_for
+from lstm_probe.models.files.child.pool import end_child
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +50,6 @@ def untouched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     target.mkdir()
     (target / "precious").write_text("precious")
     monkeypatch.chdir(folder)
-    # What the HDF5 library makes of a file is not looked at here, and takes a process for each.
-    monkeypatch.setattr(hdf5_trial, "_try", lambda *_: None)
     yield target
     assert [each.name for each in folder.iterdir()] == []
     assert {each.name for each in tmp_path.iterdir()} == {"here", "target", "files"}
@@ -80,7 +81,18 @@ def test_no_object_that_is_not_known_is_made(entrance, untouched):
         assert "--weights-only" in line, name  # our own refusal, and none of Keras
 
 
-def test_keras_does_not_see_what_is_refused(entrance, untouched, monkeypatch):
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are opened as the child does it, but here."""
+
+    def open_here(path: Path, reader: str, *_: Any, **options: Any) -> Any:
+        said = {"path": path, "reader": reader, "config": None, "layers": None, **options}
+        return serve._plan(said).build()
+
+    monkeypatch.setattr(questions, "open_in_child", open_here)
+
+
+def test_keras_does_not_see_what_is_refused(entrance, untouched, in_this_process, monkeypatch):
     def never(*_: object) -> None:
         raise AssertionError("Keras was asked")
 
@@ -162,15 +174,21 @@ def test_an_hdf5_file_behind_an_archive_is_not_loaded(good, tmp_path):
 
 
 def test_a_module_beside_the_model_is_not_imported(good, tmp_path, monkeypatch):
-    """HDF5 files are tried in a process of their own, which must not import what lies around."""
+    """Files are loaded in a process of their own, which must not import what lies around."""
     shutil.copy(good / "keras" / "model.keras", tmp_path)
-    for name in ("json", "h5py", "zipfile"):
-        (tmp_path / f"{name}.py").write_text("import os\nos.mkdir('was_imported')\n")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend("")
-    hdf5_trial._try.cache_clear()
-    hdf5_trial.try_hdf5(tmp_path / "model.keras", "model.weights.h5")
-    assert not (tmp_path / "was_imported").exists()
+    (tmp_path / "elsewhere").mkdir()
+    mark = tmp_path / "was_imported"
+    for name in ("json", "h5py", "zipfile", "keras", "sitecustomize"):
+        (tmp_path / f"{name}.py").write_text(f"import os\nos.mkdir({str(mark)!r})\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    for place in (tmp_path, tmp_path / "elsewhere"):
+        monkeypatch.chdir(place)
+        monkeypatch.setattr("sys.path", ["", str(tmp_path), *sys.path])
+        end_child()
+        model = tmp_path / "model.keras"
+        questions.try_hdf5(model, "model.weights.h5", allowance_for(model))
+        assert questions.step_in_child(model, allowance_for(model)) == 3
+    assert not mark.exists()
 
 
 def test_a_checkpoint_is_not_read_as_hdf5_by_its_name(good, tmp_path):
@@ -323,7 +341,7 @@ def test_what_keras_computes_with_opens(build, way, tmp_path):
 def test_ragged_words_and_a_loss_of_the_models_own_open(tmp_path):
     path = tmp_path / "model.keras"
     with_ragged_words().save(path)
-    assert open_model(path).model is not None
+    assert open_model(path).kind.startswith("a .keras file")
 
 
 @pytest.mark.parametrize("package", [keras, tf_keras], ids=["keras", "tf_keras"])
@@ -336,7 +354,7 @@ def test_a_vocabulary_in_the_file_opens(package, tmp_path):
     h = layers.LSTM(4, name="memory")(layers.Embedding(6, 3)(text(words)))
     path = tmp_path / "model.keras"
     package.Model(words, h).save(path)
-    assert open_model(path).model is not None
+    assert open_model(path).kind.startswith("a .keras file")
 
 
 def test_a_vocabulary_opens_when_it_lies_in_the_saved_model(good, tmp_path):

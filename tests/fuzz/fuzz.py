@@ -27,8 +27,6 @@ def fuzz(name: str, options: list[str]) -> None:
     with atheris.instrument_imports(include=["lstm_probe"]):
         import targets
 
-    # A process for each input would take too long; what hangs then is known to be caught by it.
-    targets.keras_files.try_hdf5 = lambda *_: None
     atheris.Setup([sys.argv[0], *options], lambda data: targets.run(name, data))
     atheris.Fuzz()
 

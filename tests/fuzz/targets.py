@@ -24,6 +24,7 @@ from lstm_probe.logs.stored.format import unpack
 from lstm_probe.logs.stored.reader import find_runs
 from lstm_probe.models.files import keras_files, onnx_file
 from lstm_probe.models.files.keras_config import check_config
+from lstm_probe.models.files.kinds import Kind, kind_of
 from lstm_probe.models.files.probes import parse_shape, read_probe
 from lstm_probe.models.inspection import open_model
 
@@ -80,6 +81,22 @@ def model(ending: str) -> Target:
     return target
 
 
+def of_keras(ending: str) -> Target:
+    """As the child does it, in this process."""
+    readers = {Kind.KERAS: keras_files.plan_keras, Kind.HDF5: keras_files.plan_hdf5}
+
+    def target(data: bytes, directory: Path) -> None:
+        path = directory / f"model{ending}"
+        path.write_bytes(data)
+        kind = kind_of(path)
+        if kind in readers:
+            readers[kind](path).build()
+        else:
+            open_model(path)
+
+    return target
+
+
 def onnx(data: bytes, directory: Path) -> None:
     path = directory / "model.onnx"
     path.write_bytes(data)
@@ -122,8 +139,8 @@ TARGETS: dict[str, Target] = {
     "safetensors": model(".safetensors"),
     "onnx": onnx,
     "checkpoint": checkpoint,
-    "hdf5": model(".h5"),
-    "keras": model(".keras"),
+    "hdf5": of_keras(".h5"),
+    "keras": of_keras(".keras"),
     "configuration": configuration,
 }
 

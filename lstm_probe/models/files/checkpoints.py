@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.models.files.keras_config import check_config
@@ -14,40 +15,57 @@ from lstm_probe.models.files.stored_cells import cells_in
 from lstm_probe.models.opened import Opened, StoredCells
 from lstm_probe.weights.bundle import Bundle, checkpoint_prefix
 
-__all__ = ["load_checkpoint", "load_saved_model", "step_of"]
+if TYPE_CHECKING:
+    from lstm_probe.models.files.keras_files import Plan
+
+__all__ = [
+    "has_configuration",
+    "load_checkpoint",
+    "load_saved_model",
+    "plan_checkpoint",
+    "plan_saved_model",
+    "step_of",
+]
 
 _STEPS = ("global_step", "iteration", "iter")
 
 
-def load_checkpoint(
-    path: Path,
-    *,
-    config: Path | None = None,
-    layers: Sequence[str] | None = None,
-    trusted: bool = False,
-) -> Opened:
-    """Open a checkpoint of `tf.train.Checkpoint`, of Keras or of a TF1 `Saver`.
+def load_checkpoint(path: Path) -> StoredCells:
+    """Read the cells of a checkpoint of `tf.train.Checkpoint`, of Keras or of a TF1 `Saver`.
 
     Args:
         path: with or without `.index`, or a directory, whose latest checkpoint is read.
-        config: the model's configuration: with it Keras computes the probe too.
-        layers: with a configuration: which layers.
-        trusted: load whatever the configuration names, and run the code in it.
 
     Raises:
         LstmProbeError: there is none, or it is damaged, or it holds no recurrent cell.
     """
     prefix = checkpoint_prefix(path)
     bundle = Bundle(prefix)
-    step = _step(bundle, prefix)
-    if config is not None:
-        from lstm_probe.models.files.keras_files import load_with_config
+    return StoredCells("a TensorFlow checkpoint", cells_in(bundle), step=_step(bundle, prefix))
 
-        size = prefix.with_name(f"{prefix.name}.data-00000-of-00001").stat().st_size
-        return load_with_config(
-            prefix, config, size=size, step=step, is_hdf5=False, layers=layers, trusted=trusted
-        )
-    return StoredCells("a TensorFlow checkpoint", cells_in(bundle), step=step)
+
+def plan_checkpoint(
+    path: Path, config: Path, layers: Sequence[str] | None = None, *, trusted: bool = False
+) -> Plan:
+    """Look at a checkpoint with the configuration of its model, so that Keras computes the probe.
+
+    Args:
+        path: as for `load_checkpoint`.
+        config: the model's configuration.
+        layers: which layers.
+        trusted: load whatever the configuration names, and run the code in it.
+
+    Raises:
+        LstmProbeError: there is none, it is damaged, or its configuration names what is not known.
+    """
+    from lstm_probe.models.files.keras_files import plan_with_config
+
+    prefix = checkpoint_prefix(path)
+    step = _step(Bundle(prefix), prefix)
+    size = prefix.with_name(f"{prefix.name}.data-00000-of-00001").stat().st_size
+    return plan_with_config(
+        prefix, config, size=size, step=step, is_hdf5=False, layers=layers, trusted=trusted
+    )
 
 
 def step_of(path: Path) -> int:
@@ -61,45 +79,63 @@ def step_of(path: Path) -> int:
     return _step(Bundle(prefix), prefix)
 
 
-def load_saved_model(
-    path: Path,
-    *,
-    layers: Sequence[str] | None = None,
-    trusted: bool = False,
-    weights_only: bool = False,
-) -> Opened:
-    """Open a SavedModel. Its graph, which is a program, is not run.
-
-    Where Keras 2 has left the model's configuration in it, and tf_keras is installed, the model is
-    built anew and given the variables; else the variables are read alone.
-
-    Args:
-        path: the directory.
-        layers: which layers, where the model is built anew.
-        trusted: build whatever the configuration names, and run the code in it.
-        weights_only: read the variables alone, whatever else there is.
+def load_saved_model(path: Path) -> StoredCells:
+    """Read the cells of a SavedModel. Its graph, which is a program, is not run.
 
     Raises:
         LstmProbeError: it is damaged, or holds no recurrent cell.
     """
-    from importlib.util import find_spec
+    prefix = _variables(path)
+    bundle = Bundle(prefix)
+    return StoredCells("a SavedModel", cells_in(bundle), step=_step(bundle, prefix))
 
+
+def has_configuration(path: Path) -> bool:
+    """Whether Keras 2 has left its model's configuration in a SavedModel, and is there to read it.
+
+    Raises:
+        LstmProbeError: it has no variables.
+    """
+    _variables(path)
+    return (path / "keras_metadata.pb").is_file() and find_spec("tf_keras") is not None
+
+
+def plan_saved_model(
+    path: Path, layers: Sequence[str] | None = None, *, trusted: bool = False
+) -> Plan:
+    """Plan to build the model of a SavedModel anew, and to give it the variables.
+
+    Its configuration is looked at when it is built, as tf_keras knows its format; where that
+    describes no model, the variables are read alone.
+
+    Args:
+        path: the directory, which has a configuration.
+        layers: which layers.
+        trusted: build whatever the configuration names, and run the code in it.
+    """
+    from lstm_probe.models.files.keras_files import Plan
+
+    def build() -> Opened:
+        prefix = _variables(path)
+        config = _keras_config(path)
+        if config is None:
+            return load_saved_model(path)
+        if not trusted:
+            size = sum(each.stat().st_size for each in prefix.parent.iterdir())
+            check_config(path, config, size=size, folder=path)
+        return _rebuilt(path, prefix, config, _step(Bundle(prefix), prefix), layers, trusted)
+
+    return Plan(path, "tf_keras", build)
+
+
+def _variables(path: Path) -> Path:
     prefix = path / "variables" / "variables"
     if not prefix.with_name("variables.index").is_file():
         raise LstmProbeError(
             f"{path} is a SavedModel without variables. Received: no variables/variables.index. "
             "Expected: what model.export or tf.saved_model.save writes."
         )
-    bundle = Bundle(prefix)
-    described = (path / "keras_metadata.pb").is_file() and not weights_only
-    if described and find_spec("tf_keras") is not None:
-        config = _keras_config(path)
-        if config is not None:
-            if not trusted:
-                size = sum(each.stat().st_size for each in prefix.parent.iterdir())
-                check_config(path, config, size=size, folder=path)
-            return _rebuilt(path, prefix, config, _step(bundle, prefix), layers, trusted)
-    return StoredCells("a SavedModel", cells_in(bundle), step=_step(bundle, prefix))
+    return prefix
 
 
 def _step(bundle: Bundle, prefix: Path) -> int:
@@ -134,7 +170,8 @@ def _rebuilt(
     layers: Sequence[str] | None,
     trusted: bool,
 ) -> Opened:
-    from lstm_probe.models.files.keras_files import KerasModel, loading, restore, running_code
+    from lstm_probe.models.files.keras_files import loading, restore, running_code
+    from lstm_probe.models.files.keras_model import KerasModel
 
     with loading(path, "tf_keras"), running_code("tf_keras", trusted):
         import tf_keras

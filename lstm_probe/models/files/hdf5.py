@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from lstm_probe.core.limits import RATIO, allow, damaged
 
-__all__ = ["check_hdf5", "step_in"]
+__all__ = ["check_hdf5", "read_through", "step_in"]
+
+#: Arrays of at least so many bytes are not read through: their numbers are no program.
+_LARGE = 2**20
 
 
 def check_hdf5(path: Path, file: Any) -> int:
@@ -65,3 +70,29 @@ def step_in(file: Any) -> int:
     if not found or found[0].shape != () or found[0].dtype.kind not in "iu":
         return 0
     return int(found[0][()])
+
+
+def read_through(path: Path, member: str = "") -> None:
+    """Read all attributes and small arrays of a file.
+
+    Damaged ones make the HDF5 library read for ever, or crash: this is for a process that may.
+
+    Args:
+        path: an HDF5 file, or a zip archive.
+        member: which file of the archive.
+    """
+    import h5py
+
+    def visit(_: str, item: Any) -> None:
+        dict(item.attrs)
+        is_array = isinstance(item, h5py.Dataset) and item.nbytes < _LARGE
+        if is_array and not (item.external or item.is_virtual):
+            item[()]
+
+    with ExitStack() as stack:
+        file: Any = str(path)
+        if member:
+            file = stack.enter_context(stack.enter_context(zipfile.ZipFile(path)).open(member))
+        opened = stack.enter_context(h5py.File(file, "r"))
+        dict(opened.attrs)
+        opened.visititems(visit)

@@ -5,30 +5,28 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from lstm_probe.analysis.analysis import Analysis, analyse
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.limits import check_zip, damaged, reading
 from lstm_probe.models.files.hdf5 import check_hdf5, step_in
-from lstm_probe.models.files.hdf5_trial import try_hdf5
 from lstm_probe.models.files.keras_config import check_config
+from lstm_probe.models.files.keras_model import KerasModel
 from lstm_probe.models.files.quiet import quietly
 from lstm_probe.models.opened import Opened
 
 __all__ = [
-    "KerasModel",
-    "load_hdf5",
-    "load_keras",
-    "load_with_config",
+    "Plan",
     "loading",
+    "plan_hdf5",
+    "plan_keras",
+    "plan_with_config",
     "restore",
     "running_code",
     "step_of",
@@ -38,47 +36,23 @@ __all__ = [
 _WEIGHTS = "model.weights.h5"
 
 
-class KerasModel(Opened):
-    """A live Keras model, of either Keras: its own layers compute the probe.
+@dataclass(frozen=True)
+class Plan:
+    """A file that has been looked at and found harmless, and not loaded yet.
 
-    Args:
-        model: built.
-        kind: what it is, in words.
-        step: the training step that it had come to.
-        layers: which layers; all recurrent ones by default.
+    Attributes:
+        path: the file, for messages.
+        package: the Keras that loads it, `keras` or `tf_keras`.
+        build: loads it.
     """
 
-    def __init__(
-        self, model: Any, kind: str, *, step: int = 0, layers: Sequence[str] | None = None
-    ) -> None:
-        self.model, self.kind, self.step, self._layers = model, kind, step, layers
-        self.notes: list[str] = []
-
-    def analyses(self, probe: Any) -> dict[str, Analysis]:
-        from lstm_probe.models.keras.reader import KerasReader
-        from lstm_probe.models.probe import as_probe
-
-        reader = KerasReader(self.model, as_probe(probe), self._layers)
-        found = [analyse(each) for each in reader.read(self.model, step=self.step)]
-        return {each.snapshot.layer: each for each in found}
-
-    def random_probe(self, shape: Sequence[int], rng: np.random.Generator) -> Any:
-        inputs = getattr(self.model, "inputs", None) or []
-        dtype = str(getattr(inputs[0].dtype, "name", inputs[0].dtype)) if inputs else "float32"
-        if np.dtype(dtype if dtype != "bfloat16" else "float32").kind not in "iu":
-            return rng.normal(size=tuple(shape)).astype(np.float32)
-        words = [
-            layer.input_dim
-            for layer in self.model._flatten_layers()
-            if type(layer).__name__ == "Embedding"
-        ]
-        return rng.integers(0, min(words, default=2), tuple(shape)).astype(dtype)
+    path: Path
+    package: str
+    build: Callable[[], Opened]
 
 
-def load_keras(
-    path: Path, layers: Sequence[str] | None = None, *, trusted: bool = False
-) -> KerasModel:
-    """Open a `.keras` file, of Keras 3 or Keras 2.
+def plan_keras(path: Path, layers: Sequence[str] | None = None, *, trusted: bool = False) -> Plan:
+    """Look at a `.keras` file, of Keras 3 or Keras 2.
 
     Args:
         path: the file.
@@ -95,7 +69,6 @@ def load_keras(
             f"{path} is not loaded: it holds a model of Keras under another name. Expected: a name "
             "that ends with .keras. Rename it."
         )
-    try_hdf5(path, _WEIGHTS)
     with reading(path, what), zipfile.ZipFile(path) as archive:
         config = json.loads(archive.read("config.json"))
         metadata = json.loads(archive.read("metadata.json"))
@@ -104,21 +77,25 @@ def load_keras(
     if not trusted:
         check_config(path, config, size=size)
     package = _package(path, str(metadata.get("keras_version", "")))
-    with loading(path, package):
-        model = import_module(f"{package}.models").load_model(
-            str(path), compile=False, safe_mode=not trusted
-        )
-    return KerasModel(model, f"{what} ({package})", step=step, layers=layers)
+
+    def build() -> KerasModel:
+        with loading(path, package):
+            model = import_module(f"{package}.models").load_model(
+                str(path), compile=False, safe_mode=not trusted
+            )
+        return KerasModel(model, f"{what} ({package})", step=step, layers=layers)
+
+    return Plan(path, package, build)
 
 
-def load_hdf5(
+def plan_hdf5(
     path: Path,
     *,
     config: Path | None = None,
     layers: Sequence[str] | None = None,
     trusted: bool = False,
-) -> KerasModel:
-    """Open an `.h5` file of Keras 3 or Keras 2: a whole model, or weights with a configuration.
+) -> Plan:
+    """Look at an `.h5` file of Keras 3 or Keras 2: a whole model, or weights with a configuration.
 
     Args:
         path: the file.
@@ -127,7 +104,7 @@ def load_hdf5(
         trusted: load whatever the file names, and run the code in it.
 
     Raises:
-        LstmProbeError: as `load_keras`; or it holds weights alone and there is no configuration.
+        LstmProbeError: as `plan_keras`; or it holds weights alone and there is no configuration.
     """
     what = "a Keras .h5 file"
     if path.suffix == ".keras":  # Keras would look for an archive in it, which is not looked at
@@ -135,12 +112,11 @@ def load_hdf5(
             f"{path} is not loaded: it is an HDF5 file whose name ends with .keras. Expected: a "
             "name that ends with .h5. Rename it."
         )
-    try_hdf5(path)
     with reading(path, what), _h5(str(path)) as file:
         size, step = check_hdf5(path, file), step_in(file)
         stored, version = file.attrs.get("model_config"), file.attrs.get("keras_version", "")
     if config is not None:
-        return load_with_config(
+        return plan_with_config(
             path, config, size=size, step=step, is_hdf5=True, layers=layers, trusted=trusted
         )
     if stored is None:
@@ -155,24 +131,33 @@ def load_hdf5(
     if not trusted:
         check_config(path, described, size=size, compiled=True)
     package = _package(path, version.decode() if isinstance(version, bytes) else str(version))
-    with loading(path, package):
+
+    def build() -> KerasModel:
         options = {"safe_mode": not trusted} if package == "keras" else {}
-        model = import_module(f"{package}.models").load_model(str(path), compile=False, **options)
-    return KerasModel(model, f"{what} ({package})", step=step, layers=layers)
+        with loading(path, package):
+            models = import_module(f"{package}.models")
+            model = models.load_model(str(path), compile=False, **options)
+        return KerasModel(model, f"{what} ({package})", step=step, layers=layers)
+
+    return Plan(path, package, build)
 
 
-def step_of(path: Path, file: Any) -> int:
-    """The training step in an HDF5 file, or in a stream of one; 0 if it has none.
+def step_of(path: Path) -> int:
+    """The training step in an HDF5 file, or in that of a `.keras` archive; 0 if it has none.
 
     Raises:
         LstmProbeError: it is damaged.
     """
-    try_hdf5(path, "" if isinstance(file, str) else _WEIGHTS)
-    with reading(path, "a Keras file"), _h5(file) as opened:
-        return step_in(opened)
+    what = "a Keras file"
+    with reading(path, what), ExitStack() as stack:
+        file: Any = str(path)
+        if zipfile.is_zipfile(path):
+            archive = stack.enter_context(zipfile.ZipFile(path))
+            file = stack.enter_context(archive.open(_WEIGHTS))
+        return step_in(stack.enter_context(_h5(file)))
 
 
-def load_with_config(
+def plan_with_config(
     path: Path,
     config: Path,
     *,
@@ -181,8 +166,8 @@ def load_with_config(
     is_hdf5: bool,
     layers: Sequence[str] | None = None,
     trusted: bool = False,
-) -> KerasModel:
-    """Build a model from its configuration and give it the weights of a file or checkpoint.
+) -> Plan:
+    """Look at a model's configuration, and at the weights of a file or checkpoint for it.
 
     Args:
         path: a `.weights.h5` file, or a checkpoint without `.index`.
@@ -204,13 +189,18 @@ def load_with_config(
         check_config(config, described, size=size, weights=path)
     package = _package(config, version)
     described.pop("compile_config", None)  # the optimizer is of no use here
-    with loading(path, package), running_code(package, trusted):
-        model = import_module(f"{package}.models").model_from_json(json.dumps(described))
-        if is_hdf5:
-            model.load_weights(str(path))
-        else:
-            restore(model, path)
-    return KerasModel(model, f"weights with a configuration ({package})", step=step, layers=layers)
+
+    def build() -> KerasModel:
+        with loading(path, package), running_code(package, trusted):
+            model = import_module(f"{package}.models").model_from_json(json.dumps(described))
+            if is_hdf5:
+                model.load_weights(str(path))
+            else:
+                restore(model, path)
+        kind = f"weights with a configuration ({package})"
+        return KerasModel(model, kind, step=step, layers=layers)
+
+    return Plan(path, package, build)
 
 
 @contextmanager

@@ -15,11 +15,10 @@ from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.limits import check_zip, reading
 from lstm_probe.models.files.hdf5 import check_hdf5, step_in
-from lstm_probe.models.files.hdf5_trial import try_hdf5
 from lstm_probe.models.files.stored_cells import cells_in
 from lstm_probe.models.opened import StoredCells
 
-__all__ = ["load_keras_weights"]
+__all__ = ["keras_cells", "read_keras_weights"]
 
 _MEMBER = "model.weights.h5"
 #: Keras 3 numbers a layer's variables, below its class: `layers/lstm_1/cell/vars/0`.
@@ -28,22 +27,35 @@ _NAMES = ("kernel", "recurrent_kernel", "bias")
 _BACKWARD = re.compile(r"(^|/)backward_")
 
 
-def load_keras_weights(path: Path, kind: str) -> StoredCells:
-    """Read the recurrent cells of a `.keras` or `.h5` file, and nothing of its configuration.
-
-    Nothing in the file says which options the cells have, so they are those of a layer with the
-    defaults of Keras 3, and there is no output of the model's own to compare with.
+def read_keras_weights(path: Path, kind: str) -> tuple[dict[str, Array], int]:
+    """Read the arrays of the recurrent layers of a `.keras` or `.h5` file, and its training step.
 
     Args:
         path: the file, of Keras 3 or Keras 2.
         kind: what it is, in words.
 
     Raises:
-        LstmProbeError: it is damaged, or holds no recurrent cell.
+        LstmProbeError: it is damaged.
     """
     with _opened(path, kind) as file:
         check_hdf5(path, file)
-        arrays, step = _arrays(file), step_in(file)
+        return _arrays(file), step_in(file)
+
+
+def keras_cells(arrays: Mapping[str, Array], step: int, kind: str) -> StoredCells:
+    """The recurrent cells among the arrays of a Keras file, without its configuration.
+
+    Nothing in the file says which options the cells have, so they are those of a layer with the
+    defaults of Keras 3, and there is no output of the model's own to compare with.
+
+    Args:
+        arrays: by name.
+        step: the training step.
+        kind: what the file is, in words.
+
+    Raises:
+        LstmProbeError: there is no recurrent cell.
+    """
     cells, notes = [], []
     for cell in cells_in(arrays):
         backward = bool(_BACKWARD.search(cell.name))
@@ -64,7 +76,6 @@ def _opened(path: Path, kind: str) -> Iterator[Any]:
             f"Reading {path} needs h5py, which Keras brings along. Expected: pip install h5py."
         ) from error
     is_archive = zipfile.is_zipfile(path)
-    try_hdf5(path, _MEMBER if is_archive else "")
     with reading(path, kind):
         source: str | IO[bytes] = str(path)
         if is_archive:

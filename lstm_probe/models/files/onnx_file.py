@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.limits import reading
@@ -21,6 +22,9 @@ from lstm_probe.models.files.onnx_tensors import check_filled, read_external
 from lstm_probe.models.files.stored_cells import StoredCell
 from lstm_probe.models.opened import Opened, StoredCells
 
+if TYPE_CHECKING:
+    from lstm_probe.models.files.onnx_runtime import Compute
+
 __all__ = ["load_onnx"]
 
 _WHAT = "an .onnx file"
@@ -29,8 +33,15 @@ _RECURRENT = ("LSTM", "GRU", "RNN")
 _RESHAPING = ("Transpose", "Squeeze", "Unsqueeze", "Identity", "Cast", "Reshape")
 
 
-def load_onnx(path: Path, layers: Sequence[str] | None = None) -> Opened:
+def load_onnx(
+    path: Path, layers: Sequence[str] | None = None, *, compute: Compute | None = None
+) -> Opened:
     """Open an `.onnx` file.
+
+    Args:
+        path: the file.
+        layers: which layers; all recurrent nodes by default.
+        compute: has ONNX Runtime compute it; by default in this process.
 
     Raises:
         LstmProbeError: it is damaged, has no recurrent node, or the onnx package is missing.
@@ -51,8 +62,9 @@ def load_onnx(path: Path, layers: Sequence[str] | None = None) -> Opened:
         with reading(path, _WHAT):
             return StoredCells(_WHAT, _stored(path, model, nodes), notes=[note])
     from lstm_probe.models.files.onnx_runtime import RuntimeModel
+    from lstm_probe.models.files.onnx_session import run_graph
 
-    return RuntimeModel(path, model, nodes)
+    return RuntimeModel(path, model, nodes, compute or partial(run_graph, path))
 
 
 def _nodes(path: Path, model: Any, layers: Sequence[str] | None) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -23,17 +23,28 @@ from lstm_probe.models.files.onnx_nodes import (
 )
 from lstm_probe.models.opened import Opened
 
-__all__ = ["RuntimeModel"]
+__all__ = ["Compute", "RuntimeModel"]
+
+
+#: Given a model as bytes, names of values and the inputs by name, gives the values.
+Compute: TypeAlias = Callable[[bytes, Sequence[str], Mapping[str, Array]], Sequence[Array]]
 
 
 class RuntimeModel(Opened):
-    """A graph that ONNX Runtime computes, with the recurrent nodes' inputs and outputs shown."""
+    """A graph that ONNX Runtime computes, with the recurrent nodes' inputs and outputs shown.
+
+    Args:
+        path: the file, for messages.
+        model: an `onnx.ModelProto`.
+        nodes: its recurrent nodes by name.
+        compute: has ONNX Runtime compute it.
+    """
 
     kind = "an .onnx file (ONNX Runtime)"
     step = 0
 
-    def __init__(self, path: Path, model: Any, nodes: Mapping[str, Any]) -> None:
-        self._path, self._model, self._nodes = path, model, nodes
+    def __init__(self, path: Path, model: Any, nodes: Mapping[str, Any], compute: Compute) -> None:
+        self._path, self._model, self._nodes, self._compute = path, model, nodes, compute
         self.notes: list[str] = []
         constants = {each.name for each in model.graph.initializer}
         self._inputs = [each for each in model.graph.input if each.name not in constants]
@@ -79,7 +90,6 @@ class RuntimeModel(Opened):
 
     def _run(self, feed: dict[str, Array]) -> dict[str, Array]:
         import onnx
-        import onnxruntime
 
         model = onnx.ModelProto()
         model.CopyFrom(self._model)
@@ -94,24 +104,7 @@ class RuntimeModel(Opened):
         wanted = [name for name in dict.fromkeys(wanted) if name not in shown and name not in feed]
         already = {each.name for each in model.graph.output}
         model.graph.output.extend(onnx.ValueInfoProto(name=n) for n in wanted if n not in already)
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        # Shared cores: a probe is small.
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        try:
-            session = onnxruntime.InferenceSession(
-                model.SerializeToString(),
-                options,
-                providers=["CPUExecutionProvider"],
-                enable_fallback=0,  # it would print that there is none
-            )
-            results = session.run(wanted, feed)
-        except Exception as error:  # ONNX Runtime's errors share no public base class
-            shown_error = " ".join(str(error).split())[:300]
-            raise LstmProbeError(
-                f"ONNX Runtime does not compute {self._path}. Received: {shown_error}. Expected: "
-                "a probe that the model takes, and operators that this version knows."
-            ) from error
+        results = self._compute(model.SerializeToString(), wanted, feed)
         return {**shown, **feed, **dict(zip(wanted, results, strict=True))}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,32 @@ from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.limits import damaged, read_npy, read_npz
 
-__all__ = ["parse_shape", "read_probe"]
+__all__ = ["RandomProbe", "parse_shape", "read_probe"]
+
+
+@dataclass(frozen=True)
+class RandomProbe:
+    """What kind of random numbers a model reads.
+
+    Attributes:
+        dtype: the name of its input's dtype.
+        words: how many words it knows, where it reads whole numbers.
+    """
+
+    dtype: str = "float32"
+    words: int = 2
+
+    def draw(self, shape: Sequence[int], rng: np.random.Generator) -> Array:
+        """Numbers of that kind.
+
+        Example:
+            >>> RandomProbe("int32", words=1).draw((1, 2), np.random.default_rng(0)).tolist()
+            [[0, 0]]
+        """
+        dtype = "float32" if self.dtype == "bfloat16" else self.dtype
+        if np.dtype(dtype).kind not in "iu":
+            return rng.normal(size=tuple(shape)).astype(np.float32)
+        return rng.integers(0, self.words, tuple(shape)).astype(dtype)
 
 
 def read_probe(path: Path) -> Any:

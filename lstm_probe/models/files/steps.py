@@ -74,14 +74,14 @@ def _number(path: Path) -> int | None:
 
 def _stored_step(path: Path) -> int | None:
     """None where the file tells none."""
-    from lstm_probe.models.files import checkpoints, keras_files
+    from lstm_probe.models.files import checkpoints
 
     kind = kind_of(path)
     if kind in (Kind.CHECKPOINT, Kind.SAVED_MODEL):
         return checkpoints.step_of(path) or None
-    if kind is Kind.HDF5:
-        return keras_files.step_of(path, str(path)) or None
-    if kind is Kind.KERAS and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive, archive.open("model.weights.h5") as raw:
-            return keras_files.step_of(path, raw) or None
+    if kind is Kind.HDF5 or (kind is Kind.KERAS and zipfile.is_zipfile(path)):
+        from lstm_probe.models.files.child.allowance import allowance_for
+        from lstm_probe.models.files.child.questions import step_in_child
+
+        return step_in_child(path, allowance_for(path)) or None
     return None
