@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -277,10 +279,15 @@ def test_it_ends_when_its_parent_is_killed(tmp_path):
     parent.wait()
     parent.stdout.close()
     ends = time.monotonic() + 30
-    while (Path("/proc", pid).exists() or Path(folder).exists()) and time.monotonic() < ends:
-        time.sleep(0.05)
-    assert not Path("/proc", pid).exists()
-    assert not Path(folder).exists()
+    try:
+        while (Path("/proc", pid).exists() or Path(folder).exists()) and time.monotonic() < ends:
+            time.sleep(0.05)
+        assert not Path("/proc", pid).exists()
+        assert not Path(folder).exists()
+    finally:  # where the guard has been taken out
+        with suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_one_child_serves_as_long_as_it_is_fit(tmp_path):
