@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,9 @@ def tags(log_dir: Path, **options: Any) -> set[str]:
 def test_each_level_of_detail_adds_to_the_one_before(tmp_path: Path) -> None:
     levels = ["scalars", "explorer", "gates", "full"]
     logged = [tags(tmp_path / level, detail=level) for level in levels]
-    for less, more in zip(logged, logged[1:], strict=False):
+    for less, more in pairwise(logged):
         assert less < more
-    added = [more - less for less, more in zip(logged, logged[1:], strict=False)]
+    added = [more - less for less, more in pairwise(logged)]
     assert {"memory/capture", "memory/activations/2_f"} <= added[0]
     assert "memory/gates/2_f" in added[1]
     assert all("/gates/" in tag for tag in added[1])
