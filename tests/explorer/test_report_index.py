@@ -33,11 +33,14 @@ def test_only_what_the_page_holds_is_listed(tmp_path: Path) -> None:
 
 def test_the_index_is_json_whatever_numbers_a_summary_holds(tmp_path: Path) -> None:
     tab_logs.write_run(tmp_path / "a", [0])
-    point = {"step": 1, "layers": {"memory": {"max_abs": float("nan")}}, "alerts": []}
-    text = json.dumps(point).encode()
+    metadata = plugin_metadata(DATA_CLASS_TENSOR)
     with EventFile(tmp_path / "a" / "lstm_probe") as file:
-        metadata = plugin_metadata(DATA_CLASS_TENSOR)
-        file.write([strings_value(CAPTURES_TAG, metadata, [text])], step=1)
+        # As a log holds it, and as JSON does not know it: the second point is left out.
+        for step, number in ((1, "nan"), (2, float("nan"))):
+            layers = {"memory": {"max_abs": number}}
+            point = {"format": 1, "step": step, "epoch": None, "layers": layers, "alerts": []}
+            text = json.dumps(point).encode()
+            file.write([strings_value(CAPTURES_TAG, metadata, [text])], step=step)
     write_page(tmp_path / "page.html", find_runs(tmp_path))
     page = (tmp_path / "page.html").read_text()
     index = page.partition('id="index">')[2].partition("</script>")[0]
@@ -46,4 +49,6 @@ def test_the_index_is_json_whatever_numbers_a_summary_holds(tmp_path: Path) -> N
         raise AssertionError(f"a browser does not parse {constant}")
 
     answers = json.loads(index, parse_constant=refuse)["answers"]
-    assert answers["timeline"][RUN]["captures"][1]["layers"]["memory"]["max_abs"] == "nan"
+    captures = answers["timeline"][RUN]["captures"]
+    assert [each["step"] for each in captures] == [0, 1]
+    assert captures[1]["layers"]["memory"]["max_abs"] == "nan"
