@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 from lstm_probe.core.activations import ActivationLike
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.switch import is_switched_on
+from lstm_probe.models.purity.trial import Trial
 
 __all__ = [
     "Flavour",
@@ -108,6 +109,9 @@ class Flavour(Protocol):
     def inference(self, model: Model) -> dict[str, Any]:
         """What tells a model's call that it is not being trained."""
 
+    def trial(self, model: Model) -> Trial:
+        """What watches the passes through a model."""
+
     def build(self, model: Model, probe: Any) -> None:
         """Create the variables of a model that waits for its first batch.
 
@@ -115,13 +119,17 @@ class Flavour(Protocol):
         seeds that they would have been drawn from at the first step.
         """
 
-    def trace(self, model: Model, forward: Forward, probe: Any) -> Run:
+    def trace(self, model: Model, forward: Forward, probe: Any, trial: Trial) -> Run:
         """Compile a pass through the model that leaves no trace in it; it is traced here, once.
 
         Args:
             model: the model, whose variables it reads.
             forward: the pass.
             probe: its input, as arrays.
+            trial: watches the passes.
+
+        Raises:
+            LstmProbeError: a pass changes what cannot be put back.
         """
 
 

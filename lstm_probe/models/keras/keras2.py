@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
+from contextlib import nullcontext
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tf_keras
 from tf_keras import layers
 
 from lstm_probe.core.activations import ActivationLike
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.models.keras.flavour import Forward, Layer, Model, Run, Tensor
-from lstm_probe.models.keras.keras2_purity import restoring
 from lstm_probe.models.keras.on_tensorflow import reader_of
 from lstm_probe.models.keras.workers import is_chief
+from lstm_probe.models.purity.random_states import restored
+from lstm_probe.models.purity.trial import Trial
 from lstm_probe.models.tensorflow.activations import activation_name
+from lstm_probe.models.tensorflow.captured import (
+    Detached,
+    kept_variable,
+    names_of_python_ops,
+    used_up_by,
+)
 
 __all__ = ["TfKeras"]
 
@@ -111,18 +121,29 @@ class TfKeras:
         # The variables themselves are made outside of the graph that this traces.
         _traced(lambda tensors: model(tensors, **self.inference(model)), probe, None)
 
-    def trace(self, model: Model, forward: Forward, probe: Any) -> Run:
+    def trial(self, model: Model) -> Trial:
+        return Trial(model, keepers=[kept_variable], internal=_internal_names())
+
+    def trace(self, model: Model, forward: Forward, probe: Any, trial: Trial) -> Run:
         variables, leaves = list(model.variables), tf.nest.flatten(probe)
         tensors = [tf.constant(leaf) for leaf in leaves]
         # Where the batch is known, TimeDistributed runs a loop, inside which nobody can listen;
         # where it is not, stateful layers do not run.
         is_stateful = any(getattr(each, "stateful", False) for each in model._flatten_layers())
-        run = restoring(_traced(forward, probe, len(leaves[0]) if is_stateful else None))
+        ops: list[str] = []
+        with trial.seeing(ops):
+            concrete = _traced(forward, probe, len(leaves[0]) if is_stateful else None)
+            run = Detached(concrete, also_read=False)
+            ops += names_of_python_ops(concrete)
+            used_up = used_up_by(concrete, lambda: run.take()(tensors))
+        trial.check(used_up)
 
         readers = [reader_of(variable) for variable in variables]
 
         def on_present_values(needed: Container[int]) -> tuple[Callable[[], Any], Sequence[Tensor]]:
-            heard = run(*tensors)  # reads the variables themselves: now or never
+            # It reads the variables themselves: now or never.
+            with trial.undone() if ops else nullcontext():
+                heard = run.take()(tensors)
             return lambda: heard, [read() for read in readers]
 
         return on_present_values
@@ -145,7 +166,16 @@ def _traced(forward: Forward, probe: Any, batch: int | None) -> Any:
         _check_reach(heard, graph)
         return heard
 
-    return tf.function(on_leaves, autograph=False).get_concrete_function(*signature)
+    with tf.summary.record_if(False):  # layers may write to the log of the training
+        return tf.function(on_leaves, autograph=False).get_concrete_function(*signature)
+
+
+@lru_cache(maxsize=1)
+def _internal_names() -> frozenset[str]:
+    """The attributes that Keras itself sets on layers and models."""
+    with restored():
+        layer, model = layers.Layer(name="any"), tf_keras.Model(name="any")
+    return frozenset({*vars(layer), *vars(model)})
 
 
 def _check_reach(heard: Any, graph: Any) -> None:

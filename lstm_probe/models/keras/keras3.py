@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 from itertools import product
 from math import prod
@@ -18,6 +18,9 @@ from lstm_probe.core.activations import ACTIVATIONS, ActivationLike
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.models.keras.flavour import Flavour, Forward, Layer, Model, Run, Tensor
+from lstm_probe.models.purity.random_states import restored
+from lstm_probe.models.purity.trial import Trial
+from lstm_probe.models.purity.walk import Keeper, Walk
 
 __all__ = ["Backend", "Keras3"]
 
@@ -47,6 +50,25 @@ class Backend(Protocol):
             function: pure, or under a scope that makes it so.
             values: tensors of the shapes and dtypes that it will be run on.
         """
+
+    def taken(self, run: Any) -> Callable[[Sequence[Tensor]], Any]:
+        """What `compiled` gave, on all else that it reads as that is now: on any thread."""
+
+    def python_ops(self, run: Any, values: Sequence[Tensor]) -> list[str]:
+        """The names of the ops that run Python of the user's in each run."""
+
+    def used_up(self, run: Any, values: Sequence[Tensor]) -> list[str]:
+        """Run what `compiled` gave, unless that changes nothing for sure or has been done; and name
+        the ops that took from what cannot be put back."""
+
+    def wait(self, result: Any) -> Any:
+        """The result, when all that is under way has been done."""
+
+    def keepers(self) -> Sequence[Keeper]:
+        """How to keep the values of the framework's own objects."""
+
+    def look(self, model: Model, walk: Walk) -> None:
+        """Look at what the framework's own objects hold in a model."""
 
     def used(self, run: Any, values: Sequence[Tensor]) -> list[bool]:
         """Which of the values what `compiled` gave depends on, as far as that is known."""
@@ -151,6 +173,17 @@ class Keras3:
     def inference(self, model: Model) -> dict[str, Any]:
         return {"training": False} if model._call_has_training_arg else {}
 
+    def trial(self, model: Model) -> Trial:
+        backend = _backend()
+        look = partial(backend.look, model)
+        return Trial(
+            model,
+            keepers=backend.keepers(),
+            internal=_internal_names(),
+            look=look,
+            calls_to_build=1,
+        )
+
     def build(self, model: Model, probe: Any) -> None:
         if all(layer.built for layer in model._flatten_layers()):
             return
@@ -160,7 +193,7 @@ class Keras3:
             )
         )
 
-    def trace(self, model: Model, forward: Forward, probe: Any) -> Run:
+    def trace(self, model: Model, forward: Forward, probe: Any, trial: Trial) -> Run:
         variables = list(model.variables)
         # A snapshot of the variables is what it runs on and cannot assign to: neither dropout's
         # seeds nor the states of stateful layers move.
@@ -174,7 +207,13 @@ class Keras3:
         backend = _backend()
         readers = [backend.reader(variable) for variable in variables]
         first = [read() for read in readers]
-        run = backend.compiled(stateless, first)
+        ops: list[str] = []
+        with trial.seeing(ops), _own_seeds():
+            run = backend.compiled(stateless, first)
+            ops += backend.python_ops(run, first)
+            used_up = backend.used_up(run, first)
+        trial.check(used_up)
+        at_once = bool(ops) or not backend.TRACES  # the layers run, whose state the user may read
         # What the pass does not depend on need not be read; its first value stands in for it.
         idle = [
             not used and prod(value.shape) <= _SMALL
@@ -187,12 +226,37 @@ class Keras3:
                 read() if value is None or id(variable) in needed else value
                 for variable, read, value in zip(variables, readers, first, strict=True)
             ]
-            if backend.TRACES:
-                return lambda: backend.to_arrays(run(values)), values
-            heard = backend.to_arrays(run(values))  # the layers are overlaid meanwhile: not later
+            if not at_once:
+                taken = backend.taken(run)
+                return lambda: backend.to_arrays(taken(values)), values
+            with trial.undone():
+                heard = backend.wait(backend.to_arrays(backend.taken(run)(values)))
             return lambda: heard, backend.to_arrays(values)
 
         return on_present_values
+
+
+@contextmanager
+def _own_seeds() -> Iterator[None]:
+    """After the context Keras has no global generator of seeds if it had none before.
+
+    The training makes one when it needs it, out of the seed of that moment.
+    """
+    state, name = import_module("keras.src.backend.common.global_state"), "global_seed_generator"
+    before = state.get_global_attribute(name)
+    try:
+        yield
+    finally:
+        if before is None:
+            state.set_global_attribute(name, None)
+
+
+@lru_cache(maxsize=1)
+def _internal_names() -> frozenset[str]:
+    """The attributes that Keras itself sets on layers and models."""
+    with restored():
+        layer, model = keras.layers.Layer(name="any"), keras.Model(name="any")
+    return frozenset({*vars(layer), *vars(model)})
 
 
 def _read(variable: Any) -> Tensor:

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
 
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.models.keras.flavour import Flavour, Model, Tensor
+from lstm_probe.models.purity.walk import Keeper, Walk
 
-__all__ = ["TRACES", "compiled", "in_float64", "is_chief", "reader", "to_arrays", "used"]
+__all__ = [
+    "TRACES",
+    "compiled",
+    "in_float64",
+    "is_chief",
+    "keepers",
+    "look",
+    "python_ops",
+    "reader",
+    "taken",
+    "to_arrays",
+    "used",
+    "used_up",
+    "wait",
+]
 
 TRACES = True
 
@@ -36,6 +51,49 @@ def compiled(
     run: Callable[[Sequence[Tensor]], Any] = jax.jit(function)
     run(values)  # fills the cache: compiled apart from it, other shardings would be refused
     return run
+
+
+def taken(run: Any) -> Callable[[Sequence[Tensor]], Any]:
+    """The function: it reads nothing that it is not given."""
+    compiled_run: Callable[[Sequence[Tensor]], Any] = run
+    return compiled_run
+
+
+def python_ops(run: Any, values: Sequence[Tensor]) -> list[str]:
+    """The primitives that run Python in each run, such as `pure_callback`."""
+    return sorted(set(_callbacks(run.trace(values).jaxpr.jaxpr)))
+
+
+def used_up(run: Any, values: Sequence[Tensor]) -> list[str]:
+    """None: a function takes from nothing but what it is given. It has been run already."""
+    return []
+
+
+def wait(result: Any) -> Any:
+    """The result, when its Python has run."""
+    jax.block_until_ready(result)
+    jax.effects_barrier()
+    return result
+
+
+def keepers() -> list[Keeper]:
+    """None: JAX's arrays do not change."""
+    return []
+
+
+def look(model: Model, walk: Walk) -> None:
+    """JAX's objects hold nothing that changes."""
+
+
+def _callbacks(jaxpr: Any) -> Iterator[str]:
+    for equation in jaxpr.eqns:
+        if "callback" in equation.primitive.name:
+            yield equation.primitive.name
+        for value in equation.params.values():
+            for each in value if isinstance(value, (tuple, list)) else (value,):
+                inner = getattr(each, "jaxpr", each)  # open, or closed over constants
+                if hasattr(inner, "eqns"):
+                    yield from _callbacks(inner)
 
 
 def used(run: Any, values: Sequence[Tensor]) -> list[bool]:

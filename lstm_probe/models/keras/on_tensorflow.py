@@ -8,11 +8,32 @@ from typing import Any
 
 import tensorflow as tf
 
-from lstm_probe.models.keras.flavour import Tensor
+from lstm_probe.models.keras.flavour import Model, Tensor
 from lstm_probe.models.keras.workers import is_chief
+from lstm_probe.models.purity.walk import Keeper, Walk
+from lstm_probe.models.tensorflow.captured import (
+    Detached,
+    kept_variable,
+    names_of_python_ops,
+    used_up_by,
+)
 from lstm_probe.models.tensorflow.graph import ancestors
 
-__all__ = ["TRACES", "compiled", "in_float64", "is_chief", "reader", "to_arrays", "used"]
+__all__ = [
+    "TRACES",
+    "compiled",
+    "in_float64",
+    "is_chief",
+    "keepers",
+    "look",
+    "python_ops",
+    "reader",
+    "taken",
+    "to_arrays",
+    "used",
+    "used_up",
+    "wait",
+]
 
 TRACES = True
 
@@ -29,18 +50,47 @@ class Traced:
         self, function: Callable[[Sequence[Tensor]], Any], values: Sequence[Tensor]
     ) -> None:
         signature = [tf.TensorSpec(value.shape, value.dtype) for value in values]
-        self.concrete = tf.function(function, autograph=False).get_concrete_function(signature)
+        with tf.summary.record_if(False):  # layers may write to the log of the training
+            traced = tf.function(function, autograph=False).get_concrete_function(signature)
+        self.concrete, self.detached = traced, Detached(traced, also_read=True)
 
     def __call__(self, values: Sequence[Tensor]) -> Any:
-        # The values are of the signature: what a ConcreteFunction does to make sure of that takes
-        # an eighth of an LSTM's pass.
-        concrete = self.concrete
-        return concrete.inference_fn.call_preflattened([*values, *concrete.captured_inputs])
+        return self.detached.take()(values)
 
 
 def compiled(function: Callable[[Sequence[Tensor]], Any], values: Sequence[Tensor]) -> Traced:
     """Trace a function of a list of tensors, for shapes and dtypes as in `values`."""
     return Traced(function, values)
+
+
+def taken(run: Traced) -> Callable[[Sequence[Tensor]], Any]:
+    """The function on the variables that the layers hold beside Keras's, as they are now."""
+    return run.detached.take()
+
+
+def python_ops(run: Traced, values: Sequence[Tensor]) -> list[str]:
+    """The ops that run Python in each run, such as those of `tf.numpy_function`."""
+    return names_of_python_ops(run.concrete)
+
+
+def used_up(run: Traced, values: Sequence[Tensor]) -> list[str]:
+    """Run the function if it runs Python or takes from a queue or an iterator: the ops that took
+    from one of these."""
+    return used_up_by(run.concrete, lambda: run(values))
+
+
+def wait(result: Any) -> Any:
+    """The result: functions that run Python are done when they return."""
+    return result
+
+
+def keepers() -> list[Keeper]:
+    """How to keep the value of a variable, which Python may assign to."""
+    return [kept_variable]
+
+
+def look(model: Model, walk: Walk) -> None:
+    """TensorFlow's objects hold nothing that its keepers do not know."""
 
 
 def used(run: Traced, values: Sequence[Tensor]) -> list[bool]:

@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 import keras
 import torch
 
 from lstm_probe.models.keras.flavour import Flavour, Model, Tensor
+from lstm_probe.models.purity.kept import Generator, Kept
+from lstm_probe.models.purity.walk import Keeper, Walk, is_own_class
 
-__all__ = ["TRACES", "compiled", "in_float64", "is_chief", "reader", "to_arrays", "used"]
+__all__ = [
+    "TRACES",
+    "compiled",
+    "in_float64",
+    "is_chief",
+    "keepers",
+    "look",
+    "python_ops",
+    "reader",
+    "taken",
+    "to_arrays",
+    "used",
+    "used_up",
+    "wait",
+]
+
+#: The attributes of a module in which PyTorch itself keeps things.
+_INTERNAL: Final = frozenset(vars(torch.nn.Module()))
 
 TRACES = False
 
@@ -36,6 +56,92 @@ def compiled(
 
     run(values)
     return run
+
+
+def taken(run: Any) -> Callable[[Sequence[Tensor]], Any]:
+    """The function, which runs the layers as they are."""
+    eager_run: Callable[[Sequence[Tensor]], Any] = run
+    return eager_run
+
+
+def python_ops(run: Any, values: Sequence[Tensor]) -> list[str]:
+    """None in particular: all is Python."""
+    return []
+
+
+def used_up(run: Any, values: Sequence[Tensor]) -> list[str]:
+    """None that a walk through the layers would not see. The function has been run already."""
+    return []
+
+
+def wait(result: Any) -> Any:
+    """The result, which is there."""
+    return result
+
+
+def keepers() -> list[Keeper]:
+    """How to keep tensors and generators."""
+    return [_kept]
+
+
+def look(model: Model, walk: Walk) -> None:
+    """Look at the buffers of all modules, and at whether they are being trained."""
+    layers = list(model._flatten_layers())
+    for layer in layers:
+        if isinstance(layer, keras.layers.TorchModuleWrapper):
+            for module in layer.modules():  # the wrapper tells them whether they are trained
+                walk.names(f"layer {layer.name!r}", vars(module), ("training",))
+    modules = {id(m): (layer, name, m) for layer in layers for name, m in layer.named_modules()}
+    for layer, name, module in modules.values():
+        where = f"module {name or type(module).__name__!r} of layer {layer.name!r}"
+        walk.value(f"the buffers of {where}", module._buffers)
+        if not isinstance(module, keras.layers.Layer) and is_own_class(type(module)):
+            walk.module(where, module, but=_INTERNAL)
+
+
+@dataclass(frozen=True)
+class _Elements:
+    """What a tensor holds."""
+
+    where: str
+    owner: Any
+    before: Any
+    version: int
+
+    def changed(self) -> bool:
+        same = _version(self.owner) == self.version and self.owner.shape == self.before.shape
+        return not (same and torch.equal(self.owner, self.before))
+
+    def restore(self) -> bool:
+        if self.owner.shape == self.before.shape:
+            self.owner.data.copy_(self.before)
+        else:
+            self.owner.data = self.before
+        return True
+
+
+def _state_of(where: str, generator: torch.Generator) -> Generator:
+    def read() -> list[int]:
+        state: list[int] = generator.get_state().tolist()
+        return state
+
+    def write(state: list[int]) -> None:
+        generator.set_state(torch.tensor(state, dtype=torch.uint8))
+
+    return Generator(where, generator, read(), read, write)
+
+
+def _version(tensor: Any) -> int:
+    """How often a tensor has been written to, as far as PyTorch counts it."""
+    return 0 if tensor.is_inference() else int(tensor._version)
+
+
+def _kept(where: str, value: Any) -> Kept | None:
+    if isinstance(value, torch.Generator):
+        return _state_of(where, value)
+    if isinstance(value, torch.Tensor) and value.layout is torch.strided:
+        return _Elements(where, value, value.detach().clone(), _version(value))
+    return None
 
 
 def used(run: Any, values: Sequence[Tensor]) -> list[bool]:

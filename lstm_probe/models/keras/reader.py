@@ -16,8 +16,9 @@ from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.models.keras.flavour import Model, Tensor, flavour_of
 from lstm_probe.models.keras.layers import find_layers
 from lstm_probe.models.keras.sites import Site, sites_of
-from lstm_probe.models.keras.taps import tapped
+from lstm_probe.models.keras.taps import overlaid, tapped
 from lstm_probe.models.probe import Probe, as_probe, probe_leaves
+from lstm_probe.models.purity.trial import Trial
 
 __all__ = ["KerasReader", "KerasSource", "Taken", "capture", "training_step"]
 
@@ -121,7 +122,8 @@ class KerasReader:
         self._flavour = flavour_of(model)
         self._flavour.check()
         check_fits(model, probe)
-        with _refused(model, probe):
+        trial = self._flavour.trial(model)
+        with _refused(model, probe), _noted(trial, model):
             self._flavour.build(model, probe)
         self._model = weakref.ref(model)
         self._optimizer = getattr(model, "optimizer", None)
@@ -129,9 +131,9 @@ class KerasReader:
         self._variables = list(model.variables)  # held on to, so that no other takes on their ids
         self._ids = [id(variable) for variable in self._variables]
         self._sites: list[Site] = []
-        with _refused(model, probe):
+        with _refused(model, probe), trial.without_calls():
             self._run = self._flavour.trace(
-                model, lambda tensors: self._listen(model, tensors), probe
+                model, lambda tensors: self._listen(model, tensors), probe, trial
             )
         if not self._sites:
             raise LstmProbeError(
@@ -205,6 +207,20 @@ class KerasSource:
     def take(self, step: int) -> Taken:
         """Take hold of the weights; `step` is the training step."""
         return self.reader.take(self.model, step=step, epoch=self.epoch)
+
+
+@contextmanager
+def _noted(trial: Trial, model: Model) -> Iterator[None]:
+    """While the context lasts, each call of the model is noted: the last one comes after all that
+    builds it."""
+    call = flavour_of(model).call(model)
+
+    def noting(*args: Any, **kwargs: Any) -> Any:
+        trial.note()
+        return call(*args, **kwargs)
+
+    with overlaid(model, noting):
+        yield
 
 
 @contextmanager

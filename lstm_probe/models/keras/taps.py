@@ -11,7 +11,7 @@ from typing import Any
 from lstm_probe.models.keras.cells import cells_of
 from lstm_probe.models.keras.flavour import Flavour, Layer, Tensor, flavour_of
 
-__all__ = ["Call", "tapped"]
+__all__ = ["Call", "overlaid", "tapped"]
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,12 @@ def tapped(layers: Sequence[Layer]) -> Iterator[list[Call]]:
     calls: list[Call] = []
     with ExitStack() as overlays:
         for layer in layers:
-            overlays.enter_context(_overlaid(layer, _Tap(layer, calls)))
+            overlays.enter_context(overlaid(layer, _Tap(layer, calls)))
         yield calls
 
 
 @contextmanager
-def _overlaid(target: Any, call: Any) -> Iterator[None]:
+def overlaid(target: Any, call: Any) -> Iterator[None]:
     """While the context lasts, the object's `call` is another one."""
     # Wrappers of Keras 2 look up which arguments it takes.
     call.__signature__ = inspect.signature(target.call)
@@ -179,7 +179,7 @@ class _Tap:
     def _between(self, call: Callable[[], Any], cells: Sequence[Any]) -> list[Tensor]:
         """The outputs of every cell of a stack: the stack is made to return them side by side."""
         stack = _StackTap(self._layer.cell, cells, self._flavour)
-        with _overlaid(self._layer.cell, stack), _having(self._layer, **self._hearing()):
+        with overlaid(self._layer.cell, stack), _having(self._layer, **self._hearing()):
             joined = self._all_steps(call)
         return self._flavour.split(joined, stack.widths)
 
@@ -198,7 +198,7 @@ class _StackTap:
         with ExitStack() as overlays:
             for cell in self._cells:
                 overlays.enter_context(
-                    _overlaid(cell, _recording(self._flavour.call(cell), outputs))
+                    overlaid(cell, _recording(self._flavour.call(cell), outputs))
                 )
             _, states = self._call(*args, **kwargs)
         self.widths = [int(output.shape[-1]) for output in outputs]

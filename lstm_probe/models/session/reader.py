@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -70,9 +70,21 @@ class SessionReader:
     def __init__(self, cell: Any, run: Run, feeds: Mapping[Any, Array]) -> None:
         self._feeds = feeds
         _check_connected(run)
-        self._sites, self._checks = _sites(cell, _without_side_effects(run, list(self._feeds)))
+        graph, fed = graph_of(run), list(feeds)
+        before = {op.name for op in graph.get_operations()}
+        self._sites, checks = _sites(cell, _without_side_effects(run, fed))
         self._names = _unique([site.described.name for site in self._sites])
-        self._fetches = [site.fetches() for site in self._sites]
+        # A second run of the cell may read random numbers of the training's: the noise that a
+        # variational DropoutWrapper drew when it was made.
+        own = {op.name for op in graph.get_operations()} - before
+        pairs = [(check.twin.tensors, check.outputs.tensors) for check in checks]
+        self._fetches, pairs = _undisturbed(
+            graph, ([site.fetches() for site in self._sites], pairs), fed, own
+        )
+        self._checks = [
+            Check(replace(check.twin, tensors=twin), replace(check.outputs, tensors=outputs))
+            for check, (twin, outputs) in zip(checks, pairs, strict=True)
+        ]
 
     def check(self, session: Any) -> None:
         """Check that the user's tensors belong together, by tensors that must then be equal.
@@ -210,14 +222,21 @@ def _without_side_effects(run: Run, fed: Sequence[Any]) -> Run:
     """The same run, with copies of the tensors whose reading would disturb the training."""
     fields = ("inputs", "outputs", "sequence_length", "initial_state")
     structure = {name: getattr(run, name) for name in fields}
-    flat = tf.nest.flatten(structure)
     graph = graph_of(run)
-    tensors = [t for t in flat if t is not None]
     with graph.as_default():
-        tensors = [tf.convert_to_tensor(t) for t in tensors]
-    safe = iter(undisturbed(graph, tensors, fed))
-    restored = [None if t is None else next(safe) for t in flat]
-    return replace(run, **tf.nest.pack_sequence_as(structure, restored))
+        tensors = tf.nest.map_structure(
+            lambda leaf: None if leaf is None else tf.convert_to_tensor(leaf), structure
+        )
+    return replace(run, **_undisturbed(graph, tensors, fed))
+
+
+def _undisturbed(
+    graph: tf.Graph, structure: Any, fed: Sequence[Any], own: Container[str] = ()
+) -> Any:
+    """`undisturbed` of all tensors in a nested structure."""
+    flat = tf.nest.flatten(structure)
+    safe = iter(undisturbed(graph, [t for t in flat if tf.is_tensor(t)], fed, own))
+    return tf.nest.pack_sequence_as(structure, [next(safe) if tf.is_tensor(t) else t for t in flat])
 
 
 def _check_connected(run: Run) -> None:

@@ -10,7 +10,7 @@ training even as a copy, so it is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -31,13 +31,17 @@ _WRITES = re.compile(
 )
 
 
-def undisturbed(graph: tf.Graph, tensors: Sequence[Any], fed: Iterable[Any]) -> list[Any]:
+def undisturbed(
+    graph: tf.Graph, tensors: Sequence[Any], fed: Iterable[Any], own: Container[str] = ()
+) -> list[Any]:
     """The same tensors, or copies where running them would advance a random number generator.
 
     Args:
         graph: the user's graph, which is not finalized.
         tensors: the tensors to fetch.
         fed: the tensors that the feed_dict feeds.
+        own: the names of ops that the training does not run; they are not copied for their own
+            sake.
 
     Returns:
         One tensor for each of `tensors`, in their order.
@@ -51,7 +55,9 @@ def undisturbed(graph: tf.Graph, tensors: Sequence[Any], fed: Iterable[Any]) -> 
     bodies = _function_bodies(graph, reached.values())
     _check_fed(reached.values())
     _check_reads_only(reached.values(), bodies)
-    random = {name for name, op in reached.items() if _matches(_RANDOM, op, bodies)}
+    random = {
+        name for name, op in reached.items() if name not in own and _matches(_RANDOM, op, bodies)
+    }
     to_copy = _dependents(reached, random, fed_names)
     if not to_copy:
         return list(tensors)
