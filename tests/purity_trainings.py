@@ -129,9 +129,8 @@ def _plain(value: Any) -> Any:
 def _array(value: Any) -> Any:
     value = getattr(value, "value", value)
     value = value() if callable(value) else value  # of tf_keras
-    value = value.detach().cpu() if hasattr(value, "detach") else value
     try:
-        return np.array(value)
+        return np.array(value.detach().cpu() if hasattr(value, "detach") else value)
     except Exception:  # each framework says in its own way that a tensor is symbolic
         return None
 

@@ -199,7 +199,7 @@ def _own(K: Any) -> dict[str, Case]:  # noqa: N803
         "set": (lambda s, _: s.s.add(len(s.s)) or len(s.s), lambda: {"s": {0}}),
         "deque": (lambda s, _: s.q.append(1) or len(s.q), lambda: {"q": deque([0], 9)}),
         "array": (lambda s, _: _grow(s.a), lambda: {"a": np.zeros(3)}),
-        "tensor kept": (lambda s, x: _set(s, "last", x) and None, lambda: {"last": None}),
+        "tensor kept": (lambda s, x: (_set(s, "last", x), None)[1], lambda: {"last": None}),
         "tensors in a list": (lambda s, x: s.cache.append(x), lambda: {"cache": []}),
         "random": (lambda s, _: random.random(), dict),
         "np.random": (lambda s, _: np.random.rand(), dict),  # noqa: NPY002

@@ -1,4 +1,4 @@
-"""The guard against the fault that only JAX has: without it the test fails."""
+"""The guards against the faults that only JAX or PyTorch has: without them the tests fail."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "faults"))
 import guards
 
-pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="only on JAX")
+BACKEND = keras.backend.backend()
+pytestmark = pytest.mark.skipif(BACKEND == "tensorflow", reason="the other backends' tests")
 
 
 @pytest.mark.parametrize(
-    "guard", [guard for guard in guards.GUARDS if guard.file == "models/keras/on_jax.py"], ids=str
+    "guard",
+    [guard for guard in guards.GUARDS if guard.file == f"models/keras/on_{BACKEND}.py"],
+    ids=str,
 )
 def test_the_test_fails_without_the_guard(guard: guards.Guard, tmp_path: Path) -> None:
     failed, said = guards.fails(guard, tmp_path)

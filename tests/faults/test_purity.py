@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import purity_sessions
 import pytest
 import tensorflow as tf
 import tf_keras
@@ -36,6 +37,14 @@ SAMPLE = [
 @pytest.mark.parametrize(("package", "name"), SAMPLE, ids=lambda v: getattr(v, "__name__", v))
 def test_nothing_is_left_of_a_capture(package: Any, name: str, tmp_path: Path) -> None:
     control, probed = differences(package, "tensorflow", name, tmp_path)
+    assert control == []
+    assert probed == []
+
+
+@pytest.mark.filterwarnings("ignore:.tf.nn.rnn_cell:UserWarning")
+@pytest.mark.parametrize("name", ["variational of inputs", "dropout in layers"])
+def test_nothing_is_left_of_a_capture_in_a_session(name: str, tmp_path: Path) -> None:
+    control, probed = purity_sessions.differences(name, tmp_path)
     assert control == []
     assert probed == []
 
