@@ -121,8 +121,8 @@ class KerasReader:
         self.step = StepReader()
         self._flavour = flavour_of(model)
         self._flavour.check()
-        check_fits(model, probe)
         trial = self._flavour.trial(model)
+        check_fits(model, probe)
         with _refused(model, probe), _noted(trial, model):
             self._flavour.build(model, probe)
         self._model = weakref.ref(model)
