@@ -16,9 +16,10 @@ import pytest
 import tensorflow as tf
 import tf_keras
 from purity_trainings import differences
+from session_graphs import tf1
 
 from lstm_probe import LstmProbeError, capture
-from lstm_probe.callbacks import ProbeCallback
+from lstm_probe.callbacks import ProbeCallback, ProbeHook
 from lstm_probe.models.keras.reader import KerasReader
 
 SAMPLE = [
@@ -47,6 +48,23 @@ def test_nothing_is_left_of_a_capture_in_a_session(name: str, tmp_path: Path) ->
     control, probed = purity_sessions.differences(name, tmp_path)
     assert control == []
     assert probed == []
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.0])
+def test_a_probe_that_is_not_the_same_each_time_is_told(
+    rate: float, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with tf.Graph().as_default():
+        fed = tf1.placeholder("float32", [None, 6, 3])
+        dropped = tf.nn.dropout(fed, rate=tf.constant(rate))
+        cell = keras.layers.LSTM(4, return_sequences=True, name="memory")
+        outputs, probe = cell(dropped), {fed: np.ones((1, 6, 3))}
+        hook = ProbeHook(cell, inputs=dropped, outputs=outputs, feed_dict=probe, log_dir=tmp_path)
+        with tf1.Session() as session:
+            session.run(tf1.global_variables_initializer())
+            hook.after_step(session, 0)
+            hook.end(session)
+    assert ("not the same sequence" in caplog.text) == (rate > 0)
 
 
 class Takes(keras.layers.Layer):
@@ -130,10 +148,13 @@ def test_a_layer_does_not_write_to_the_log_of_the_training(tmp_path: Path) -> No
 def test_saturated_gates_are_no_error_when_numpy_raises_them(
     background: bool, tmp_path: Path
 ) -> None:
-    model = keras.Sequential([keras.Input((6, 3)), keras.layers.LSTM(4, name="memory")])
-    model.set_weights([300 * np.sign(value - 0.01) for value in model.get_weights()])
-    model.compile("sgd", "mse")
-    x, y = np.ones((8, 6, 3), "float32"), np.ones((8, 4), "float32")
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((6, 3)), keras.layers.LSTM(5, name="memory")])
+    kernel = model.layers[0].cell.kernel
+    kernel.assign(kernel * 1e4)  # what lies between saturated and not is close to zero
+    model.compile("adam", "mse")
+    x = np.random.default_rng(0).normal(size=(8, 6, 3)).astype("float32")
+    y = np.ones((8, 5), "float32")
     probe = ProbeCallback(
         x[:1], tmp_path, every=1, max_overhead=None, background=background, detail="full"
     )

@@ -150,5 +150,6 @@ class Trial:
             "A capture would change the training: a pass through model "
             f"{self._model.name!r} does what cannot be undone. Received: {what}. Expected: a call "
             "with training=False that changes nothing which outlasts it. Do that in the layer "
-            "only `if training:`, or give the probe a model that begins after the layer."
+            "only `if training:`, give the probe to a model that begins after the layer, or switch "
+            "the probe off with LSTM_PROBE=off."
         )

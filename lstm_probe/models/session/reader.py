@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
@@ -19,11 +20,14 @@ from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.trace import GateTrace
+from lstm_probe.core.warn import warn
 from lstm_probe.models.session.runs import Check, Run, sites_of
 from lstm_probe.models.session.sites import Site
-from lstm_probe.models.tensorflow.graph import ancestors, undisturbed
+from lstm_probe.models.tensorflow.graph import ancestors, random_ops, undisturbed
 
 __all__ = ["SessionReader", "SessionSource", "Taken", "check_session", "graph_of"]
+
+_log = logging.getLogger(__name__)
 
 # If the error of the first step is more than this multiple of what rounding explains, the tensors
 # do not belong together. No step before it can have amplified it; a wrong tensor gives thousands.
@@ -81,6 +85,8 @@ class SessionReader:
         self._fetches, pairs = _undisturbed(
             graph, ([site.fetches() for site in self._sites], pairs), fed, own
         )
+        fetched = [tensor for tensor in tf.nest.flatten(self._fetches) if tf.is_tensor(tensor)]
+        self._random = random_ops(graph, fetched, fed)
         self._checks = [
             Check(replace(check.twin, tensors=twin), replace(check.outputs, tensors=outputs))
             for check, (twin, outputs) in zip(checks, pairs, strict=True)
@@ -113,7 +119,16 @@ class SessionReader:
             pair = [check.twin.tensors, check.outputs.tensors]
             twin, outputs = session.run(pair, self._feeds)
             _check_equal(check.twin.arrange(twin), check.outputs.arrange(outputs))
-        for snapshot in self.take(session, step=0).snapshots():
+        snapshots = self.take(session, step=0).snapshots()
+        if self._random and not _same(snapshots, self.take(session, step=0).snapshots()):
+            warn(
+                _log,
+                "lstm_probe: the probe is not the same sequence at each capture: random numbers "
+                "are drawn before the cells, such as those of dropout, in %s. Feed a keep "
+                "probability of 1.0, or feed the tensor that the cell reads.",
+                ", ".join(self._random[:3]),
+            )
+        for snapshot in snapshots:
             analysis = analyse(snapshot)
             _check_first_step(snapshot, analysis.parity)
             _check_lengths(snapshot, analysis.trace)
@@ -248,6 +263,15 @@ def _check_connected(run: Run) -> None:
             f"on {inputs[0]!r}. Expected: the tensor, or list of tensors, that the cell was run "
             "on, and what came out."
         )
+
+
+def _same(first: Sequence[Snapshot], again: Sequence[Snapshot]) -> bool:
+    """Whether the cells read the same at both times."""
+    return all(
+        np.array_equal(a.x, b.x, equal_nan=True)
+        and all(map(np.array_equal, a.initial_state or (), b.initial_state or ()))
+        for a, b in zip(first, again, strict=True)
+    )
 
 
 def _check_equal(twin: Any, outputs: Any) -> None:

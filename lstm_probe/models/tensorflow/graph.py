@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from lstm_probe.core.errors import LstmProbeError
 
-__all__ = ["ancestors", "undisturbed"]
+__all__ = ["ancestors", "random_ops", "undisturbed"]
 
 _PREFIX = "lstm_probe"
 _RANDOM = re.compile(
@@ -62,6 +62,13 @@ def undisturbed(
     if not to_copy:
         return list(tensors)
     return _copied(graph, to_copy, tensors, fed_names)
+
+
+def random_ops(graph: tf.Graph, tensors: Sequence[Any], fed: Iterable[Any]) -> list[str]:
+    """The names of the ops that draw random numbers when the tensors are fetched."""
+    reached = ancestors(tensors, {tensor.name for tensor in fed})
+    bodies = _function_bodies(graph, reached.values())
+    return sorted(name for name, op in reached.items() if _matches(_RANDOM, op, bodies))
 
 
 def ancestors(tensors: Iterable[Any], fed_names: Iterable[str] = ()) -> dict[str, tf.Operation]:
