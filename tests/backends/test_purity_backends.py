@@ -19,6 +19,7 @@ SAMPLE = {
         "tensors in a dict",
         "torch.Generator",
         "subclassed, loop",
+        "tensor kept",
     ],
 }
 

@@ -139,7 +139,8 @@ def _version(tensor: Any) -> int:
 def _kept(where: str, value: Any) -> Kept | None:
     if isinstance(value, torch.Generator):
         return _state_of(where, value)
-    if isinstance(value, torch.Tensor) and value.layout is torch.strided:
+    has_values = isinstance(value, torch.Tensor) and value.device.type != "meta"
+    if has_values and value.layout is torch.strided:
         return _Elements(where, value, value.detach().clone(), _version(value))
     return None
 

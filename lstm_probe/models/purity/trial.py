@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, TypeAlias
 
 from lstm_probe.core.errors import LstmProbeError
@@ -81,10 +81,10 @@ class Trial:
             yield
         finally:
             for each in kept:
-                if each.changed():
+                if _has_changed(each):
                     names = each.names_changed() if isinstance(each, Names) else ()
                     self._seen.append(each.narrowed(names) if isinstance(each, Names) else each)
-                    if not each.restore():
+                    if not _is_restored(each):
                         stuck.append(each.where)
             self._undo_building()
         if stuck:
@@ -119,8 +119,8 @@ class Trial:
                 yield
         finally:
             for kept in walk.kept:
-                if kept.changed():
-                    kept.restore()
+                if _has_changed(kept):
+                    _is_restored(kept)
 
     def _walk(self) -> Walk:
         walk = Walk(self._keepers, self._internal)
@@ -153,3 +153,17 @@ class Trial:
             "only `if training:`, give the probe to a model that begins after the layer, or switch "
             "the probe off with LSTM_PROBE=off."
         )
+
+
+def _has_changed(kept: Kept) -> bool:
+    """Whether something is no longer as it was; not, where that cannot be told."""
+    with suppress(Exception):
+        return kept.changed()
+    return False
+
+
+def _is_restored(kept: Kept) -> bool:
+    """Make something what it was; False where that cannot be done."""
+    with suppress(Exception):
+        return kept.restore()
+    return False

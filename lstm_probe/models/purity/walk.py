@@ -7,6 +7,7 @@ import sysconfig
 import types
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -110,9 +111,10 @@ class Walk:
 
     def _found(self, where: str, value: Any) -> Kept | None:
         for keeper in (*self._keepers, kept):
-            found = keeper(where, value)
-            if found is not None:
-                return found
+            with suppress(Exception):  # a value that cannot be copied refuses no model
+                found = keeper(where, value)
+                if found is not None:
+                    return found
         return None
 
     def _namespace(
