@@ -96,7 +96,7 @@ def test_every_operator_of_keras_3_has_been_looked_at():
                 for name, kind in vars(module).items()
                 if inspect.isclass(kind) and issubclass(kind, Operation)
             }
-    assert len(found) > 300
+    assert len(found) >= 292  # those of Keras 3.12, the oldest that is supported
     assert found <= OPERATIONS | OPERATIONS_REFUSED | names.LAYERS
     assert not OPERATIONS & OPERATIONS_REFUSED
 
