@@ -68,15 +68,15 @@ def test_every_capture_is_written_or_counted_when_the_worker_is_too_slow(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    from lstm_probe.callbacks.recording import recorder
+    from lstm_probe.callbacks.recording import captures
 
-    analyse = recorder.analyse
+    analyse = captures.analyse
 
     def slowly(*args: Any, **options: Any) -> Any:
         time.sleep(0.1)
         return analyse(*args, **options)
 
-    monkeypatch.setattr(recorder, "analyse", slowly)
+    monkeypatch.setattr(captures, "analyse", slowly)
     x, y = training_data(rng)
     probe = ProbeCallback(x[:1], tmp_path, every=1, background=True)
     trainable().fit(x, y, batch_size=8, epochs=3, verbose=0, callbacks=[probe])
