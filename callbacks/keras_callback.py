@@ -10,12 +10,13 @@ from lstm_probe.analysis.alerts.board import OnAlert
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.callbacks.keras_config import current, described_schedule, schedule_from
 from lstm_probe.callbacks.recording.options import Options
+from lstm_probe.callbacks.recording.steps import TrainingSteps
 from lstm_probe.callbacks.schedule import Every, StepWatch
 from lstm_probe.core.switch import is_switched_on
 from lstm_probe.logs.detail import MAX_BYTES, Detail
 from lstm_probe.logs.report import Report
 from lstm_probe.models.keras.flavour import callback_class, deserialised, flavour_of, registered
-from lstm_probe.models.keras.reader import KerasReader, KerasSource, training_step
+from lstm_probe.models.keras.reader import KerasReader, KerasSource
 from lstm_probe.models.probe import Probe, as_labels, as_probe
 
 __all__ = ["ProbeCallback"]
@@ -151,7 +152,7 @@ class ProbeCallback(Callback):
             write_images=write_images,
         )
         self._recorder = Recorder(log_dir, options)
-        self._batches = 0
+        self._steps = TrainingSteps()
         # The index of the last batch that was trained: it tells the steps of an execution, but
         # begins anew with each epoch, and overshoots its end.
         self._batch = -1
@@ -258,9 +259,9 @@ class ProbeCallback(Callback):
         """Capture if the step has crossed a multiple of `every`."""
         if self._recorder is None or not self._is_watching:
             return
-        self._batches += 1
         trained = batch - self._batch if batch > self._batch else batch + 1
         self._batch = batch
+        self._steps.train(trained)
         if self._watch.is_time(trained) or self._given_step is not None:
             step = self._recorder.guard.run("reading the training step", self._look)
             if step is not None:
@@ -299,6 +300,7 @@ class ProbeCallback(Callback):
             return
         if self._reader is None or not self._reader.reads(self.model):
             self._reader = KerasReader(self.model, self._probe, self._layers)
+        self._steps.begin(self._reader.step(self.model), self._reader.weights)
         self._recorder.start(self._watch.start(), self._source)
         self._is_watching = True
 
@@ -325,5 +327,5 @@ class ProbeCallback(Callback):
     def _read_step(self) -> int:
         if self._given_step is not None:
             return self._given_step
-        step = (training_step if self._reader is None else self._reader.step)(self.model)
-        return self._batches if step is None else step  # without optimizer: count batches instead
+        assert self._reader is not None
+        return self._steps.now(self._reader.step(self.model), self._reader.weights)

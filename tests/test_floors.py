@@ -52,6 +52,7 @@ IN_CALLBACKS = {
     "recording/reactions.py",
     "recording/recorder.py",
     "recording/source.py",
+    "recording/steps.py",
     "recording/tally.py",
     "recording/worker.py",
 }

@@ -271,7 +271,7 @@ def test_training_goes_on_when_the_model_is_changed(
     class Adapt(keras.callbacks.Callback):
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             if batch == 4:
-                self.model.layers[-1].enable_lora(1)
+                self.model.layers[-1].quantize("int8")
 
     trainable().fit(x, y, batch_size=8, verbose=0, callbacks=[Adapt(), probe])
     assert captured_steps(tmp_path) == [0, 2, 4]

@@ -135,10 +135,10 @@ HARMLESS: dict[str, Callable[[keras.Model], Any]] = {
     "pruned": prune,
     "frozen": lambda model: setattr(model.get_layer("memory"), "trainable", False),
     "renamed": lambda model: setattr(model.get_layer("memory"), "name", "other"),
+    "lora": lambda model: model.layers[-1].enable_lora(1),
     "other weights": lambda model: model.set_weights([w / 2 for w in model.get_weights()]),
 }
 REBUILT: dict[str, Callable[[keras.Model], Any]] = {
-    "lora": lambda model: model.layers[-1].enable_lora(1),
     "quantized": lambda model: model.layers[-1].quantize("int8"),
     "replaced": replace_layer,
 }

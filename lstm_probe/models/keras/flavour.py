@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from lstm_probe.core.activations import ActivationLike
+from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.switch import is_switched_on
 from lstm_probe.models.purity.trial import Trial
@@ -76,6 +77,9 @@ class Flavour(Protocol):
     def reader(self, variable: Any) -> Callable[[], Tensor]:
         """What reads a variable's value as it then is, as a tensor that later assignments do not
         change."""
+
+    def to_array(self, tensor: Tensor) -> Array:
+        """A tensor, on whichever device, as an array."""
 
     def activation(self, function: Any) -> ActivationLike:
         """By name where it is one that the core knows; else what runs it on arrays."""

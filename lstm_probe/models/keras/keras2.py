@@ -64,6 +64,9 @@ class TfKeras:
     def reader(self, variable: Any) -> Callable[[], Tensor]:
         return reader_of(variable)
 
+    def to_array(self, tensor: Tensor) -> Array:
+        return np.asarray(tensor)
+
     def activation(self, function: Any) -> ActivationLike:
         name = activation_name(function)
         if name is not None:

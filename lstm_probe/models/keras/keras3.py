@@ -115,6 +115,10 @@ class Keras3:
     def reader(self, variable: Any) -> Callable[[], Tensor]:
         return _backend().reader(variable)
 
+    def to_array(self, tensor: Tensor) -> Array:
+        array: Array = keras.ops.convert_to_numpy(tensor)
+        return array
+
     def activation(self, function: Any) -> ActivationLike:
         name = keras.activations.serialize(function)
         if isinstance(name, str) and name in ACTIVATIONS:

@@ -62,6 +62,7 @@ class StepReader:
     def __init__(self) -> None:
         self._variable: Any = None
         self._read: Callable[[], Any] = lambda: None
+        self._to_array: Callable[[Any], Any] = np.asarray
 
     def __call__(self, model: Model) -> int | None:
         """None if the model has no optimizer to count its steps."""
@@ -70,8 +71,10 @@ class StepReader:
             return None
         variable = optimizer.iterations
         if variable is not self._variable:
-            self._variable, self._read = variable, flavour_of(model).reader(variable)
-        return int(np.asarray(self._read()))
+            flavour = flavour_of(model)
+            self._variable, self._read = variable, flavour.reader(variable)
+            self._to_array = flavour.to_array
+        return int(self._to_array(self._read()))
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,12 @@ class KerasReader:
             self._flavour.build(model, probe)
         self._model = weakref.ref(model)
         self._optimizer = getattr(model, "optimizer", None)
-        self._layers = find_layers(model, layers)
+        self._probe, self._chosen = probe, layers
+        self._trace(model, trial)
+
+    def _trace(self, model: Model, trial: Trial) -> None:
+        probe = self._probe
+        self._layers = find_layers(model, self._chosen)
         self._variables = list(model.variables)  # held on to, so that no other takes on their ids
         self._ids = [id(variable) for variable in self._variables]
         self._sites: list[Site] = []
@@ -141,8 +149,13 @@ class KerasReader:
                 f"{', '.join(self._layers)}, none of them "
                 "called. Expected: layers that the model's call uses."
             )
+        probed = {id(v): v for site in self._sites for v in site.description.variables}
+        self._needed = set(probed)
+        self._readers = [self._flavour.reader(variable) for variable in probed.values()]
 
-        self._needed = {id(v) for site in self._sites for v in site.description.variables}
+    def weights(self) -> list[Array]:
+        """The weights of the layers that are read, as they are now."""
+        return [self._flavour.to_array(read()) for read in self._readers]
 
     def reads(self, model: Model) -> bool:
         """Whether this is the model that was traced, as it was: a model that was compiled anew or
@@ -165,6 +178,9 @@ class KerasReader:
         """Take hold of the weights as they are now. Nothing is computed yet where the backend can
         compute with these weights later.
 
+        A model that has got more variables since it was traced, as from a head that was called for
+        the first time, is traced anew.
+
         Args:
             model: the model as it is now.
             step: how many steps it has been trained.
@@ -173,11 +189,14 @@ class KerasReader:
         Raises:
             LstmProbeError: the model is no longer the one that the reader was made for.
         """
-        if [id(v) for v in model.variables] != self._ids:
+        ids = {id(variable) for variable in model.variables}
+        if not ids.issuperset(self._ids):
             raise LstmProbeError(
                 f"Model {model.name!r} has been rebuilt. Received: other variables than when "
                 "training began. Expected: the same ones."
             )
+        if len(ids) > len(self._ids):
+            self._trace(model, self._flavour.trial(model))
         compute, values = self._run(self._needed)
         weights = dict(zip(self._ids, values, strict=True))
         return Taken(step, epoch, self._sites, weights, compute)
