@@ -28,9 +28,16 @@ from lstm_probe.models.files.child.watch import Watch
 
 linux = pytest.mark.skipif(usage_of(os.getpid()) is None, reason="the system does not tell")
 SMALL = Allowance("m.keras", memory=2**27, processor=2.0, clock=10.0, size=1000)
-#: Says that it has started, and reads the question.
+#: Says that it has started, and reads the question. Where the guard against what it does has been
+#: taken out, nobody ends it but the system.
 HELLO = """
 import json, os, struct, sys, time
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_CPU, (30, 30))
+    resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))
+except ImportError:
+    pass
 def say(said, body=b"", size=None):
     text = json.dumps({"arrays": [], **said}).encode()
     head = struct.pack("<4sQQ", b"lpc1", len(text), len(body) if size is None else size)
