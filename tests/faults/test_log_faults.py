@@ -21,7 +21,7 @@ import event_reading
 import numpy as np
 import pytest
 
-from lstm_probe import LstmProbeError
+from lstm_probe import LstmProbeError, lstm
 from lstm_probe.callbacks.recording.captures import Captures
 from lstm_probe.callbacks.recording.worker import Worker
 from lstm_probe.logs.events.records import read_records
@@ -392,7 +392,9 @@ def test_a_strict_floating_point_state_of_the_user_is_not_ours(
     class Saturated(recording.Random):
         def take(self, step: int) -> recording.Taken:
             [seen] = super().take(step).snapshots()
-            return recording.Taken([replace(seen, x=seen.x * 1e4)])
+            weights = replace(seen.weights, kernel=seen.weights.kernel * 1e4)
+            output = lstm(seen.x, weights, cell=seen.cell).h
+            return recording.Taken([replace(seen, weights=weights, output=output)])
 
     def strict(_: object) -> None:
         assert np.geterr()["under"] != "raise"

@@ -57,6 +57,23 @@ def test_zeros_everywhere_are_a_flat_picture(tmp_path: Path, rng: np.random.Gene
     assert (probe.report.captured, probe.report.failed) == (5, 0)
 
 
+@pytest.mark.parametrize("background", [False, True])
+def test_saturated_gates_are_no_error_when_numpy_raises_them(
+    background: bool, tmp_path: Path
+) -> None:
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((6, 3)), keras.layers.LSTM(5, name="memory")])
+    kernel = model.layers[0].cell.kernel
+    kernel.assign(kernel * 1e4)  # what lies between saturated and not is close to zero
+    model.compile("adam", "mse")
+    x = np.random.default_rng(0).normal(size=(8, 6, 3)).astype("float32")
+    y = np.ones((8, 5), "float32")
+    probe = probed(x, tmp_path, every=1, background=background, detail="full")
+    with np.errstate(all="raise"):
+        model.fit(x, y, batch_size=4, epochs=2, verbose=0, callbacks=[probe])
+    assert (probe.report.captured, probe.report.failed) == (5, 0)
+
+
 @pytest.mark.parametrize("shape", [(0, 6, 3), (1, 0, 3), (1, 6, 0)])
 def test_zero_sizes_are_refused_before_the_first_step(
     shape: tuple[int, ...], tmp_path: Path
