@@ -99,7 +99,8 @@ def _stock(K: Any) -> dict[str, Case]:  # noqa: N803
         "frozen": lambda: L.Dense(3, trainable=False),
         "activity regulariser": lambda: L.ActivityRegularization(0.1),
     }
-    if not hasattr(L, "SpectralNormalization"):
+    # That of tf_keras takes its parts from the other Keras, where both are installed.
+    if not hasattr(L, "SpectralNormalization") or K.__name__ == "tf_keras":
         before.pop("SpectralNormalization")
     # Keras itself cannot train a stateful LSTM on PyTorch: it writes to the states in place.
     made = {

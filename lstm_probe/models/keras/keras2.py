@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any
@@ -175,10 +176,17 @@ def _traced(forward: Forward, probe: Any, batch: int | None) -> Any:
 
 @lru_cache(maxsize=1)
 def _internal_names() -> frozenset[str]:
-    """The attributes that Keras itself sets on layers and models."""
-    with restored():
-        layer, model = layers.Layer(name="any"), tf_keras.Model(name="any")
-    return frozenset({*vars(layer), *vars(model)})
+    """The attributes that Keras itself sets on layers and models.
+
+    A model counts its batches in variables. They are made on a thread of their own, which no
+    `tf.distribute` strategy is in force on: several workers would wait for each other.
+    """
+
+    def names() -> frozenset[str]:
+        return frozenset({*vars(layers.Layer(name="any")), *vars(tf_keras.Model(name="any"))})
+
+    with restored(), ThreadPoolExecutor(1) as apart:
+        return apart.submit(names).result()
 
 
 def _check_reach(heard: Any, graph: Any) -> None:
