@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -61,9 +61,10 @@ class ProbeCallback(Callback):
             `"full"`: also the weights, and pictures of saturation and of gradients.
         on_alert: what to do when a layer falls ill (saturated gates, a vanishing gradient, NaN, a
             parity mismatch and others): `"log"` a warning, log it and `"stop"` the training after
-            the current batch, or a function that is called with the `Alert`; or
-            `lstm_probe.AlertRules`, which also set thresholds and choose rules. An alert is raised
-            once, and again only after it has cleared.
+            the current batch if its loss stands still too, or a function that is called with the
+            `Alert`; or `lstm_probe.AlertRules`, which also set thresholds and choose rules. An
+            alert is raised when an illness has been seen at three captures in a row, and again
+            only after it has cleared.
         max_overhead: the part of the training's time that captures may take: the interval is
             stretched where they would take more. Two seconds in all are always allowed. None for
             no limit.
@@ -95,7 +96,7 @@ class ProbeCallback(Callback):
     """
 
     # What tf_keras asks of its callbacks; Keras 3 does not ask.
-    _supports_tf_logs = True  # the logs are not read, and need not be converted for it
+    _supports_tf_logs = True  # the logs are converted where they are read, at captures
     _chief_worker_only = None
 
     def __init__(
@@ -190,7 +191,9 @@ class ProbeCallback(Callback):
         """What has been captured so far; printed, it is a table."""
         return Report() if self._recorder is None else self._recorder.report
 
-    def step(self, model: Any, step: int | None = None) -> None:
+    def step(
+        self, model: Any, step: int | None = None, *, logs: Mapping[str, Any] | None = None
+    ) -> None:
         """For training loops without `fit`: to be called before the first step and after each.
 
         The first call checks everything, as the beginning of `fit` does, and captures; later ones
@@ -200,6 +203,8 @@ class ProbeCallback(Callback):
             model: the model, which may have been trained by `train_on_batch` or in any other way.
             step: how many steps it has been trained; by default its optimizer's count, or that of
                 the calls if it has none.
+            logs: the loss and other numbers of this step, by name: they are logged beside the
+                gates, and tell whether an illness holds the training up.
 
         Raises:
             LstmProbeError: at the first call only, if something does not fit; after a `close`,
@@ -223,7 +228,8 @@ class ProbeCallback(Callback):
             return
         self._given_step = step
         if self._in_a_loop:
-            self.on_train_batch_end(0)
+            self._recorder.training.given(logs)
+            self._train(0)
             return
         self.set_model(model)
         self.on_train_begin()
@@ -257,6 +263,16 @@ class ProbeCallback(Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Capture if the step has crossed a multiple of `every`."""
+        if self._recorder is not None:
+            self._recorder.training.running(logs, batch + 1)
+        self._train(batch)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Take note of what the validation has found."""
+        if self._recorder is not None:
+            self._recorder.training.validated(logs)
+
+    def _train(self, batch: int) -> None:
         if self._recorder is None or not self._is_watching:
             return
         trained = batch - self._batch if batch > self._batch else batch + 1

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import tempfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -22,8 +24,8 @@ import numpy.typing as npt
 from long_memory_keras import latching_problem
 
 import lstm_probe
-from lstm_probe import Alert, capture
-from lstm_probe.analysis import AlertBoard
+from lstm_probe import Alert
+from lstm_probe.callbacks import ProbeCallback
 
 Data = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 
@@ -44,7 +46,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """A layer after its training: what it reached, the alerts that stand, and its gates."""
+    """A layer after its training: what it reached, the alerts that were raised, and its gates."""
 
     accuracy: float
     alerts: list[Alert]
@@ -56,8 +58,13 @@ def main() -> None:
     for case in cases():
         if options.only in (None, case.rule):
             print(f"\n{case.name}")
-            report("ill", diagnose(case, case.ill, case.ill_rate, options.seed))
-            report("cured", diagnose(case, case.cured, case.cured_rate, options.seed))
+            with folder(options.log_dir) as logs:
+                for state, layer, rate in (
+                    ("ill", case.ill, case.ill_rate),
+                    ("cured", case.cured, case.cured_rate),
+                ):
+                    place = f"{logs}/{case.rule}/{state}"
+                    report(state, diagnose(case, layer, rate, options.seed, place))
 
 
 def cases() -> list[Case]:
@@ -112,9 +119,9 @@ def cases() -> list[Case]:
 
 
 def diagnose(
-    case: Case, layer: Callable[[], keras.layers.Layer], rate: float, seed: int
+    case: Case, layer: Callable[[], keras.layers.Layer], rate: float, seed: int, log_dir: str
 ) -> Diagnosis:
-    """Train, and look at the layer before and after."""
+    """Train, and look on."""
     keras.utils.set_random_seed(seed)
     x, y = case.data()
     classes = int(y.max()) + 1
@@ -124,17 +131,15 @@ def diagnose(
     model.compile(
         keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"]
     )
-    board = AlertBoard()
-    board.update(look(model, x[:8]))
-    history = model.fit(x, y, batch_size=64, epochs=case.epochs, verbose=0).history["accuracy"]
-    analyses = look(model, x[:8])
-    board.update(analyses)
-    return Diagnosis(history[-1], board.standing, analyses[0])
+    alerts: list[Alert] = []
+    probe = ProbeCallback(x[:8], log_dir, every=4, on_alert=alerts.append, max_overhead=None)
+    fitted = model.fit(x, y, batch_size=64, epochs=case.epochs, verbose=0, callbacks=[probe])
+    return Diagnosis(fitted.history["accuracy"][-1], alerts, probe.analyses["memory"])
 
 
-def look(model: keras.Model, probe: npt.NDArray[np.float32]) -> list[lstm_probe.Analysis]:
-    """Capture all recurrent layers, once."""
-    return [lstm_probe.analyse(snapshot) for snapshot in capture(model, probe).values()]
+def folder(log_dir: str | None) -> AbstractContextManager[str]:
+    """Where the logs go: one that stays, or one that does not."""
+    return tempfile.TemporaryDirectory() if log_dir is None else nullcontext(log_dir)
 
 
 def signals() -> Data:
@@ -165,6 +170,7 @@ def parse_options() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", help="one of the rules, such as dead_units")
+    parser.add_argument("--log-dir", help="keep the logs there, to look at them in TensorBoard")
     parser.add_argument("--seed", type=int, default=0, help="makes a run repeatable (default: 0)")
     return parser.parse_args()
 

@@ -11,6 +11,7 @@ from lstm_probe.callbacks.recording.options import Options
 from lstm_probe.callbacks.recording.reactions import Reactions
 from lstm_probe.callbacks.recording.source import Source, Taken
 from lstm_probe.callbacks.recording.tally import Tally
+from lstm_probe.callbacks.recording.training_logs import TrainingValues
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.stopwatch import Stopwatch
 from lstm_probe.logs.report import Report
@@ -76,7 +77,7 @@ class Captures:
         """
         self.tally.begin()
         try:
-            self._write(log, analyses, step, cost, charged=False)
+            self._write(log, analyses, step, cost, TrainingValues(), charged=False)
         except Exception as error:
             log.close()
             raise LstmProbeError(
@@ -84,8 +85,16 @@ class Captures:
                 f"{error}. Expected: room and rights to write in {log.directory}."
             ) from error
 
-    def finish(self, taken: Taken, log: RunLog, cost: CaptureCost) -> bool:
+    def finish(
+        self, taken: Taken, log: RunLog, cost: CaptureCost, training: TrainingValues
+    ) -> bool:
         """Do all of a capture but taking hold of the weights, on any thread; True when it is done.
+
+        Args:
+            taken: what was taken of the model.
+            log: the run's log.
+            cost: measures the capture.
+            training: the loss and the metrics of the training.
 
         Raises:
             Exception: whatever goes wrong; nothing of the capture is in the log then.
@@ -93,7 +102,7 @@ class Captures:
         cost.begin_work()
         analyses = self._analyse(taken, cost.watch)
         # Where other workers train too, the step may have gone on before the weights were read.
-        self._write(log, analyses, analyses[0].snapshot.step, cost)
+        self._write(log, analyses, analyses[0].snapshot.step, cost, training)
         return True
 
     def _analyse(self, taken: Taken, watch: Stopwatch) -> list[Analysis]:
@@ -107,13 +116,23 @@ class Captures:
         analyses: list[Analysis],
         step: int,
         cost: CaptureCost,
+        training: TrainingValues,
         *,
         charged: bool = True,
     ) -> None:
-        alerts, dynamics = self._board.update(analyses), self._board.dynamics
+        board = self._board
+        alerts = board.update(analyses, training.mean_loss)
         cost.watch.lap("analyse")
         try:
-            log.write(analyses, step=step, dynamics=dynamics, alerts=alerts, watch=cost.watch)
+            log.write(
+                analyses,
+                step=step,
+                dynamics=board.dynamics,
+                alerts=alerts,
+                others=[*board.noted, *board.cleared],
+                training=training.latest,
+                watch=cost.watch,
+            )
             self.tally.captured = step
             self.analyses = {analysis.snapshot.layer: analysis for analysis in analyses}
             self.report.add(analyses, 1e3 * cost.stall)
@@ -121,7 +140,7 @@ class Captures:
                 self.budget.spend(cost.charged)
             self._guard.run("logging the cost", lambda: self._write_cost(log, cost, step))
         finally:  # the board raises an alert once: not even a full disk may swallow it
-            self.reactions.to(alerts)
+            self.reactions.to(alerts, hopeless=board.asks_to_stop)
 
     def _write_cost(self, log: RunLog, cost: CaptureCost, step: int) -> None:
         log.write_cost(cost.stall, cost.watch.seconds, self.budget.fraction, step=step)

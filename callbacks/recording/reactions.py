@@ -28,7 +28,7 @@ class Reactions:
         >>> from lstm_probe import Alert
         >>> alert = Alert("dead_units", "lstm", 100, "10 of 16 units never move", 0.6, 0.5, "wait")
         >>> reactions = Reactions("stop", Guard())
-        >>> reactions.to([alert])
+        >>> reactions.to([alert], hopeless=True)
         >>> reactions.stop_training
         True
     """
@@ -37,10 +37,16 @@ class Reactions:
         self._on_alert, self._guard = on_alert, guard
         self.stop_training = False
 
-    def to(self, alerts: Iterable[Alert]) -> None:
-        """React to each of these."""
+    def to(self, alerts: Iterable[Alert], *, hopeless: bool) -> None:
+        """React to what begins to stand, and to the state of the whole.
+
+        Args:
+            alerts: those that begin to stand.
+            hopeless: an illness stands, and so does the loss, if it is known.
+        """
         for alert in alerts:
             self._to(alert)
+        self.stop_training = self.stop_training or (hopeless and self._on_alert == "stop")
 
     def _to(self, alert: Alert) -> None:
         if callable(self._on_alert):
@@ -48,4 +54,3 @@ class Reactions:
             self._guard.run(f"calling on_alert at step {alert.step}", lambda: on_alert(alert))
             return
         warn(_log, "%s", alert)
-        self.stop_training = self.stop_training or self._on_alert == "stop"

@@ -16,6 +16,7 @@ from lstm_probe.callbacks.recording.guard import Guard
 from lstm_probe.callbacks.recording.options import Options
 from lstm_probe.callbacks.recording.source import Source
 from lstm_probe.callbacks.recording.tally import COSTLY, FAILING, QUEUED
+from lstm_probe.callbacks.recording.training_logs import TrainingLogs
 from lstm_probe.callbacks.recording.worker import Worker
 from lstm_probe.core.errstate import own_errstate
 from lstm_probe.core.warn import warn
@@ -46,12 +47,14 @@ class Recorder:
     Attributes:
         report: what has been captured so far.
         guard: runs whatever else the probe does during training.
+        training: what the training says of itself: loss and metrics.
     """
 
     def __init__(self, log_dir: str | PathLike[str], options: Options) -> None:
         check_log_dir(log_dir)
         self._log_dir, self._options = log_dir, options
         self.guard = Guard()
+        self.training = TrainingLogs()
         self._captures = Captures(options, self.guard)
         self._budget, self._tally = self._captures.budget, self._captures.tally
         self._worker: Worker | None = None
@@ -231,7 +234,7 @@ class Recorder:
         cost = CaptureCost()
         taken = source.take(step)
         cost.watch.lap("read")
-        rest = partial(self._captures.finish, taken, self._run_log, cost)
+        rest = partial(self._captures.finish, taken, self._run_log, cost, self.training.take())
         if self._worker is None:
             return rest()
         cost.leave_training_thread()

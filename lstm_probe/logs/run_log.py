@@ -101,6 +101,8 @@ class RunLog:
         step: int,
         dynamics: Mapping[str, Dynamics] | None = None,
         alerts: Sequence[Alert] = (),
+        others: Sequence[Alert] = (),
+        training: Mapping[str, float] | None = None,
         watch: Stopwatch | None = None,
     ) -> None:
         """Append all layers of one capture, as one record.
@@ -109,7 +111,9 @@ class RunLog:
             analyses: of all layers.
             step: the training step.
             dynamics: by layer, what changed since the capture before.
-            alerts: those that are new.
+            alerts: those that begin to stand.
+            others: those that are only noted, and those that have cleared.
+            training: loss and metrics by name, as the training tells them.
             watch: measures how long drawing and writing take.
 
         Raises:
@@ -136,7 +140,16 @@ class RunLog:
                 norms, radii = self._spectra[layer].update(weights), spectral_radii(weights)
                 values += weight_values(layer, changes.get(layer), norms, radii)
         summaries = [analysis.summary() for analysis in analyses]
-        values.append(captures_value(summaries, step=step, dynamics=changes, alerts=alerts))
+        values.append(
+            captures_value(
+                summaries,
+                step=step,
+                dynamics=changes,
+                alerts=alerts,
+                others=others,
+                training=training,
+            )
+        )
         values.extend(alert_values(alerts))
         if not self._overview_written:
             values.append(text(OVERVIEW_TAG, overview(summaries)))

@@ -11,7 +11,7 @@ import samples
 from checkout import ROOT
 from test_parity_verdict import keras_snapshot
 
-from lstm_probe import GruCell, LstmCell, SimpleRnnCell, Snapshot, analyse
+from lstm_probe import GruCell, LstmCell, SimpleRnnCell, Snapshot, analyse, capture
 from lstm_probe.analysis.alerts.board import RULES, AlertBoard, Thresholds, find_alerts
 from lstm_probe.analysis.change.dynamics import measure_dynamics
 from lstm_probe.weights import SimpleRnnWeights, from_keras
@@ -27,6 +27,17 @@ def long_snapshot(rng, bias=4.0, **fields):
     weights = samples.lstm_weights(rng)
     weights.bias[1] = bias
     return samples.snapshot(rng, weights=weights, time=100, **fields)
+
+
+def seen_again(board, analyses, steps, losses=None):
+    """What is raised at each step, when the same layers are looked at again and again."""
+    losses = losses or [None] * len(steps)
+    return [
+        board.update(
+            [replace(each, snapshot=replace(each.snapshot, step=step)) for each in analyses], loss
+        )
+        for step, loss in zip(steps, losses, strict=True)
+    ]
 
 
 def simple_rnn(rng, scale):
@@ -49,6 +60,7 @@ def test_mismatch_names_its_cause_when_one_is_known(rng):
     (alert,) = find_alerts(analyse(wrong), rules=["parity_mismatch"])
     assert "computes the gates with hard_sigmoid" in alert.what
     assert alert.value > 1 == alert.threshold
+    assert alert.state == "noted"
     assert alert.timestep == 0
     assert rules(snapshot) == set()
 
@@ -75,7 +87,8 @@ def test_dead_units_are_counted_when_they_do_not_move(rng):
     snapshot.weights.bias[3, [1, 4]] = -60
     (alert,) = find_alerts(analyse(snapshot), rules=["dead_units"])
     assert (alert.unit, alert.value) == (1, 0.4)
-    assert "2 of 5 units" in str(alert)
+    assert "40% of 5 units; healthy is at most 10%" in str(alert)
+    assert find_alerts(analyse(snapshot), loss="falling", rules=["dead_units"]) == []
 
 
 @pytest.mark.parametrize(
@@ -85,16 +98,29 @@ def test_dead_units_are_counted_when_they_do_not_move(rng):
 def test_gradients_vanish_or_explode_when_the_recurrent_kernel_shrinks_or_grows(
     rng, scale, expected
 ):
-    assert rules(simple_rnn(rng, scale)) == expected
-    for alert in find_alerts(analyse(simple_rnn(rng, scale))):
-        assert f"{scale:.2g}" in alert.what
+    snapshot = simple_rnn(rng, scale)
+    assert rules(snapshot, loss="still") == expected
+    # Whether a memory of three steps is enough is for the task to say.
+    assert rules(snapshot, loss="falling") == expected - {"vanishing_gradient"}
+    for alert in find_alerts(analyse(snapshot), loss="still"):
+        said = {
+            "vanishing_gradient": f"at {alert.value:.0%} of all steps, and the loss stands still"
+        }
+        assert said.get(alert.rule, f"grows to {alert.value:.2g}") in alert.what
+
+
+def test_a_gradient_that_vanishes_at_once_is_told_whatever_the_loss_does(rng):
+    assert rules(simple_rnn(rng, 0.1)) == {"vanishing_gradient"}
 
 
 def test_memory_is_short_when_the_forget_bias_is_low_and_the_probe_long(rng):
-    assert rules(long_snapshot(rng, bias=0.0)) >= {"short_memory"}
-    assert "short_memory" not in rules(long_snapshot(rng, bias=4.0))
+    short = long_snapshot(rng, bias=0.0)
+    assert rules(short, loss="still") >= {"short_memory"}
+    assert "short_memory" not in rules(short, loss="falling") | rules(short)
+    assert rules(long_snapshot(rng, bias=-4.0), loss="falling") >= {"short_memory"}
+    assert "short_memory" not in rules(long_snapshot(rng, bias=4.0), loss="still")
     brief = samples.snapshot(rng, time=15)
-    assert rules(brief) == set()
+    assert rules(brief, loss="still") == set()
 
 
 def test_unchanged_weights_and_large_updates_are_told_apart(rng):
@@ -120,18 +146,81 @@ def test_the_first_layer_is_named_when_a_nan_runs_through_several(rng):
     first, second = long_snapshot(rng, layer="a"), long_snapshot(rng, layer="b")
     first.weights.kernel[0, 2, 0] = np.nan
     second.x[:] = np.nan
-    new = AlertBoard().update([analyse(first), analyse(second)])
-    assert [(alert.rule, alert.layer) for alert in new] == [("not_finite", "a")]
+    board = AlertBoard(rules=["not_finite"])
+    before, after = seen_again(board, [analyse(first), analyse(second)], [0, 1])
+    assert before == []  # nothing is worse than noted before the training has begun
+    assert [(alert.rule, alert.layer) for alert in after] == [("not_finite", "a")]
 
 
-def test_an_alert_is_raised_once_until_it_clears(rng):
+def test_an_alert_is_noted_stands_after_three_captures_and_clears(rng):
     board, ill, well = AlertBoard(rules=["dead_units"]), long_snapshot(rng), long_snapshot(rng)
     ill.weights.bias[3] = -60
-    raised = []
-    for step, snapshot in enumerate([well, ill, ill, well, ill]):
+    seen = []
+    for step, snapshot in enumerate([well, ill, ill, ill, ill, well, ill]):
         new = board.update([analyse(replace(snapshot, step=step))])
-        raised.append((len(new), len(board.cleared), len(board.standing)))
-    assert raised == [(0, 0, 0), (1, 0, 1), (0, 0, 1), (0, 1, 0), (1, 0, 1)]
+        states = [alert.state for alert in [*new, *board.cleared, *board.noted]]
+        seen.append((len(new), len(board.noted), len(board.standing), states))
+    assert seen == [
+        (0, 0, 0, []),
+        (0, 1, 0, ["noted"]),
+        (0, 1, 0, ["noted"]),
+        (1, 0, 1, ["standing"]),
+        (0, 0, 1, []),
+        (0, 0, 0, ["cleared"]),
+        (0, 1, 0, ["noted"]),
+    ]
+
+
+def test_an_alert_waits_for_the_training_to_begin(rng):
+    """Somebody may look five times before the first step."""
+    ill = long_snapshot(rng)
+    ill.weights.bias[3] = -60
+    raised = seen_again(AlertBoard(rules=["dead_units"]), [analyse(ill)], [7, 7, 7, 7, 8])
+    assert list(map(len, raised)) == [0, 0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("losses", "stops_at"),
+    [
+        ([None] * 8, 2),  # not known: the illness decides
+        ([None, 1.2, 0.17, 0.17, 0.17, 0.16, 0.17, 0.17], 4),
+        ([None, 0.7, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2], None),
+        ([None, 0.7, 0.7, float("nan"), 0.5, 0.4, 0.3, 0.2], 3),
+    ],
+)
+def test_a_training_is_hopeless_only_if_its_loss_stands_still_too(rng, losses, stops_at):
+    ill = long_snapshot(rng)
+    ill.weights.bias[3] = -60
+    board, asked = AlertBoard(rules=["dead_units"]), []
+    for step, loss in enumerate(losses):
+        seen_again(board, [analyse(ill)], [step], [loss])
+        asked.append(board.asks_to_stop)
+    assert (asked.index(True) if True in asked else None) == stops_at
+
+
+def test_what_began_at_zero_may_change_by_all_of_itself(rng):
+    snapshot = long_snapshot(rng)
+    board = AlertBoard(rules=["update_ratio"])
+    for step in range(6):
+        kernel = np.zeros_like(snapshot.weights.kernel) + 0.01 * step
+        later = replace(snapshot, step=step, weights=replace(snapshot.weights, kernel=kernel))
+        board.update([analyse(replace(later, output=analyse(later).trace.h))])
+        assert board.noted == []
+
+
+def test_a_filter_is_dead_only_if_it_moves_at_no_pixel():
+    keras.utils.set_random_seed(0)
+    frames = np.zeros((2, 5, 8, 8, 1), np.float32)
+    frames[:, 2:, 3:5, 3:5] = 1
+    layer = keras.layers.ConvLSTM2D(4, 3, padding="same", return_sequences=True)
+    model = keras.Sequential([keras.Input(frames.shape[1:]), layer])
+    (analysis,) = (analyse(each) for each in capture(model, frames).values())
+    assert analysis.health.dead.mean() > 0.3  # the corners, which the square never reaches
+    assert find_alerts(analysis, rules=["dead_units"]) == []
+    layer.set_weights([np.zeros_like(each) for each in layer.get_weights()])
+    (analysis,) = (analyse(each) for each in capture(model, frames).values())
+    (alert,) = find_alerts(analysis, rules=["dead_units"])
+    assert "100% of 4 units" in alert.what
 
 
 def test_the_cause_of_a_mismatch_is_looked_for_once_when_it_goes_on(rng, monkeypatch):
@@ -144,6 +233,7 @@ def test_the_cause_of_a_mismatch_is_looked_for_once_when_it_goes_on(rng, monkeyp
     board = AlertBoard(rules=["parity_mismatch"])
     new = [len(board.update([analyse(replace(wrong, step=k))])) for k in range(3)]
     assert (new, len(calls), len(board.standing)) == ([1, 0, 0], 1, 1)
+    assert not board.asks_to_stop  # it is no illness of the network
     board.update([analyse(replace(snapshot, step=4))])
     assert not board.standing
 
@@ -207,9 +297,9 @@ def test_alerts_tell_ill_from_well_when_a_network_has_read_digits(kind, rate, il
         return board.update([analyse(seen)])
 
     raised = look(0)
-    for epoch in (1, 2):
-        history = model.fit(x, classes, batch_size=64, epochs=4, verbose=0)
-        raised += look(epoch * 4 * 29)
+    for epoch in range(1, 9):
+        history = model.fit(x, classes, batch_size=64, verbose=0)
+        raised += look(epoch * 29)
     names = {alert.rule for alert in raised}
     if ill:
         assert names & {"saturated_gates", "dead_units", "exploding_gradient"}

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from lstm_probe.analysis.snapshot import Snapshot
 
-__all__ = ["Alert", "Thresholds", "alert_about"]
+__all__ = ["Alert", "State", "Thresholds", "alert_about"]
+
+#: `noted`: seen, but the training has not begun, or it may pass. `standing`: it goes on; only now
+#: somebody is warned. `cleared`: it stood, and is over.
+State: TypeAlias = Literal["noted", "standing", "cleared"]
 
 
 @dataclass(frozen=True)
@@ -18,20 +22,21 @@ class Alert:
         rule: the name of the rule that applies.
         layer: the layer's name.
         step: the training step.
-        what: what was found, in words.
+        what: what was found, in words, with the number and its threshold.
         value: the number that the rule looks at.
         threshold: the threshold that the number is beyond.
         advice: what to try.
         gate: the letter of the gate, if the alert is about one.
         unit: the index of the worst unit, if the alert is about units.
         timestep: the timestep of the probe, if the alert is about one.
+        state: whether it is only noted, stands, or has cleared.
 
     Example:
-        >>> alert = Alert("dead_units", "lstm", 100, "3 of 10 units do not move", 0.3, 0.1,
-        ...               "lower the learning rate", unit=4)
+        >>> alert = Alert("dead_units", "lstm", 100, "h is still in 30 % of the units; healthy is "
+        ...               "at most 10 %", 0.3, 0.1, "a lower learning rate", unit=4)
         >>> print(alert)
-        dead_units: layer 'lstm', unit 4, step 100: 3 of 10 units do not move (0.3, threshold \
-0.1). Try: lower the learning rate.
+        dead_units: layer 'lstm', unit 4, step 100: h is still in 30 % of the units; healthy is \
+at most 10 %. Try: a lower learning rate.
     """
 
     rule: str
@@ -44,13 +49,14 @@ class Alert:
     gate: str | None = None
     unit: int | None = None
     timestep: int | None = None
+    state: State = "standing"
 
     def __str__(self) -> str:
         places = {"gate": self.gate, "unit": self.unit, "timestep": self.timestep}
         named = "".join(f", {name} {value}" for name, value in places.items() if value is not None)
         return (
-            f"{self.rule}: layer {self.layer!r}{named}, step {self.step}: {self.what} "
-            f"({self.value:.3g}, threshold {self.threshold:.3g}). Try: {self.advice}."
+            f"{self.rule}: layer {self.layer!r}{named}, step {self.step}: {self.what}. "
+            f"Try: {self.advice}."
         )
 
     def plain(self) -> dict[str, str | int | float | None]:
@@ -72,6 +78,8 @@ class Thresholds:
             remembers. An input gate that is shut does not count where the forget gate is open.
         dead: the fraction of units whose `h` does not move; 0..1. With one in ten, the layer is
             larger than it needs to be.
+        dead_while_learning: the same while the loss falls; 0..1. A unit of relu that is dead on
+            the probe may live for other sequences.
         vanished: the fraction of the probe's steps whose gradient is lost; 0..1. It is lost where
             it is smaller than the largest one by more than float32 resolves (6e-8), so that nothing
             of it is left in a sum.
@@ -81,8 +89,15 @@ class Thresholds:
             a matrix is replaced within ten steps, in which its gradient does not stay the same.
         horizon: the horizon of the unit with the longest memory, as a fraction of the probe's
             length. After 17 horizons less is left than float32 resolves (exp(-17) = 4e-8). So
-            below 0.03, even that unit holds nothing of the first half of the probe.
+            below 0.03, even that unit holds nothing of the first half of the probe. A task may
+            need no more than that: the alert is raised only while the loss stands still.
         min_steps: the number of steps of the shortest probe on which memory is judged.
+        forgotten: a horizon, in steps, that is short whatever the loss does, or where the loss is
+            not known. At 0.5 a step keeps an eighth. New layers lie above it: an LSTM of Keras at
+            3.2 steps, one of PyTorch or a GRU at 1.4.
+        patience: an alert stands when its rule has applied at so many captures in a row.
+        improvement: a loss stands still if it has fallen by less than this part of itself since
+            the training's second capture.
 
     Example:
         >>> Thresholds(dead=0.5).dead
@@ -91,11 +106,15 @@ class Thresholds:
 
     saturated: float = 0.9
     dead: float = 0.1
+    dead_while_learning: float = 0.5
     vanished: float = 0.5
     exploded: float = 1e3
     update_ratio: float = 0.1
     horizon: float = 0.03
     min_steps: int = 20
+    forgotten: float = 0.5
+    patience: int = 3
+    improvement: float = 0.05
 
 
 def alert_about(

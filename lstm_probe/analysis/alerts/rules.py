@@ -8,21 +8,26 @@ from typing import TypeAlias
 
 import numpy as np
 
+from lstm_probe.analysis.alerts.advice import against_dead_units, against_saturation
 from lstm_probe.analysis.alerts.alert import Alert, Thresholds, alert_about
-from lstm_probe.analysis.alerts.gradient_rules import exploding_gradient, vanishing_gradient
+from lstm_probe.analysis.alerts.gradient_rules import (
+    exploding_gradient,
+    short_memory,
+    vanishing_gradient,
+)
+from lstm_probe.analysis.alerts.training_state import TrainingState
 from lstm_probe.analysis.analysis import Analysis
-from lstm_probe.analysis.change.dynamics import Dynamics
+from lstm_probe.analysis.health.health import dead_units
 from lstm_probe.core.arrays import Array
 
 __all__ = ["RULES", "Rule"]
 
 
-#: A rule looks at one layer, and gives an alert if it applies. The dynamics are None at the first
-#: capture of a layer.
-Rule: TypeAlias = "Callable[[Analysis, Dynamics | None, Thresholds], Iterator[Alert]]"
+#: A rule looks at one layer, and gives an alert if it applies.
+Rule: TypeAlias = "Callable[[Analysis, TrainingState, Thresholds], Iterator[Alert]]"
 
 
-def _not_finite(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
+def _not_finite(analysis: Analysis, _: TrainingState, limits: Thresholds) -> Iterator[Alert]:
     """The probe brings out a NaN or an infinity somewhere in the layer."""
     found = analysis.health.not_finite
     if found is None:
@@ -30,7 +35,7 @@ def _not_finite(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> I
     yield alert_about(
         analysis.snapshot,
         "not_finite",
-        f"the first NaN or infinity of the probe, brought in by: {found.source}",
+        f"the probe brings out NaN or infinity, brought in by: {found.source}",
         1.0,
         0.0,
         _NOT_FINITE_ADVICE.get(found.source, "a lower learning rate, or clipnorm=1.0"),
@@ -47,7 +52,7 @@ _NOT_FINITE_ADVICE = {
 }
 
 
-def _parity_mismatch(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
+def _parity_mismatch(analysis: Analysis, _: TrainingState, limits: Thresholds) -> Iterator[Alert]:
     """The framework computes something else than NumPy."""
     verdict = None if analysis.parity is None else analysis.parity.verdict
     if verdict is None or verdict.kind != "mismatch":
@@ -56,8 +61,8 @@ def _parity_mismatch(analysis: Analysis, _: Dynamics | None, limits: Thresholds)
     yield alert_about(
         analysis.snapshot,
         "parity_mismatch",
-        "the framework does not compute what the pictures show"
-        + ("" if cause is None else f"; {cause}"),
+        f"the framework does not compute what the pictures show: its error is {verdict.excess:.2g} "
+        "times what rounding explains" + ("" if cause is None else f"; {cause}"),
         verdict.excess,
         1.0,
         "do not trust the pictures; describe the cell as the framework computes it",
@@ -67,13 +72,17 @@ def _parity_mismatch(analysis: Analysis, _: Dynamics | None, limits: Thresholds)
     )
 
 
-def _saturated_gates(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
+def _saturated_gates(analysis: Analysis, _: TrainingState, limits: Thresholds) -> Iterator[Alert]:
     """A gate is nearly always shut or open, so that it passes no gradient."""
     cell = analysis.snapshot.cell
     keeper = None if cell is None else cell.keeper
     gates = analysis.health.gates
+    if analysis.health.probe_length < 2:  # of one step nobody can say "always"
+        return
     for letter, gate in gates.items():
-        saturated = gate.low if letter == keeper else gate.saturated
+        saturated, ends = gate.saturated, "shut or open"
+        if letter == keeper:
+            saturated, ends = gate.low, "shut"
         if letter == "i" and "f" in gates:  # a unit that keeps its state need not write to it
             saturated = gate.high + np.maximum(gate.low - gates["f"].high, 0)
         value = _mean(saturated)
@@ -81,35 +90,38 @@ def _saturated_gates(analysis: Analysis, _: Dynamics | None, limits: Thresholds)
             yield alert_about(
                 analysis.snapshot,
                 "saturated_gates",
-                f"nearly shut at {_mean(gate.low):.0%} of all steps, nearly open at "
-                f"{_mean(gate.high):.0%}",
+                f"the gate is nearly {ends} at {value:.0%} of all steps; healthy is at most "
+                f"{limits.saturated:.0%}",
                 value,
                 limits.saturated,
-                "a lower learning rate, inputs of unit variance, smaller or decayed weights",
+                against_saturation(analysis),
                 gate=letter,
                 unit=int(np.argmax(saturated)),
             )
 
 
-def _dead_units(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
+def _dead_units(analysis: Analysis, training: TrainingState, limits: Thresholds) -> Iterator[Alert]:
     """Too many units have a hidden state that does not move along the probe."""
-    dead = analysis.health.dead
-    if dead.mean() > limits.dead:
+    dead = dead_units(analysis.snapshot, analysis.health)
+    limit = limits.dead
+    if training.loss == "falling":
+        limit = max(limit, limits.dead_while_learning)
+    if dead.mean() > limit:
         yield alert_about(
             analysis.snapshot,
             "dead_units",
-            f"h does not move along the probe in {dead.sum()} of {dead.size} units",
+            f"h does not move along the probe in {dead.mean():.0%} of {dead.size} units; healthy "
+            f"is at most {limit:.0%}",
             float(dead.mean()),
-            limits.dead,
-            "a lower learning rate, tanh instead of relu, or fewer units",
+            limit,
+            against_dead_units(analysis),
             unit=int(np.argmax(dead)),
         )
 
 
-def _unchanged(
-    analysis: Analysis, dynamics: Dynamics | None, limits: Thresholds
-) -> Iterator[Alert]:
+def _unchanged(analysis: Analysis, training: TrainingState, limits: Thresholds) -> Iterator[Alert]:
     """No weight has changed, although the training has gone on."""
+    dynamics = training.dynamics
     if dynamics is not None and dynamics.unchanged:
         yield alert_about(
             analysis.snapshot,
@@ -117,53 +129,40 @@ def _unchanged(
             f"no weight has changed in {dynamics.steps} training steps",
             0.0,
             0.0,
-            "trainable=True; a loss that depends on this layer; a look at its gradient",
+            "trainable=True, a learning rate above 0, a loss that depends on this layer",
         )
 
 
 def _update_ratio(
-    analysis: Analysis, dynamics: Dynamics | None, limits: Thresholds
+    analysis: Analysis, training: TrainingState, limits: Thresholds
 ) -> Iterator[Alert]:
     """A kernel changes too much with each training step."""
+    dynamics = training.dynamics
     if dynamics is None:
         return
     ratios = {  # a bias often begins at zero, so that its first change is all of it
         name: ratio
-        for name in dynamics.arrays
+        for name in dynamics.arrays.keys() - training.began_at_zero
         if "bias" not in name and not isnan(ratio := dynamics.ratio_per_step(name))
     }
-    name = max(ratios, key=ratios.__getitem__, default=None)
+    name = max(sorted(ratios), key=ratios.__getitem__, default=None)
     if name is not None and ratios[name] > limits.update_ratio:
-        letter = name.rpartition("_")[2] if "/" in name else None
         yield alert_about(
             analysis.snapshot,
             "update_ratio",
-            f"{name} changes by {ratios[name]:.2g} of its norm with each step",
+            f"{name} changes by {ratios[name]:.2g} of its norm with each step; healthy is at most "
+            f"{limits.update_ratio:g}",
             ratios[name],
             limits.update_ratio,
-            "a lower learning rate, or warming it up",
-            gate=letter,
+            "a lower learning rate, from the start, or warming it up",
+            gate=_gate_named(name, analysis),
         )
 
 
-def _short_memory(analysis: Analysis, _: Dynamics | None, limits: Thresholds) -> Iterator[Alert]:
-    """Even the longest memory is short beside the probe."""
-    health = analysis.health
-    if health.horizon is None or health.probe_length < limits.min_steps:
-        return
-    longest = float(np.max(health.horizon))
-    limit = limits.horizon * health.probe_length
-    if longest < limit:
-        yield alert_about(
-            analysis.snapshot,
-            "short_memory",
-            f"the longest memory fades to 1/e within {longest:.2g} of {health.probe_length} steps",
-            longest,
-            limit,
-            "a larger forget bias (chrono initialisation: log of the lengths that matter)",
-            gate=None if analysis.snapshot.cell is None else analysis.snapshot.cell.keeper,
-            unit=int(np.argmax(health.horizon)),
-        )
+def _gate_named(name: str, analysis: Analysis) -> str | None:
+    """The gate that an array such as `kernel/2_f` belongs to, if it is one of the cell's."""
+    letter = name.rpartition("_")[2] if "/" in name else ""
+    return letter if letter in analysis.trace.letters else None
 
 
 #: All rules by name, the most serious first.
@@ -174,7 +173,7 @@ RULES: dict[str, Rule] = {
     "vanishing_gradient": vanishing_gradient,
     "saturated_gates": _saturated_gates,
     "dead_units": _dead_units,
-    "short_memory": _short_memory,
+    "short_memory": short_memory,
     "unchanged_weights": _unchanged,
     "update_ratio": _update_ratio,
 }

@@ -15,7 +15,7 @@ from lstm_probe.cells import KEEPERS
 from lstm_probe.core.arrays import Array, BoolArray
 from lstm_probe.core.trace import GateTrace
 
-__all__ = ["GateHealth", "Health", "measure_health", "memory_horizon"]
+__all__ = ["GateHealth", "Health", "dead_units", "measure_health", "memory_horizon"]
 
 #: Below 0.1 and above 0.9 a gate is saturated (Karpathy, Johnson & Fei-Fei 2015, section 4.2).
 LOW, HIGH = 0.1, 0.9
@@ -146,6 +146,25 @@ def measure_health(snapshot: Snapshot | None, trace: GateTrace) -> Health:
                 finite=[letter for letter, each in measured.items() if np.isfinite(each).all()],
             ),
         )
+
+
+def dead_units(snapshot: Snapshot, health: Health) -> BoolArray:
+    """Which units are dead: of a convolutional cell, which filters.
+
+    A filter is dead where it moves at no pixel. That it does not move over a black ground is what
+    it is there for.
+
+    Args:
+        snapshot: the layer at one training step.
+        health: its health.
+
+    Returns:
+        `(units,)` or `(filters,)`, bool.
+    """
+    if snapshot.cell is None:
+        return health.dead
+    images = snapshot.cell.unflattened(health.dead[None], snapshot.weights)
+    return np.asarray(images.reshape(-1, images.shape[-1]).all(axis=0))
 
 
 def memory_horizon(mean: Array) -> Array:

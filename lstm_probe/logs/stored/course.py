@@ -33,6 +33,8 @@ def captures_value(
     step: int,
     dynamics: Mapping[str, Dynamics] | None = None,
     alerts: Sequence[Alert] = (),
+    others: Sequence[Alert] = (),
+    training: Mapping[str, float] | None = None,
 ) -> Summary.Value:
     """One point of the run's course.
 
@@ -40,7 +42,9 @@ def captures_value(
         summaries: those of all layers.
         step: the training step.
         dynamics: what changed in each layer since the capture before.
-        alerts: those that are new.
+        alerts: those that begin to stand.
+        others: those that are only noted, and those that have cleared.
+        training: loss and metrics by name.
     """
     changes = dynamics or {}
     point = Point(
@@ -48,6 +52,9 @@ def captures_value(
         next((summary.epoch for summary in summaries), None),
         {each.layer: _course(each, changes.get(each.layer)) for each in summaries},
         [alert.plain() for alert in alerts],
+        noted=[alert.plain() for alert in others if alert.state == "noted"],
+        cleared=[alert.plain() for alert in others if alert.state == "cleared"],
+        training=training or {},
     )
     text = as_json(point.as_data()).encode()
     return strings_value(CAPTURES_TAG, plugin_metadata(DATA_CLASS_TENSOR), [text])

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from lstm_probe.logs.stored.names import FORMAT
@@ -33,17 +33,25 @@ class Point:
         step: the training step.
         epoch: how many epochs the training had done; None if it has none.
         layers: for each layer the figures of its gates, by name.
-        alerts: the alerts that are new at this step; each has its `layer` and its `text`.
+        alerts: the alerts that begin to stand at this step; each has its `layer` and its `text`.
+        noted: those that are only noted. Older logs have none, as of the two that follow.
+        cleared: those that stood at the capture before and no longer do.
+        training: the loss and the metrics of the training, by name.
 
     Example:
         >>> Point(7, None, layers={}, alerts=()).as_data()
         {'format': 1, 'step': 7, 'epoch': None, 'layers': {}, 'alerts': []}
+        >>> Point(7, None, layers={}, alerts=(), training={"loss": 0.5}).as_data()["training"]
+        {'loss': 0.5}
     """
 
     step: int
     epoch: float | None
     layers: Mapping[str, Mapping[str, Any]]
     alerts: Sequence[Mapping[str, Any]]
+    noted: Sequence[Mapping[str, Any]] = ()
+    cleared: Sequence[Mapping[str, Any]] = ()
+    training: Mapping[str, Any] = field(default_factory=dict)
 
     def as_data(self) -> dict[str, Any]:
         """The point as the log holds it."""
@@ -53,7 +61,13 @@ class Point:
             "epoch": self.epoch,
             "layers": dict(self.layers),
             "alerts": list(self.alerts),
+            **{name: list(each) for name, each in self._others.items() if each},
+            **({"training": dict(self.training)} if self.training else {}),
         }
+
+    @property
+    def _others(self) -> dict[str, Sequence[Mapping[str, Any]]]:
+        return {"noted": self.noted, "cleared": self.cleared}
 
 
 def parse_point(data: object) -> Point | None:
@@ -85,7 +99,10 @@ def parse_point(data: object) -> Point | None:
         found["step"],
         found.get("epoch"),
         {name: _known(layer, _LAYER) for name, layer in found["layers"].items()},
-        tuple(_known(alert, _ALERT) for alert in found["alerts"]),
+        alerts=_alerts(found, "alerts"),
+        noted=_alerts(found, "noted"),
+        cleared=_alerts(found, "cleared"),
+        training=found.get("training", {}),
     )
 
 
@@ -112,8 +129,18 @@ def _is_point(found: Any) -> bool:
         and _is_integer(found.get("step"))
         and _or_none(is_number)(found.get("epoch"))
         and _by_name(lambda layer: _has(layer, _LAYER))(found.get("layers"))
-        and _all(lambda alert: _has(alert, _ALERT, "layer", "text"))(found.get("alerts"))
+        and _all(_is_alert)(found.get("alerts"))
+        and all(_all(_is_alert)(found.get(name, [])) for name in ("noted", "cleared"))
+        and _by_name(_is_figure)(found.get("training", {}))
     )
+
+
+def _alerts(found: Mapping[str, Any], name: str) -> tuple[dict[str, Any], ...]:
+    return tuple(_known(alert, _ALERT) for alert in found.get(name, ()))
+
+
+def _is_alert(value: Any) -> bool:
+    return _has(value, _ALERT, "layer", "text")
 
 
 def _is_integer(value: Any) -> bool:
@@ -174,6 +201,7 @@ _ALERT: Mapping[str, _Check] = {
     "unit": _or_none(_is_integer),
     "timestep": _or_none(_is_integer),
     "text": _is_text,
+    "state": _is_text,
 }
 
 
