@@ -32,8 +32,11 @@ SEED = 0
 def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     for case in diagnose_keras.cases():
-        ill = diagnose_keras.diagnose(case, case.ill, case.ill_rate, SEED)
-        cured = diagnose_keras.diagnose(case, case.cured, case.cured_rate, SEED)
+        with diagnose_keras.folder(None) as logs:
+            ill = diagnose_keras.diagnose(case, case.ill, case.ill_rate, SEED, f"{logs}/ill")
+            cured = diagnose_keras.diagnose(
+                case, case.cured, case.cured_rate, SEED, f"{logs}/cured"
+            )
         for label, found in (("ill", ill), ("cured", cured)):
             print(f"{case.rule}, {label}: accuracy {found.accuracy:.0%}")
             print("".join(f"    {alert}\n" for alert in found.alerts), end="")

@@ -120,6 +120,7 @@ class LayerSummary:
         probe_length: the number of valid steps of the longest sequence.
         longest_horizon: after how many steps the longest memory has faded to 1/e; None for a cell
             without a gate that keeps.
+        longest_unit: the unit that has it; None where there is none.
         dead: the units whose `h` does not move.
         copies: the units whose `h` copies that of an earlier one.
         gradient: how far back gradients reach; None if they are not known.
@@ -141,6 +142,7 @@ class LayerSummary:
     gates: Mapping[str, GateSummary]
     probe_length: int
     longest_horizon: float | None
+    longest_unit: int | None
     dead: tuple[int, ...]
     copies: tuple[int, ...]
     gradient: GradientSummary | None
@@ -200,6 +202,7 @@ def summarise(
         gates={letter: _of_gate(gate) for letter, gate in health.gates.items()},
         probe_length=health.probe_length,
         longest_horizon=None if horizon is None else float(horizon.max()),
+        longest_unit=None if horizon is None else int(horizon.argmax()),
         dead=_indices(health.dead),
         copies=_indices(health.copies),
         gradient=None if gradient is None else _of_gradient(gradient),

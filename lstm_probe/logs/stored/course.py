@@ -13,6 +13,7 @@ from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_TENSOR, Summary
 
 from lstm_probe.analysis.alerts.board import Alert
 from lstm_probe.analysis.change.dynamics import Dynamics
+from lstm_probe.analysis.words.answers import Answer, Figures, answers
 from lstm_probe.analysis.words.summary import LayerSummary, ParitySummary
 from lstm_probe.core.arrays import Array
 from lstm_probe.logs.stored.format import as_json
@@ -21,7 +22,7 @@ from lstm_probe.logs.stored.point import Point
 from lstm_probe.logs.stored.values import plugin_metadata
 from lstm_probe.logs.tags.values import strings_value
 
-__all__ = ["captures_value"]
+__all__ = ["answers_at", "captures_value"]
 
 #: The errors of at most so many stretches of timesteps are told.
 _BINS = 64
@@ -60,12 +61,71 @@ def captures_value(
     return strings_value(CAPTURES_TAG, plugin_metadata(DATA_CLASS_TENSOR), [text])
 
 
+def answers_at(points: Sequence[Point], layer: str, step: int) -> list[Answer]:
+    """What the gates of a layer say at a step, from the course of its run.
+
+    Args:
+        points: the run's captures, by step.
+        layer: the layer's name.
+        step: the training step; what came later does not count.
+
+    Returns:
+        The sentences; none if the layer was not captured by then, or by an older version, which did
+        not store what they are made of.
+    """
+    course: list[Figures] = []
+    standing: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+    for point in points:
+        if point.step > step:
+            break
+        for alert in point.cleared:
+            standing.pop(_key(alert), None)
+        standing |= {_key(alert): alert for alert in point.alerts}
+        figures = point.layers.get(layer, {})
+        if figures.keys() >= {"timesteps", "units"}:
+            course.append(_figures(point, figures))
+    mine = [alert for alert in standing.values() if alert["layer"] == layer]
+    return answers(course, mine) if course else []
+
+
+def _key(alert: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What makes two alerts the same, as for `AlertBoard`."""
+    by_gate = alert.get("rule") == "saturated_gates"
+    return alert["layer"], alert.get("rule"), alert.get("gate") if by_gate else None
+
+
+def _figures(point: Point, stored: Mapping[str, Any]) -> Figures:
+    """The figures of a layer as they were stored: numbers that are not finite are texts there."""
+    dead, units = float(stored.get("dead_units", 0)), int(stored["units"])
+    return Figures(
+        step=point.step,
+        timesteps=int(stored["timesteps"]),
+        units=units,
+        longest_horizon=_number(stored.get("longest_horizon")),
+        longest_unit=stored.get("longest_unit"),
+        gradient_reach=_number(stored.get("gradient_reach")),
+        dead=round(dead * units),
+        means={letter: float(mean) for letter, mean in stored.get("means", {}).items()},
+        verdict=stored.get("verdict"),
+        max_abs=_number(stored.get("max_abs")),
+        training={name: float(value) for name, value in point.training.items()},
+    )
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
 def _course(summary: LayerSummary, dynamics: Dynamics | None) -> dict[str, Any]:
     """The figures of a layer, by the names that `parse_point` knows."""
     gradient, parity = summary.gradient, summary.parity
     return {
+        "timesteps": summary.probe_length,
+        "units": summary.units,
         "saturated": {letter: gate.saturated for letter, gate in summary.gates.items()},
+        "means": {letter: gate.mean for letter, gate in summary.gates.items()},
         "longest_horizon": summary.longest_horizon,
+        "longest_unit": summary.longest_unit,
         "dead_units": summary.dead_fraction,
         "gradient_reach": None if gradient is None else gradient.reach,
         "update_ratio": None if dynamics is None else dynamics.update_ratio,

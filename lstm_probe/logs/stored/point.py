@@ -178,8 +178,12 @@ def _by_name(check: _Check) -> _Check:
 
 #: The figures of a layer. Those of parity are missing where nothing was recomputed.
 _LAYER: Mapping[str, _Check] = {
+    "timesteps": _is_integer,
+    "units": _is_integer,
     "saturated": _by_name(_is_figure),
+    "means": _by_name(_is_figure),
     "longest_horizon": _or_none(_is_figure),
+    "longest_unit": _or_none(_is_integer),
     "dead_units": _is_figure,
     "gradient_reach": _or_none(_is_figure),
     "update_ratio": _or_none(_is_figure),

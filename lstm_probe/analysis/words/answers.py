@@ -1,0 +1,251 @@
+"""`answers`: what a layer's gates say, in three to six sentences.
+
+Each sentence has the number behind it, and the place where that can be seen. The page, the report,
+the notebook and the command line show the same sentences, because all of them come from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any
+
+from lstm_probe.analysis.words.summary import LayerSummary
+
+__all__ = ["Answer", "Figures", "answers", "figures_of"]
+
+#: A gate whose mean has moved by less has not moved.
+_MOVED = 0.05
+_GATES = {
+    "i": "input gate",
+    "f": "forget gate",
+    "o": "output gate",
+    "z": "update gate",
+    "r": "reset gate",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One sentence about a layer.
+
+    Attributes:
+        text: the sentence.
+        value: the number behind it.
+        view: the view of the explorer that shows it: `gates`, `health`, `gradient` or `parity`.
+        unit: the unit that it is about; None if it is about all.
+        step: the training step that it is about; None for the one that is looked at.
+    """
+
+    text: str
+    value: float | None = None
+    view: str = "gates"
+    unit: int | None = None
+    step: int | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """The attributes by name, for JSON."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the sentences are made of: the figures of a layer at one capture.
+
+    Attributes:
+        step: the training step.
+        timesteps: the number of valid steps of the longest sequence of the probe.
+        units: the number of units.
+        longest_horizon: after how many steps the longest memory fades to 1/e; None for a cell
+            without a gate that keeps.
+        longest_unit: the unit that has it.
+        gradient_reach: how many steps back the gradient stays above 1 % of its largest value.
+        dead: the number of units whose `h` does not move.
+        means: the mean of each gate, by letter; 0..1.
+        verdict: what the parity error means; None if it was not judged.
+        max_abs: the parity error; None if there is none.
+        training: loss and metrics of the training, by name.
+    """
+
+    step: int
+    timesteps: int
+    units: int
+    longest_horizon: float | None = None
+    longest_unit: int | None = None
+    gradient_reach: float | None = None
+    dead: int = 0
+    means: Mapping[str, float] = field(default_factory=dict)
+    verdict: str | None = None
+    max_abs: float | None = None
+    training: Mapping[str, float] = field(default_factory=dict)
+
+
+def figures_of(summary: LayerSummary, training: Mapping[str, float] | None = None) -> Figures:
+    """The figures of a layer at one capture.
+
+    Args:
+        summary: the layer.
+        training: loss and metrics of the training, by name.
+    """
+    parity, gradient = summary.parity, summary.gradient
+    return Figures(
+        step=summary.step,
+        timesteps=summary.probe_length,
+        units=summary.units,
+        longest_horizon=summary.longest_horizon,
+        longest_unit=summary.longest_unit,
+        gradient_reach=None if gradient is None else gradient.reach,
+        dead=len(summary.dead),
+        means={letter: gate.mean for letter, gate in summary.gates.items()},
+        verdict=None if summary.verdict is None else summary.verdict.kind,
+        max_abs=None if parity is None else parity.max_abs,
+        training=training or {},
+    )
+
+
+def answers(
+    course: Sequence[Figures], standing: Sequence[Mapping[str, Any]] | None = ()
+) -> list[Answer]:
+    """What a layer's gates say at the last capture of a course.
+
+    Args:
+        course: the figures of the layer at each capture, by step; the last is the one that is
+            looked at. One is enough: then nothing is said of the training.
+        standing: the alerts that stand then, as `Alert.plain` gives them; None if nobody has
+            followed them.
+
+    Returns:
+        Three to six sentences, and fewer for a layer that has not been recomputed.
+
+    Example:
+        >>> first = Figures(0, 302, 30, 3.2, 4, 20.0, means={"f": 0.73}, training={"loss": 0.7})
+        >>> later = Figures(100, 302, 30, 41.0, 13, 301.0, means={"f": 0.9},
+        ...                 training={"loss": 0.3})
+        >>> for answer in answers([first, later]):
+        ...     print(answer.text)
+        The longest memory is 41 of 302 steps (unit 13).
+        The gradient reaches all 302 steps.
+        The forget gate opened from 0.73 to 0.90 between steps 0 and 100, while the loss fell from \
+0.7 to 0.3.
+        Nothing is wrong.
+    """
+    now = course[-1]
+    found = [_untrue(now), _memory(now), _gradient(now), _movement(course), _dead(now)]
+    said = [answer for answer in found if answer is not None]
+    return [*said, *_health(standing, now)]
+
+
+def _untrue(now: Figures) -> Answer | None:
+    if now.verdict != "mismatch":
+        return None
+    return Answer(
+        f"The pictures are not true: the framework differs from them by {_short(now.max_abs)}.",
+        now.max_abs,
+        "parity",
+    )
+
+
+def _memory(now: Figures) -> Answer | None:
+    longest = now.longest_horizon
+    if longest is None or longest != longest:
+        return None
+    if longest >= now.timesteps:
+        text = f"The longest memory is longer than the {_steps(now.timesteps)} of the probe"
+    else:
+        text = f"The longest memory is {_short(longest)} of {_steps(now.timesteps)}"
+    unit = "" if now.longest_unit is None else f" (unit {now.longest_unit})"
+    return Answer(f"{text}{unit}.", longest, "health", now.longest_unit)
+
+
+def _gradient(now: Figures) -> Answer | None:
+    reach = now.gradient_reach
+    if reach is None or not isfinite(reach):
+        return None
+    if reach >= now.timesteps - 1:
+        text = f"The gradient reaches all {_steps(now.timesteps)}."
+        if now.timesteps == 1:
+            return None
+    else:
+        text = f"The gradient reaches {_short(reach)} of {now.timesteps - 1} steps back."
+    return Answer(text, reach, "gradient")
+
+
+def _movement(course: Sequence[Figures]) -> Answer | None:
+    """Which gate has moved most, when it did, and what the loss did meanwhile."""
+    if len(course) < 2:
+        return None
+    first, now = course[0], course[-1]
+    moved = {k: now.means[k] - first.means[k] for k in now.means.keys() & first.means.keys()}
+    letter = max(sorted(moved), key=lambda k: abs(moved[k]), default=None)
+    loss = _loss_between(course)
+    if letter is None or not abs(moved[letter]) >= _MOVED:
+        return None if loss is None else Answer(f"No gate has moved yet; {loss}.", step=now.step)
+    start, end = _when(course, letter)
+    verb = "opened" if moved[letter] > 0 else "closed"
+    text = (
+        f"The {_GATES.get(letter, f'gate {letter}')} {verb} from {start.means[letter]:.2f} to "
+        f"{end.means[letter]:.2f} between steps {start.step} and {end.step}"
+    )
+    loss = _loss_between([each for each in course if start.step <= each.step <= end.step])
+    return Answer(f"{text}{f', while {loss}' if loss else ''}.", moved[letter], step=end.step)
+
+
+def _when(course: Sequence[Figures], letter: str) -> tuple[Figures, Figures]:
+    """The shortest stretch of captures in which the gate moved by nine tenths of its way."""
+    known = [each for each in course if letter in each.means]
+    first, last = known[0].means[letter], known[-1].means[letter]
+    sign = 1 if last > first else -1
+    wanted = 0.9 * abs(last - first)
+    best, start = (0, len(known) - 1), 0
+    for end in range(len(known)):
+        while sign * (known[end].means[letter] - known[start].means[letter]) >= wanted:
+            if end - start < best[1] - best[0]:
+                best = start, end
+            start += 1
+    return known[best[0]], known[best[1]]
+
+
+def _loss_between(course: Sequence[Figures]) -> str | None:
+    losses = [each.training["loss"] for each in course if "loss" in each.training]
+    if len(losses) < 2:
+        return None
+    if not isfinite(losses[-1]):
+        return "the loss is no number any more"
+    verb = "fell" if losses[-1] < losses[0] else "rose"
+    return f"the loss {verb} from {losses[0]:.3g} to {losses[-1]:.3g}"
+
+
+def _dead(now: Figures) -> Answer | None:
+    if not now.dead:
+        return None
+    verb = "unit does" if now.units == 1 else "units do" if now.dead > 1 else "unit does"
+    return Answer(f"{now.dead} of {now.units} {verb} not move.", now.dead, "health")
+
+
+def _health(standing: Sequence[Mapping[str, Any]] | None, now: Figures) -> list[Answer]:
+    if standing is None:
+        return []
+    if not standing:
+        return [] if now.verdict == "mismatch" else [Answer("Nothing is wrong.", 0, "health")]
+    return [
+        Answer(
+            f"{str(alert.get('rule')).replace('_', ' ').capitalize()} since step "
+            f"{alert.get('step')}: {alert.get('what')}.",
+            alert.get("value"),
+            "health",
+            alert.get("unit"),
+            alert.get("step"),
+        )
+        for alert in standing[:3]
+    ]
+
+
+def _steps(count: int) -> str:
+    return f"{count} step{'s' * (count != 1)}"
+
+
+def _short(value: float | None) -> str:
+    return (
+        "an unknown amount" if value is None else f"{value:.2g}" if value < 100 else f"{value:.0f}"
+    )
