@@ -54,6 +54,7 @@ IN_CALLBACKS = {
     "recording/source.py",
     "recording/steps.py",
     "recording/tally.py",
+    "recording/training_logs.py",
     "recording/worker.py",
 }
 #: Files whose addresses in strings are no arrows, and why. None is followed by a capture.

@@ -132,7 +132,9 @@ def inspect_model(
             timeout=timeout,
         )
         analyses = opened.analyses(probe_for(opened, probe, random, seed))
-        alerts = AlertBoard().update(list(analyses.values()))
+        board = AlertBoard()
+        board.update(list(analyses.values()))
+        alerts = [*board.standing, *board.noted]  # one look cannot tell what will pass
         written = [] if log_dir is None else [_log(log_dir, analyses, alerts, opened.step)]
         if plot is not None:
             written += _plot(plot, analyses)
@@ -153,7 +155,7 @@ def _log(
     from lstm_probe.logs import RunLog
 
     with new_runs_or_none(log_dir), RunLog(log_dir, first_step=step, detail="full") as log:
-        log.write(list(analyses.values()), step=step, alerts=alerts)
+        log.write(list(analyses.values()), step=step, others=alerts)
         return log.directory
 
 

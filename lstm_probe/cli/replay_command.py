@@ -126,7 +126,8 @@ def _write(
         began = time.perf_counter()
         analyses = read(step, path)
         alerts = board.update(analyses)
-        log.write(analyses, step=step, dynamics=board.dynamics, alerts=alerts)
+        others = [*board.noted, *board.cleared]
+        log.write(analyses, step=step, dynamics=board.dynamics, alerts=alerts, others=others)
         # No training was slowed down, so no cost is logged.
         report.add(analyses, 1e3 * (time.perf_counter() - began))
     return report

@@ -10,6 +10,8 @@ from tensorboard.data.provider import DataProvider
 from lstm_probe.explorer.requests import Scope
 from lstm_probe.explorer.series import History
 from lstm_probe.explorer.source import CaptureSource
+from lstm_probe.logs.stored.course import answers_at
+from lstm_probe.logs.stored.format import plain
 
 __all__ = ["Answers"]
 
@@ -52,6 +54,11 @@ class Answers:
     def timeline(self, scope: Scope, run: str) -> dict[str, Any]:
         """A summary of every capture of a run; an empty list if there is no such run."""
         return {"captures": [_brief(each.as_data()) for each in self.source.timeline(scope, run)]}
+
+    def sentences(self, scope: Scope, run: str, layer: str, step: int) -> dict[str, Any]:
+        """What the gates of a layer say at a step; an empty list if nothing is known."""
+        found = answers_at(self.source.timeline(scope, run), layer, step)
+        return {"sentences": [plain(each.plain()) for each in found]}
 
     def capture(self, scope: Scope, run: str, layer: str, step: int) -> bytes:
         """The stored capture of a layer at a step.

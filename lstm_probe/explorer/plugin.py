@@ -49,6 +49,7 @@ class GateExplorer(base_plugin.TBPlugin):
             "/layers": self._layers,
             "/steps": self._steps,
             "/timeline": self._timeline,
+            "/sentences": self._sentences,
             "/capture": self._capture,
             "/weights": self._weights,
             "/series": self._series,
@@ -70,6 +71,9 @@ class GateExplorer(base_plugin.TBPlugin):
 
     def _timeline(self, query: Query) -> Response:
         return document(query, self._answers.timeline(query.scope, query.text("run")))
+
+    def _sentences(self, query: Query) -> Response:
+        return document(query, self._answers.sentences(query.scope, *query.place()))
 
     def _capture(self, query: Query) -> Response:
         return blob(query, self._answers.capture(query.scope, *query.place()))

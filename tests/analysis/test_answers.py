@@ -35,7 +35,7 @@ def test_memory_and_gradient_are_those_that_a_loop_finds(rng):
     )
     memory, gradient, *_ = answers([figures_of(analysis.summary())])
     assert memory.value == pytest.approx(longest)
-    assert (memory.unit, memory.view) == (unit, "health")
+    assert (memory.unit, memory.view) == (unit, "memory")
     assert memory.text == f"The longest memory is {longest:.2g} of 40 steps (unit {unit})."
     norms = analysis.gradient.cell
     reaches = [

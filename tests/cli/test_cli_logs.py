@@ -18,7 +18,7 @@ from cli_files import one_line, run
 from samples import lstm_weights, snapshot
 
 from lstm_probe import GruCell, analyse
-from lstm_probe.analysis.alerts.board import AlertBoard
+from lstm_probe.analysis.alerts.board import AlertBoard, Thresholds
 from lstm_probe.core.stopwatch import STAGES
 from lstm_probe.logs import RunLog
 from lstm_probe.logs.stored.reader import find_runs
@@ -47,7 +47,7 @@ def write(log: RunLog, rng: np.random.Generator, board: AlertBoard, step: int) -
 
 @pytest.fixture
 def log_dir(tmp_path: Path, rng: np.random.Generator) -> Path:
-    board = AlertBoard()
+    board = AlertBoard(Thresholds(patience=1))
     with RunLog(tmp_path / "logs") as log:
         for step in STEPS:
             write(log, rng, board, step)

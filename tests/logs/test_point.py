@@ -203,9 +203,9 @@ def test_a_field_that_is_not_known_is_dropped() -> None:
         assert parse_point(changed(*place, to=1)) == parse_point(HONEST["whole"])
 
 
-def ill(rng: np.random.Generator) -> Analysis:
+def ill(rng: np.random.Generator, step: int) -> Analysis:
     """An analysis with a mismatch, and with NaN in its figures."""
-    seen = samples.snapshot(rng, epoch=1.5)
+    seen = samples.snapshot(rng, epoch=1.5, step=step)
     seen.output[:] += 0.1
     seen.weights.kernel[0, 1, 2] = np.nan
     return analyse(seen)
@@ -214,13 +214,23 @@ def ill(rng: np.random.Generator) -> Analysis:
 def test_everything_that_is_written_is_read_back(tmp_path: Path, rng: np.random.Generator) -> None:
     board = AlertBoard()
     with RunLog(tmp_path) as log:
-        for step, analysis in enumerate([analyse(samples.snapshot(rng)), ill(rng)]):
-            alerts = board.update([analysis])
-            log.write([analysis], step=step, dynamics=board.dynamics, alerts=alerts)
+        for step, analysis in enumerate([analyse(samples.snapshot(rng, step=0)), ill(rng, 1)]):
+            alerts = board.update([analysis], loss=0.5)
+            others = [*board.noted, *board.cleared]
+            training = {"loss": 0.5, "val_loss": float("nan")}
+            log.write(
+                [analysis],
+                step=step,
+                dynamics=board.dynamics,
+                alerts=alerts,
+                others=others,
+                training=training,
+            )
     [path] = tmp_path.rglob("*tfevents*")
     course = RunReader(log.directory).course
     assert [point.as_data() for point in course] == [*map(json.loads, _points_of(path))]
     assert course[1].alerts
+    assert course[1].training == {"loss": 0.5, "val_loss": "nan"}
     assert course[1].layers["memory"]["verdict"] == "mismatch"
 
 

@@ -182,16 +182,17 @@ def test_new_alerts_are_logged_as_text_when_there_are_some(
     run, board = RunLog(tmp_path), AlertBoard()
     weights = samples.lstm_weights(rng)
     weights.bias[3] = -50  # the output gate is shut
-    for step in (0, 10):
+    for step in (0, 10, 20, 30):
         analyses = [analyse(samples.snapshot(rng, step=step, weights=weights))]
         run.write(analyses, step=step, alerts=board.update(analyses))
     run.close()
     read = event_reading.values(run.directory)
-    shown = str(event_reading.array(read["lstm_probe/alerts", 0]))
-    assert "dead_units: layer 'memory', unit 0, step 0: h does not move" in shown
+    assert [step for tag, step in read if tag == "lstm_probe/alerts"] == [20, 30]
+    shown = str(event_reading.array(read["lstm_probe/alerts", 20]))
+    assert "dead_units: layer 'memory', unit 0, step 20: h does not move" in shown
     assert "saturated_gates: layer 'memory', gate o" in shown
-    assert "unchanged_weights" in str(event_reading.array(read["lstm_probe/alerts", 10]))
-    assert "dead_units" not in str(event_reading.array(read["lstm_probe/alerts", 10]))
+    assert "unchanged_weights" in str(event_reading.array(read["lstm_probe/alerts", 30]))
+    assert "dead_units" not in str(event_reading.array(read["lstm_probe/alerts", 30]))
 
 
 def test_a_log_at_its_limit_goes_on_with_numbers_alone_and_says_so_once(

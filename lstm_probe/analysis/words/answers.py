@@ -33,7 +33,8 @@ class Answer:
     Attributes:
         text: the sentence.
         value: the number behind it.
-        view: the view of the explorer that shows it: `gates`, `health`, `gradient` or `parity`.
+        view: the view of the explorer that shows it: `gates`, `memory`, `saturation`, `gradient` or
+            `parity`.
         unit: the unit that it is about; None if it is about all.
         step: the training step that it is about; None for the one that is looked at.
     """
@@ -155,7 +156,7 @@ def _memory(now: Figures) -> Answer | None:
     else:
         text = f"The longest memory is {_short(longest)} of {_steps(now.timesteps)}"
     unit = "" if now.longest_unit is None else f" (unit {now.longest_unit})"
-    return Answer(f"{text}{unit}.", longest, "health", now.longest_unit)
+    return Answer(f"{text}{unit}.", longest, "memory", now.longest_unit)
 
 
 def _gradient(now: Figures) -> Answer | None:
@@ -220,20 +221,20 @@ def _dead(now: Figures) -> Answer | None:
     if not now.dead:
         return None
     verb = "unit does" if now.units == 1 else "units do" if now.dead > 1 else "unit does"
-    return Answer(f"{now.dead} of {now.units} {verb} not move.", now.dead, "health")
+    return Answer(f"{now.dead} of {now.units} {verb} not move.", now.dead, "saturation")
 
 
 def _health(standing: Sequence[Mapping[str, Any]] | None, now: Figures) -> list[Answer]:
     if standing is None:
         return []
     if not standing:
-        return [] if now.verdict == "mismatch" else [Answer("Nothing is wrong.", 0, "health")]
+        return [] if now.verdict == "mismatch" else [Answer("Nothing is wrong.", 0, "saturation")]
     return [
         Answer(
             f"{str(alert.get('rule')).replace('_', ' ').capitalize()} since step "
             f"{alert.get('step')}: {alert.get('what')}.",
             alert.get("value"),
-            "health",
+            "saturation",
             alert.get("unit"),
             alert.get("step"),
         )

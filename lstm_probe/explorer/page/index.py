@@ -12,7 +12,7 @@ from lstm_probe.explorer.answers import Answers
 from lstm_probe.explorer.page.held import HeldCaptures
 from lstm_probe.explorer.page.shrink import compressed
 from lstm_probe.explorer.requests import Scope
-from lstm_probe.logs.stored.names import stored_tag
+from lstm_probe.logs.stored.names import CAPTURE, stored_tag
 from lstm_probe.logs.stored.reader import RunReader
 
 __all__ = ["index_of", "key_of"]
@@ -48,9 +48,9 @@ def index_of(
         note: the line at the foot of the page.
 
     Returns:
-        A dictionary for JSON: the `note`; the `answers` to the questions `runs`, `layers` and
-        `timeline`, computed by the code that answers TensorBoard's requests; the `histories`
-        that no capture holds, compressed, as base64; and the `numbers`.
+        A dictionary for JSON: the `note`; the `answers` to the questions `runs`, `layers`,
+        `timeline` and `sentences`, computed by the code that answers TensorBoard's requests; the
+        `histories` that no capture holds, compressed, as base64; and the `numbers`.
     """
     points = {name: [point.as_data() for point in run.course] for name, run in runs.items()}
     held = HeldCaptures(_series(numbers), points)
@@ -63,6 +63,11 @@ def index_of(
             "runs": listed,
             "layers": {name: answers.layers(_SCOPE, name) for name in names},
             "timeline": {name: answers.timeline(_SCOPE, name) for name in names},
+            "sentences": {
+                key_of(run, layer, step): answers.sentences(_SCOPE, run, layer, step)
+                for kind, run, layer, step in numbers
+                if kind == CAPTURE
+            },
         },
         "histories": _histories(answers, listed["runs"]),
         "numbers": {key_of(*place): number for place, number in numbers.items()},

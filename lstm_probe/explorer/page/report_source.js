@@ -12,6 +12,7 @@ export class ReportSource extends Source {
   #answers;
   #layers;
   #timelines;
+  #sentences;
   #histories;
   #numbers;
   #textOf;
@@ -25,6 +26,7 @@ export class ReportSource extends Source {
     this.#answers = index.answers;
     this.#layers = new Map(Object.entries(index.answers.layers));
     this.#timelines = new Map(Object.entries(index.answers.timeline));
+    this.#sentences = byKey(index.answers.sentences);
     this.#histories = byKey(index.histories);
     this.#numbers = byKey(index.numbers);
     this.#textOf = textOf;
@@ -45,6 +47,10 @@ export class ReportSource extends Source {
 
   async timeline(run) {
     return this.#timelines.get(run)?.captures ?? [];
+  }
+
+  async sentences(run, layer, step) {
+    return this.#sentences.get(key(run, layer, step))?.sentences ?? [];
   }
 
   capture(run, layer, step) {

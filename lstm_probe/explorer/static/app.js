@@ -20,6 +20,7 @@ import { Slider } from "./slider.js";
 import { State } from "./state.js";
 import { followTheme } from "./theme.js";
 import { Toolbar } from "./toolbar.js";
+import { TrainingChart } from "./training_chart.js";
 import { hideTooltip } from "./tooltip.js";
 import { WeightsView } from "./weights_view.js";
 
@@ -38,6 +39,7 @@ export class App {
     this.toolbar = new Toolbar(this);
     this.slider = new Slider("", { go: (index) => this.go(index), busy: () => this.#loading, alert: (alert) => this.showAlert(alert), live: () => this.state.set({ step: this.state.step === null ? this.currentStep : null }) }, { withLive: source.grows });
     this.sliderB = new Slider("B", { go: (index) => this.state.set({ stepB: this.stepsB[index] }), busy: () => this.#loading, alert: () => {}, live: () => {} }, { withPlay: false, withLive: false });
+    this.training = new TrainingChart(this);
     this.inspector = new Inspector(this);
     this.views = { gates: new GatesView(this), parity: new ParityView(this), saturation: new SaturationView(this), gradient: new GradientView(this), memory: new MemoryView(this), weights: new WeightsView(this) };
     this.live = new Live(this);
@@ -48,7 +50,7 @@ export class App {
     this.view = el("div", { class: "view", id: "view" });
     this.runB = this.toolbar.pickerB((run) => this.state.set({ runB: run, stepB: null }), () => this.state.set({ stepB: null }));
     this.rowB = el("div", { class: "player second", hidden: true }, this.runB.element, this.sliderB.element, this.runB.link);
-    this.root = el("main", { class: "explorer" }, this.toolbar.element, el("div", { class: "player" }, this.slider.element), this.rowB, this.toolbar.second, el("div", { class: "body" }, this.view, this.inspector.element));
+    this.root = el("main", { class: "explorer" }, this.toolbar.element, this.training.element, el("div", { class: "player" }, this.slider.element), this.rowB, this.toolbar.second, el("div", { class: "body" }, this.view, this.inspector.element));
     this.announce = el("div", { class: "hidden", role: "status", "aria-live": "polite" });
     fill(body, this.root, this.announce);
     followTheme(() => this.redraw());
@@ -149,6 +151,7 @@ export class App {
 
   #sliders() {
     const { state, steps } = this;
+    this.training.show(this.data.timeline(state.run), this.currentStep);
     const epochs = new Map(this.data.timeline(state.run).map((capture) => [capture.step, capture.epoch]));
     const alerts = this.data.timeline(state.run).flatMap((capture) => capture.alerts ?? []);
     this.slider.show({ steps, index: Math.max(0, steps.indexOf(this.currentStep)), epochs, alerts, live: state.step === null });
@@ -168,6 +171,7 @@ export class App {
     if (!this.view || !this.frames.length || problemOf(this)) return;
     this.views[this.state.view].draw();
     this.inspector.draw();
+    this.training.draw();
   }
 
   viewBox() {
@@ -224,6 +228,14 @@ export class App {
     const values = { step: nearest(this.steps, alert.step) };
     if (known && !this.state.layers.includes(alert.layer)) values.layers = [alert.layer];
     if (Number.isInteger(alert.unit)) Object.assign(values, { unit: alert.unit, time: alert.timestep ?? this.state.time ?? 0 });
+    this.state.set(values);
+  }
+
+  /** Goes to where a sentence can be seen. */
+  showSentence({ view, unit, step }) {
+    const values = { view };
+    if (step !== null) values.step = nearest(this.steps, step);
+    if (unit !== null) Object.assign(values, { unit, time: this.state.time ?? 0 });
     this.state.set(values);
   }
 

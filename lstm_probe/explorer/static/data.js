@@ -88,6 +88,14 @@ export class Data {
     });
   }
 
+  /** What the gates of a layer say at a step. A higher `version` asks again, as below. */
+  sentences(run, layer, step, version) {
+    return this.#once(this.#courses, key("sentences", run, layer, step, version), async () => {
+      const sentences = await this.source.sentences(run, layer, step);
+      return [sentences, JSON.stringify(sentences).length];
+    });
+  }
+
   /** All gates of one cell over the training. A higher `version` asks again: there are more captures. */
   series(run, layer, sequence, timestep, unit, version) {
     return this.#course(key("series", run, layer, sequence, timestep, unit, version), () => this.source.series(run, layer, { sequence, timestep, unit }));

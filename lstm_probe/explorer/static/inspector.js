@@ -1,10 +1,12 @@
 // The right side: the verdict, the chosen cell, its curves, and the alerts.
 
+import { alertsOf, when } from "./alerts.js";
 import { position } from "./capture.js";
 import { Chart } from "./chart.js";
 import { button, el, fill } from "./dom.js";
 import { parsed, whole } from "./format.js";
 import { gateTable, place, readCell } from "./readout.js";
+import { Sentences } from "./sentences.js";
 import { verdictChip } from "./verdict.js";
 
 const DELAY = 150;
@@ -16,6 +18,7 @@ export class Inspector {
 
   constructor(app) {
     this.app = app;
+    this.sentences = new Sentences(app);
     this.verdict = el("section", { class: "card" });
     this.unit = this.#input("Unit", "unit");
     this.time = this.#input("Timestep", "time");
@@ -27,7 +30,7 @@ export class Inspector {
     this.charts = el("div", { class: "charts" }, [this.overTime, this.overTraining, this.allUnits].map((chart, index) => [this.heads[index], chart.element]));
     this.hint = el("p", { class: "hint" }, "Click a cell of a heatmap to see its unit’s curves over time and over the training, and all units at its timestep.");
     this.alerts = el("section", { class: "card alerts" });
-    this.element = el("aside", { "aria-label": "Chosen cell" }, this.verdict, el("section", { class: "card" }, el("div", { class: "inputs" }, this.unit.element, this.time.element, button("Let go of the cell (Esc)", "Clear", () => app.state.set({ unit: null, time: null }), { class: "link" })), this.cell, this.hint), this.charts, this.alerts);
+    this.element = el("aside", { "aria-label": "Chosen cell" }, this.sentences.element, this.verdict, el("section", { class: "card" }, el("div", { class: "inputs" }, this.unit.element, this.time.element, button("Let go of the cell (Esc)", "Clear", () => app.state.set({ unit: null, time: null }), { class: "link" })), this.cell, this.hint), this.charts, this.alerts);
   }
 
   #input(text, name) {
@@ -47,6 +50,7 @@ export class Inspector {
   render() {
     this.frame = this.app.frames.find((frame) => frame.a) ?? null;
     this.#alerts();
+    this.sentences.show(this.frame);
     if (!this.frame) {
       fill(this.verdict);
       this.charts.hidden = true;
@@ -173,12 +177,13 @@ export class Inspector {
 
   #alerts() {
     const { app } = this;
-    const alerts = app.data.timeline(app.state.run).flatMap((capture) => capture.alerts ?? []);
-    const signature = JSON.stringify([app.state.run, alerts.length, alerts.at(-1)?.step]);
+    const layer = this.frame?.layer ?? null;
+    const alerts = alertsOf(app.data.timeline(app.state.run), layer);
+    const signature = JSON.stringify([app.state.run, layer, alerts.map(({ rule, step, state }) => [rule, step, state])]);
     if (signature === this.signature) return;
     this.signature = signature;
     this.alerts.hidden = !alerts.length;
-    const one = (alert) => el("li", {}, button(`Go to step ${alert.step}`, [el("strong", {}, String(alert.rule)), ` step ${whole(alert.step)}, ${alert.layer}`], () => app.showAlert(alert), { class: "alert", title: String(alert.text ?? "") }), el("p", {}, advice(alert)));
+    const one = (alert) => el("li", { class: alert.state }, button(`Go to step ${alert.step}`, [el("strong", {}, String(alert.rule)), ` ${when(alert)}${alert.layer === layer ? "" : `, ${alert.layer}`}`], () => app.showAlert(alert), { class: "alert", title: String(alert.text ?? "") }), el("p", {}, advice(alert)));
     fill(this.alerts, el("h3", {}, `Alerts (${alerts.length})`), el("ul", {}, alerts.map(one)));
   }
 }

@@ -15,6 +15,11 @@
 //   steps(run, layer)         [step]: the same steps, of one layer.
 //   timeline(run)             [{step, epoch, layers, alerts, ...}]: the summary of each capture, by
 //                             step; an empty list for a run that has none, or that is not there.
+//   sentences(run, layer, step)
+//                             [{text, value, view, unit, step}]: what the gates of a layer say at a
+//                             step, each with its number and the view that shows it; unit and step
+//                             are null where it is about no single one. An empty list if nothing is
+//                             known, as of older logs.
 //   capture(run, layer, step) an ArrayBuffer in the safetensors format, for `new Capture(buffer)`.
 //   weights(run, layer, step) an ArrayBuffer likewise, for `readSafetensors(buffer)`.
 //   series(run, layer, {sequence, timestep, unit})

@@ -52,6 +52,10 @@ export class TensorBoardSource extends Source {
     return (await this.#document("timeline", { run })).captures;
   }
 
+  async sentences(run, layer, step) {
+    return (await this.#document("sentences", { run, layer, step })).sentences;
+  }
+
   capture(run, layer, step) {
     return this.#bytes("capture", { run, layer, step });
   }

@@ -43,6 +43,12 @@ for (const run of runs) {
     const timeline = await server.timeline(run.name);
     assert.equal(timeline.length > 0, run.name !== bare);
     assert.deepEqual(await report.timeline(run.name), timeline);
+    for (const { name, steps } of layersOf.get(run.name)) {
+      const said = await server.sentences(run.name, name, steps[0]);
+      assert.ok(said.length <= 6 && said.every(({ text }) => /^[A-Z0-9].*\.$/.test(text)));
+      assert.equal(said.length > 0, run.name !== bare);
+      assert.deepEqual(await report.sentences(run.name, name, steps[0]), said);
+    }
   });
 
   test(`the captures of ${run.name} are the same`, async () => {
