@@ -60,7 +60,7 @@ def test_a_gate_that_opens_is_told_with_the_steps_and_the_loss():
     )
     assert "closed from 0.90 to 0.50 between steps 0 and 10" in texts(course([0.9, 0.5, 0.5]))[0]
     assert texts(course([0.7, 0.71], [1.0, 2.0]))[0] == (
-        "No gate has moved yet; the loss rose from 1 to 2."
+        "The gates have hardly moved; the loss rose from 1 to 2."
     )
     assert "the loss is no number any more" in texts(course([0.7, 0.7], [1.0, float("nan")]))[0]
 

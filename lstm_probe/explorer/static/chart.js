@@ -11,6 +11,7 @@ import { hideTooltip, showTooltip } from "./tooltip.js";
 
 const MARGIN = { left: 46, right: 10, top: 8, bottom: 32 };
 const OWN_AXIS = 40;
+const LINE = 14;
 const TEXT_HEIGHT = 10;
 const DASHES = [[], [5, 3], [2, 2], [7, 2, 2, 2], [9, 4], []];
 
@@ -42,7 +43,7 @@ export class Chart {
     const width = this.element.clientWidth || 300;
     const context = sized(this.canvas, width, this.height);
     const top = MARGIN.top + (this.options.legend ? 18 : 0);
-    this.box = { x: MARGIN.left, y: top, width: width - MARGIN.left - (this.options.series.some((each) => each.apart) ? OWN_AXIS : MARGIN.right), height: this.height - top - MARGIN.bottom };
+    this.box = { x: MARGIN.left, y: top, width: width - MARGIN.left - (this.options.series.some((each) => each.apart) ? OWN_AXIS : MARGIN.right), height: this.height - top - MARGIN.bottom + (this.options.xLabel ? 0 : LINE) };
     this.#extent();
     this.#grid(context);
     if (this.options.legend) this.#legend(context);

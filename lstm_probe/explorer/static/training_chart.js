@@ -5,7 +5,7 @@ import { choice, el, setOptions } from "./dom.js";
 import { parsed } from "./format.js";
 import { VALIDATION, metricsOf } from "./metrics.js";
 
-const HEIGHT = 92;
+const HEIGHT = 96;
 
 export class TrainingChart {
   constructor(app) {
