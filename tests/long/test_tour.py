@@ -29,8 +29,8 @@ def test_the_tour_finds_the_illness_and_the_cure(tmp_path: Path) -> None:
     ill, cured = (int(number) for number in re.findall(r"right on (\d+)% of the test", out))
     assert ill < 65
     assert cured > 95
-    assert re.search(r"short_memory: layer 'memory', gate f, unit \d+, step 0", out)
-    assert "vanishing_gradient: layer 'memory', step 0" in out
+    assert re.search(r"short_memory: layer 'memory', gate f, unit \d+, step 2\d", out)
+    assert re.search(r"vanishing_gradient: layer 'memory', step 2\d", out)
     assert "alerts: 0" in out
     assert re.search(r"memory +lstm +30 +\d .* match", out)
     kinds = [set(output.data) for cell in cells for output in cell.outputs if "data" in output]
