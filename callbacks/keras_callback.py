@@ -15,9 +15,11 @@ from lstm_probe.callbacks.schedule import Every, StepWatch
 from lstm_probe.core.switch import is_switched_on
 from lstm_probe.logs.detail import MAX_BYTES, Detail
 from lstm_probe.logs.report import Report
+from lstm_probe.models.decoding import Decode
 from lstm_probe.models.keras.flavour import callback_class, deserialised, flavour_of, registered
 from lstm_probe.models.keras.reader import KerasReader, KerasSource
-from lstm_probe.models.probe import Probe, as_labels, as_probe
+from lstm_probe.models.labels import GivenLabels, as_labels
+from lstm_probe.models.probe import Probe, as_probe
 
 __all__ = ["ProbeCallback"]
 
@@ -71,8 +73,13 @@ class ProbeCallback(Callback):
         background: whether the training only waits while the weights are read, and another thread
             does the rest of a capture. That shortens the wait, but it is the same work for the
             processor.
-        labels: a name for each timestep of the probe, such as the words of a sentence, which the
-            gate explorer shows on its axis.
+        labels: a name for each timestep of the probe, such as the words of a sentence: one list
+            for all sequences, or one list for each, of which shorter ones are padded as the probe
+            is. They stand on the axes of the tab Gates and of pictures, and in what is exported.
+        names: a name for each sequence of the probe.
+        decode: makes the labels from the tokens of the probe, in place of `labels`: a vocabulary
+            (a list of words, or a dict of words by number), a function that gives the word for a
+            number, or the model's own `StringLookup` or `TextVectorization` layer.
         max_log_bytes: how large the log may grow, 1 GiB by default; from there on only numbers are
             logged. None for no limit.
         write_images: deprecated: `detail` says whether heatmaps are drawn.
@@ -110,7 +117,9 @@ class ProbeCallback(Callback):
         on_alert: OnAlert = "log",
         max_overhead: float | None = 0.01,
         background: bool = False,
-        labels: Sequence[str] | None = None,
+        labels: GivenLabels | None = None,
+        names: Sequence[str] | None = None,
+        decode: Decode | None = None,
         max_log_bytes: int | None = MAX_BYTES,
         write_images: bool | None = None,
         enabled: bool = True,
@@ -127,6 +136,10 @@ class ProbeCallback(Callback):
             "labels": labels,
             "max_log_bytes": max_log_bytes,
         }
+        if names is not None:
+            self._config["names"] = names
+        if decode is not None:
+            self._config["decode"] = decode
         if write_images is not None:
             self._config["write_images"] = write_images
         if not enabled:
@@ -140,7 +153,10 @@ class ProbeCallback(Callback):
         from lstm_probe.callbacks.recording.recorder import Recorder  # TensorBoard, matplotlib
 
         self._probe = as_probe(probe)
-        labels = as_labels(labels, self._probe)
+        found = as_labels(self._probe, labels, names=names, decode=decode)
+        if found is not None and self._config.pop("decode", None) is not None:
+            # What decodes may be a function, which a configuration cannot hold.
+            self._config["labels"] = [list(row) for row in found.rows]
         self._layers = [layers] if isinstance(layers, str) else layers
         self._watch = StepWatch(every, self._read_step, steady=True)
         options = Options(
@@ -148,7 +164,7 @@ class ProbeCallback(Callback):
             on_alert=on_alert,
             max_overhead=max_overhead,
             background=background,
-            labels=labels,
+            labels=found,
             max_log_bytes=max_log_bytes,
             write_images=write_images,
         )

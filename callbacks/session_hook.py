@@ -18,6 +18,8 @@ from lstm_probe.core.switch import is_switched_on
 from lstm_probe.core.warn import warn
 from lstm_probe.logs.detail import MAX_BYTES, Detail
 from lstm_probe.logs.report import Report
+from lstm_probe.models.decoding import Decode
+from lstm_probe.models.labels import GivenLabels, as_labels_of_feeds
 from lstm_probe.models.session.feeds import checked_feeds
 from lstm_probe.models.session.reader import (
     SessionReader,
@@ -70,7 +72,9 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
         on_alert: `"stop"` asks a monitored session to stop.
         max_overhead: the part of the training's time that captures may take.
         background: whether another thread does what follows the session's run on the probe.
-        labels: a name for each timestep of the probe.
+        labels: a name for each timestep of the probe; one list for all sequences, or one for each.
+        names: a name for each sequence of the probe.
+        decode: makes the labels from the tokens that are fed.
         max_log_bytes: how large the log may grow.
         write_images: deprecated.
         enabled: False turns the hook into nothing.
@@ -112,7 +116,9 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
         on_alert: OnAlert = "log",
         max_overhead: float | None = 0.01,
         background: bool = False,
-        labels: Sequence[str] | None = None,
+        labels: GivenLabels | None = None,
+        names: Sequence[str] | None = None,
+        decode: Decode | None = None,
         max_log_bytes: int | None = MAX_BYTES,
         write_images: bool | None = None,
         enabled: bool = True,
@@ -135,7 +141,13 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
             on_alert=on_alert,
             max_overhead=max_overhead,
             background=background,
-            labels=labels,
+            labels=as_labels_of_feeds(
+                self._feeds.values(),
+                labels,
+                names=names,
+                decode=decode,
+                time_major=self._run.time_major,
+            ),
             max_log_bytes=max_log_bytes,
             write_images=write_images,
         )

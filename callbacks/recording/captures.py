@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lstm_probe.analysis.alerts.board import AlertBoard, AlertRules
 from lstm_probe.analysis.analysis import Analysis, analyse
 from lstm_probe.callbacks.recording.budget import Budget
@@ -43,6 +45,7 @@ class Captures:
         rules = given if isinstance(given, AlertRules) else AlertRules(given)
         self._board = AlertBoard(rules.thresholds, rules=rules.rules)
         self._guard = guard
+        self._labels = options.labels
         self.analyses: dict[str, Analysis] = {}
         self.report = Report()
         self.tally = Tally(self.report)
@@ -58,7 +61,10 @@ class Captures:
         try:
             taken = source.take(step)
             cost.watch.lap("read")
-            return self._analyse(taken, cost.watch)
+            analyses = self._analyse(taken, cost.watch)
+            if self._labels is not None:
+                self._labels.check(analysis.trace for analysis in analyses)
+            return analyses
         except LstmProbeError:
             raise
         except Exception as error:
@@ -108,7 +114,11 @@ class Captures:
     def _analyse(self, taken: Taken, watch: Stopwatch) -> list[Analysis]:
         snapshots = taken.snapshots()
         watch.lap("framework")
-        return [analyse(s, watch=watch, previous=self.analyses.get(s.layer)) for s in snapshots]
+        analyses = [analyse(s, watch=watch, previous=self.analyses.get(s.layer)) for s in snapshots]
+        labels = self._labels
+        if labels is None:
+            return analyses
+        return [replace(each, trace=labels.on(each.trace)) for each in analyses]
 
     def _write(
         self,

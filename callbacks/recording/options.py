@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lstm_probe.analysis.alerts.board import OnAlert
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.logs.detail import MAX_BYTES, Detail, check_detail
+from lstm_probe.models.labels import ProbeLabels
 
 __all__ = ["Options"]
 
@@ -21,7 +21,8 @@ class Options:
     """How captures are taken and logged.
 
     The options are documented at `ProbeCallback`, once for all callbacks and hooks. They are
-    checked here, `on_alert` by `AlertRules` and `max_overhead` by `Budget`.
+    checked here, `on_alert` by `AlertRules`, `max_overhead` by `Budget`, and `labels`, `names` and
+    `decode` by `as_labels`, which makes `labels` of them.
 
     Raises:
         LstmProbeError: an option is not valid.
@@ -35,7 +36,7 @@ class Options:
     on_alert: OnAlert = "log"
     max_overhead: float | None = 0.01
     background: bool = False
-    labels: Sequence[str] | None = None
+    labels: ProbeLabels | None = None
     max_log_bytes: int | None = MAX_BYTES
     write_images: bool | None = None
 

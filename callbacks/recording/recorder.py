@@ -177,7 +177,6 @@ class Recorder:
             first_step=step,
             detail=options.detail,
             pictures=options.pictures,
-            labels=options.labels,
             max_bytes=options.max_log_bytes,
         )
         self.guard.run("telling trackers of the log", lambda: announce(log.directory))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lstm_probe.cli.failing import one_line_errors
 from lstm_probe.cli.options import Debug, Layers, LogDir, RunName
 from lstm_probe.cli.outputs import check_ending, whole_file
+
+if TYPE_CHECKING:
+    from lstm_probe.logs.export import Series
 
 __all__ = ["export_log"]
 
@@ -34,6 +38,8 @@ def export_log(
 
     The training may still be writing: what is there so far is exported. Needs little memory,
     however large the log. `.nc`, `.csv` and `.parquet` want `pip install "lstm_probe[export]"`.
+    The log holds gates in float16, which has three digits, and with detail="full" in float32; the
+    file says under `precision` which it is.
 
     Examples:
 
@@ -59,4 +65,12 @@ def export_log(
             with whole_file(output) as path:
                 export(path, series, ending=output.suffix.lower(),
                        progress=lambda: progress.advance(task))  # fmt: skip
-        typer.echo(f"{count} captures of {', '.join(each.layer for each in series)}: {output}")
+        layers = ", ".join(each.layer for each in series)
+        typer.echo(f"{count} captures of {layers}, {_precision(series)}: {output}")
+
+
+def _precision(series: Sequence[Series]) -> str:
+    """How exactly the first captures were stored; the file says it of each."""
+    if all(each.first.precision == "float32" for each in series):
+        return "gates in float32"
+    return "gates in float16 (three digits; detail='full' logs float32)"

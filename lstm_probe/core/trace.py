@@ -65,9 +65,12 @@ class GateTrace:
         states: The letters of the states among the arrays, in the order of the cell.
         reverse: Whether the cell read from the last timestep to the first. The arrays are in the
             order of the input all the same.
+        labels: For each sequence the name of each timestep, such as the words of a sentence. It is
+            empty where a timestep has no name. None if no timestep has one.
+        sequence_names: The name of each sequence, or None if they have no names.
 
     Raises:
-        LstmProbeError: The shapes of the arrays do not fit each other.
+        LstmProbeError: The shapes of the arrays, the labels or the names do not fit each other.
 
     Example:
         >>> import numpy as np
@@ -84,6 +87,8 @@ class GateTrace:
     step: int | None = None
     states: tuple[str, ...] = ("h",)
     reverse: bool = False
+    labels: tuple[tuple[str, ...], ...] | None = None
+    sequence_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         shapes = {letter: array.shape for letter, array in self.arrays.items()}
@@ -93,6 +98,15 @@ class GateTrace:
             raise LstmProbeError(
                 f"The arrays of a trace do not fit each other. Received: {shapes}. Expected: one "
                 "shape (batch, time, units) for all; only the last axis of h may differ."
+            )
+        batch, time = self._shape[:2]
+        rows = [time] * batch if self.labels is None else [len(row) for row in self.labels]
+        names = batch if self.sequence_names is None else len(self.sequence_names)
+        if rows != [time] * batch or names != batch:
+            raise LstmProbeError(
+                f"The labels of a trace do not fit its arrays. Received: {rows} labels, {names} "
+                f"names of sequences. Expected: {time} labels for each of {batch} sequences, and "
+                "a name for each sequence."
             )
 
     def __repr__(self) -> str:
@@ -166,6 +180,7 @@ class GateTrace:
             arrays={letter: array[:, ::-1] for letter, array in self.arrays.items()},
             mask=None if self.mask is None else self.mask[:, ::-1],
             reverse=not self.reverse,
+            labels=None if self.labels is None else tuple(row[::-1] for row in self.labels),
         )
 
     @property
@@ -250,8 +265,9 @@ class GateTrace:
         Returns:
             A dataset with a variable for each letter over the dimensions `sequence`, `time` and
             `unit`. The attributes of a variable are its name and its interval, and those of the
-            dataset are layer, cell and step. A mask is the coordinate `mask`. An `h` that is
-            projected has the dimension `output_unit` in place of `unit`.
+            dataset are layer, cell and step. A mask is the coordinate `mask`, labels of timesteps
+            are `label`, and names of sequences `sequence_name`. An `h` that is projected has the
+            dimension `output_unit` in place of `unit`.
 
         Raises:
             LstmProbeError: xarray is not installed, or a letter is the name of a dimension.
@@ -274,8 +290,9 @@ class GateTrace:
 
         Returns:
             A frame with one row for each sequence, timestep and unit. The columns are `sequence`,
-            `time`, `unit`, `mask` if there is one, and one for each letter. An `h` that is
-            projected is NaN at units that it does not have. Layer, cell and step are in `attrs`.
+            `time`, `unit`, `sequence_name`, `label` and `mask` if there are such, and one for each
+            letter. An `h` that is projected is NaN at units that it does not have. Layer, cell and
+            step are in `attrs`.
 
         Raises:
             LstmProbeError: pandas is not installed, or a letter is the name of another column.

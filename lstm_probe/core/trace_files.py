@@ -18,6 +18,8 @@ from lstm_probe.core.errors import LstmProbeError
 __all__ = ["read_fields", "write_fields"]
 
 _FORMAT = 1
+#: Older releases neither write these nor read them.
+_OF_SEQUENCES = ("labels", "sequence_names")
 
 
 def write_fields(path: str | PathLike[str], fields: Mapping[str, Any]) -> None:
@@ -25,7 +27,8 @@ def write_fields(path: str | PathLike[str], fields: Mapping[str, Any]) -> None:
 
     Args:
         path: The file. NumPy adds `.npz` if it is missing.
-        fields: `arrays`, `ranges`, `cell`, `mask`, `layer`, `step`, `states` and `reverse`.
+        fields: `arrays`, `ranges`, `cell`, `mask`, `layer`, `step`, `states`, `reverse`, `labels`
+            and `sequence_names`.
     """
     letters = fields["arrays"]
     header = {
@@ -36,6 +39,7 @@ def write_fields(path: str | PathLike[str], fields: Mapping[str, Any]) -> None:
         "step": fields["step"],
         "states": fields["states"],
         "reverse": fields["reverse"],
+        **{name: fields[name] for name in _OF_SEQUENCES if fields[name] is not None},
     }
     arrays: dict[str, Any] = {f"array_{letter}": letters[letter] for letter in letters}
     if fields["mask"] is not None:
@@ -62,6 +66,7 @@ def read_fields(path: str | PathLike[str]) -> dict[str, Any]:
                     f"{header['format']}. Expected: up to {_FORMAT}. Upgrade lstm_probe."
                 )
             ranges = {k: None if v is None else tuple(v) for k, v in header["ranges"].items()}
+            names = header.get("sequence_names")
             return {
                 "arrays": {letter: file[f"array_{letter}"] for letter in ranges},
                 "ranges": ranges,
@@ -71,6 +76,8 @@ def read_fields(path: str | PathLike[str]) -> dict[str, Any]:
                 "step": header["step"],
                 "states": tuple(header.get("states", ("h",))),  # older files do not have these
                 "reverse": bool(header.get("reverse", False)),
+                "labels": _rows(header.get("labels")),
+                "sequence_names": None if names is None else tuple(map(str, names)),
             }
     except (FileNotFoundError, LstmProbeError):
         raise
@@ -79,3 +86,7 @@ def read_fields(path: str | PathLike[str]) -> dict[str, Any]:
             f"{path} is not a trace. Received: {error!s:.300}. Expected: an .npz file "
             "written by GateTrace.save."
         ) from error
+
+
+def _rows(labels: Any) -> tuple[tuple[str, ...], ...] | None:
+    return None if labels is None else tuple(tuple(map(str, row)) for row in labels)

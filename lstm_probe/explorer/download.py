@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
@@ -14,6 +15,8 @@ import numpy.typing as npt
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.explorer.indices import unit_indices
 from lstm_probe.logs.stored.format import Stored
+from lstm_probe.logs.stored.labels import stored_labels
+from lstm_probe.logs.stored.precision import best_gate, precision_of
 
 __all__ = ["as_csv", "as_npz", "file_name"]
 
@@ -39,16 +42,18 @@ def as_csv(stored: Stored) -> bytes:
     """All gates of a capture, one line for each sequence, timestep and unit.
 
     Columns: sequence, timestep, unit (original indices), whether the step counts, one for each
-    gate, and the framework's h where it was recomputed.
+    gate, and the framework's h where it was recomputed; the names of timesteps and sequences if
+    they have some; and how exactly the gates are stored.
 
     Example:
         >>> arrays = {"gates/h": np.zeros((1, 2, 1)), "units": np.array([4])}
         >>> print(as_csv(Stored(arrays, {"letters": ["h"]})).decode().strip())
-        sequence,timestep,unit,counts,h
-        0,0,4,1,0
-        0,1,4,1,0
+        sequence,timestep,unit,counts,h,precision
+        0,0,4,1,0,float16
+        0,1,4,1,0,float16
     """
-    gates = {name[6:]: array for name, array in stored.arrays.items() if name.startswith("gates/")}
+    letters = [name[6:] for name in stored.arrays if name.startswith("gates/")]
+    gates = {letter: best_gate(stored, letter) for letter in letters}
     if not gates:
         raise LstmProbeError("The capture has no gates. Received: none. Expected: one at least.")
     shape = max((array.shape for array in gates.values()), key=lambda each: each[-1])
@@ -63,7 +68,21 @@ def as_csv(stored: Stored) -> bytes:
         error = stored.arrays["error/h"].astype(np.float64) * float(stored.meta["error_scale"])
         framework = gates["h"].astype(np.float64) + error
         columns["h_framework"] = _at_units(framework, unit_indices(stored, "h"), axes[2])
-    return _lines(columns)
+    columns.update(_texts(stored, shape))
+    return _lines(columns, digits=9 if precision_of(stored) == "float32" else 7)
+
+
+def _texts(stored: Stored, shape: tuple[int, ...]) -> dict[str, npt.NDArray[Any]]:
+    """The columns of texts: names of timesteps and of sequences, and the precision."""
+    found: dict[str, npt.NDArray[Any]] = {}
+    if {"sequences", "timesteps"} <= stored.arrays.keys():
+        rows, names = stored_labels(stored)
+        if rows is not None:
+            found["label"] = np.array(rows, np.str_)[:, :, None]
+        if names is not None:
+            found["sequence_name"] = np.array(names, np.str_)[:, None, None]
+    found["precision"] = np.array(precision_of(stored))
+    return {name: np.broadcast_to(texts, shape) for name, texts in found.items()}
 
 
 def file_name(run: str, layer: str, step: int, kind: str) -> str:
@@ -96,11 +115,12 @@ def _at_units(
     return full
 
 
-def _lines(columns: dict[str, npt.NDArray[Any]]) -> bytes:
+def _lines(columns: dict[str, npt.NDArray[Any]], *, digits: int) -> bytes:
     texts = []
     for column in columns.values():
         flat = column.reshape(-1)
-        whole = flat.dtype.kind in "iu"
-        texts.append([str(v) if whole else f"{v:.7g}" for v in flat.tolist()])
-    rows = [",".join(columns), *map(",".join, zip(*texts, strict=True))]
-    return ("\n".join(rows) + "\n").encode()
+        exact = flat.dtype.kind in "iuU"
+        texts.append([str(v) if exact else f"{v:.{digits}g}" for v in flat.tolist()])
+    file = io.StringIO(newline="")
+    csv.writer(file, lineterminator="\n").writerows([columns, *zip(*texts, strict=True)])
+    return file.getvalue().encode("utf-8", "replace")

@@ -16,6 +16,7 @@ from lstm_probe.explorer.requests import MissingError, Scope
 from lstm_probe.explorer.source import CaptureSource
 from lstm_probe.logs.stored.checked import read_capture
 from lstm_probe.logs.stored.format import Stored, evenly, pack
+from lstm_probe.logs.stored.precision import best_gate, precision_of
 
 __all__ = ["History"]
 
@@ -48,22 +49,26 @@ class History:
             cell: sequence, timestep and unit, as original indices.
 
         Returns:
-            A safetensors file: `steps` and `gates/<letter>`, one number for each step.
+            A safetensors file: `steps` and `gates/<letter>`, one number for each step. Its header
+            says the `precision` in which all of them were stored.
 
         Raises:
             MissingError: there is no such run or layer, or the cell was not kept.
         """
         steps: list[int] = []
         gates: dict[str, list[float]] = {}
+        precision = "float32"
         for step, stored in self._captures(scope, run, layer):
             names = [name for name in stored.arrays if name.startswith("gates/")]
             places = {name: place_of(stored, name.removeprefix("gates/"), cell) for name in names}
             if not any(places.values()):
                 continue
             steps.append(step)
+            precision = min(precision, precision_of(stored))
             for name, place in places.items():
                 # A projected h is narrower than the cell, so a unit may have gates and no h.
-                value = float("nan") if place is None else float(stored.arrays[name][place])
+                gate = best_gate(stored, name.removeprefix("gates/"))
+                value = float("nan") if place is None else float(gate[place])
                 gates.setdefault(name, []).append(value)
         if not steps:
             raise MissingError(
@@ -71,7 +76,8 @@ class History:
                 f"{layer!r}. Expected: indices that were kept."
             )
         arrays = {name: np.array(values, np.float32) for name, values in gates.items()}
-        return pack({"steps": np.array(steps, np.float64), **arrays}, {"layer": layer, "run": run})
+        meta = {"layer": layer, "run": run, "precision": precision}
+        return pack({"steps": np.array(steps, np.float64), **arrays}, meta)
 
     def of_array(self, scope: Scope, run: str, layer: str, name: str) -> bytes:
         """One array of every capture, such as `horizon`, one row for each step.

@@ -54,9 +54,9 @@ class RunLog:
         first_step: the step with which the training begins.
         detail: `scalars` logs numbers; `explorer` also every gate of every timestep, as histograms
             and for the gate explorer; `gates` also heatmaps for TensorBoard's Images tab; `full`
-            also the weights, and pictures of saturation and of gradients through time.
+            also the gates in float32, the weights, and pictures of saturation and of gradients
+            through time.
         pictures: False draws nothing at any level of detail.
-        labels: a name for each timestep of the probe, for the gate explorer.
         max_bytes: how many bytes the run may have, those of earlier trainings included. Beyond
             that only numbers are logged, and one warning says so. None for no limit.
 
@@ -72,13 +72,11 @@ class RunLog:
         first_step: int = 0,
         detail: Detail = "gates",
         pictures: bool = True,
-        labels: Sequence[str] | None = None,
         max_bytes: int | None = MAX_BYTES,
     ) -> None:
         check_detail(detail)
         check_log_dir(log_dir)
         self._detail: Detail = detail
-        self._labels = labels
         self._max_bytes = max_bytes
         self._painter = HeatmapPainter() if pictures and detail in ("gates", "full") else None
         self._spectra: defaultdict[str, SpectralNorms] = defaultdict(SpectralNorms)
@@ -133,7 +131,8 @@ class RunLog:
             values += layer_values(analysis, changes.get(layer), detail=self._detail)
             if self._detail != "scalars":
                 raised = [alert for alert in alerts if alert.layer == layer]
-                values.append(gates_value(analysis, labels=self._labels, alerts=raised))
+                full = self._detail == "full"
+                values.append(gates_value(analysis, alerts=raised, float32=full))
             if self._detail == "full":
                 values.append(weights_value(analysis))
                 weights = analysis.snapshot.weights

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from lstm_probe.core.errors import LstmProbeError
 
-__all__ = ["Probe", "as_labels", "as_probe", "probe_leaves"]
+__all__ = ["Probe", "as_probe", "probe_leaves"]
 
 #: One array, or several in a list or dict, as the model takes its inputs.
 Probe: TypeAlias = Any
@@ -52,32 +52,6 @@ def probe_leaves(probe: Probe) -> Sequence[npt.NDArray[Any]]:
     if isinstance(probe, Mapping):
         return list(probe.values())
     return probe if isinstance(probe, list) else [probe]
-
-
-def as_labels(labels: Sequence[str] | None, probe: Probe) -> list[str] | None:
-    """The names of the probe's timesteps, as a list.
-
-    Args:
-        labels: one name for each timestep; None if the timesteps have no names.
-        probe: as `as_probe` returns it.
-
-    Raises:
-        LstmProbeError: the number of labels is not that of the probe's timesteps.
-
-    Example:
-        >>> as_labels("ab", as_probe(np.zeros((1, 2, 3))))
-        ['a', 'b']
-    """
-    if labels is None:
-        return None
-    names = [str(label) for label in labels]
-    lengths = {leaf.shape[1] for leaf in probe_leaves(probe) if leaf.ndim > 1}
-    if len(names) not in lengths:
-        raise LstmProbeError(
-            f"The labels do not fit the probe. Received: {len(names)} labels. Expected: one for "
-            f"each of its {' or '.join(map(str, sorted(lengths))) or 'no'} timesteps."
-        )
-    return names
 
 
 def _checked(name: str, leaf: Any) -> npt.NDArray[Any]:

@@ -19,14 +19,19 @@ from lstm_probe.core.trace import GateTrace, title
 from lstm_probe.pictures.palette import HATCH, colour_map, hex_colour
 from lstm_probe.pictures.scale import OUTSIDE, Scale
 from lstm_probe.pictures.text import heading, notes
+from lstm_probe.pictures.ticks import drawn_labels, drawn_name, every
 
-__all__ = ["plot_trace"]
+__all__ = ["name_timesteps", "plot_trace"]
 
 _ONE_SIZE: Final = (10.0, 4.2)
 _CELL_SIZE: Final = (6.5, 3.0)
 #: Timesteps and units up to which each cell has at least a pixel on the screen; beyond, neighbours
 #: are averaged, where sharp edges would leave some cells out.
 _MAX_CRISP: Final = (480, 190)
+#: For how many names of timesteps one large heatmap has room, and one of several.
+_MOST_LABELS: Final = (60, 36)
+#: Names of up to so many characters are written level.
+_LEVEL: Final = 3
 _NOTE_SIZE: Final = 8.0
 _NOTE_COLOUR: Final = "0.4"
 
@@ -64,13 +69,13 @@ def plot_trace(trace: GateTrace, letters: Sequence[str], *, sequence: int = 0) -
     if len(letters) == 1:
         figure = _new_figure(*_ONE_SIZE)
         axes = [figure.add_subplot()]
-        titles = [heading(trace.layer, letters[0], trace.step)]
+        titles = [heading(trace.layer, letters[0], trace.step) + _named(trace, sequence)]
     else:
         rows = -(-len(letters) // 2)
         figure = _new_figure(2 * _CELL_SIZE[0], rows * _CELL_SIZE[1])
         axes = [figure.add_subplot(rows, 2, place + 1) for place in range(len(letters))]
         titles = [title(letter) for letter in letters]
-        figure.suptitle(heading(trace.layer, step=trace.step))
+        figure.suptitle(heading(trace.layer, step=trace.step) + _named(trace, sequence))
     for axis, letter, text in zip(axes, letters, titles, strict=True):
         scale = Scale(trace.ranges.get(letter))
         values = trace[letter][sequence]
@@ -79,7 +84,41 @@ def plot_trace(trace: GateTrace, letters: Sequence[str], *, sequence: int = 0) -
         bar.set_ticks(list(scale.ticks), labels=list(scale.tick_labels))
         bar.minorticks_off()
         _draw_title(axis, text, notes(scale.positions(values), mask, scale))
+        if trace.labels is not None:
+            most = _MOST_LABELS[0 if len(letters) == 1 else 1]
+            name_timesteps(axis, trace.labels[sequence], most=most)
     return figure
+
+
+def name_timesteps(
+    axes: Axes, labels: Sequence[str], *, most: int, size: float = _NOTE_SIZE
+) -> None:
+    """Write names instead of numbers at the timesteps of a heatmap.
+
+    Args:
+        axes: those of the heatmap.
+        labels: a name for each timestep; nothing stands where it is empty.
+        most: how many there is room for; of more, some are written at even distances.
+        size: of the letters, in points.
+    """
+    words = drawn_labels(labels)
+    named = [index for index in range(0, len(words), every(most, len(words))) if words[index]]
+    long = max(map(len, words), default=0) > _LEVEL
+    axes.set_xticks(
+        named,
+        [words[index] for index in named],
+        rotation=90 if long else 0,
+        fontsize=size,
+        parse_math=False,
+    )
+
+
+def _named(trace: GateTrace, sequence: int) -> str:
+    """The end of a title that names the sequence."""
+    if trace.sequence_names is None:
+        return ""
+    name = drawn_name(trace.sequence_names[sequence]) or f"sequence {sequence}"
+    return "  \N{MIDDLE DOT}  " + name.replace("$", r"\$")
 
 
 def _new_figure(width: float, height: float) -> Figure:

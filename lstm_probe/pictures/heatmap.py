@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -27,9 +28,9 @@ _HATCH_WIDTH: Final = 4
 class HeatmapPainter:
     """Paints heatmaps, units over timesteps, as PNG.
 
-    The frame (axes, colour bar and labels) is drawn once for each shape, interval and letter, and
-    is kept. A painter makes no matplotlib figure and reads and writes nothing global, and several
-    threads may use it at the same time.
+    The frame (axes, colour bar and labels) is drawn once for each shape, interval, letter and names
+    of timesteps, and is kept. A painter makes no matplotlib figure and reads and writes nothing
+    global, and several threads may use it at the same time.
 
     Example:
         >>> painter = HeatmapPainter()
@@ -50,6 +51,7 @@ class HeatmapPainter:
         layer: str = "",
         step: int | None = None,
         mask: BoolArray | None = None,
+        labels: Sequence[str] | None = None,
     ) -> Png:
         """Paint one array.
 
@@ -64,14 +66,16 @@ class HeatmapPainter:
             layer: the layer's name; it is shortened if it is too long.
             step: the training step.
             mask: `(time,)`, False where the step was skipped: hatched; None if all steps count.
+            labels: a name for each timestep, empty where it has none; numbers stand there without.
 
         Raises:
-            LstmProbeError: a size is zero, or the interval or the mask does not fit.
+            LstmProbeError: a size is zero, or the interval, the mask or the labels do not fit.
         """
         if mask is not None:
             mask = np.asarray(mask, np.bool_)
-        _check(array, mask)
-        frame = self._frame(array.shape, interval, letter)
+        _check(array, mask, labels)
+        words = None if labels is None else tuple(labels)
+        frame = self._frame(array.shape, interval, letter, words)
         layout, positions = frame.layout, frame.scale.positions(array)
         canvas = Canvas(frame.pixels.copy())
         canvas.paste(colour_cells(layout, positions, mask), x=layout.left, y=layout.top)
@@ -81,7 +85,7 @@ class HeatmapPainter:
         return encode(canvas.pixels)
 
 
-def _check(array: Array, mask: BoolArray | None) -> None:
+def _check(array: Array, mask: BoolArray | None, labels: Sequence[str] | None) -> None:
     if array.ndim != 2 or 0 in array.shape:
         raise LstmProbeError(
             f"There is nothing to paint. Received: an array of shape {array.shape}. "
@@ -91,6 +95,11 @@ def _check(array: Array, mask: BoolArray | None) -> None:
         raise LstmProbeError(
             f"The mask does not fit. Received: shape {mask.shape}. "
             f"Expected: {array.shape[:1]}, one truth value for each timestep."
+        )
+    if labels is not None and len(labels) != len(array):
+        raise LstmProbeError(
+            f"The labels do not fit. Received: {len(labels)}. Expected: {len(array)}, one for each "
+            "timestep."
         )
 
 

@@ -91,10 +91,12 @@ class Layout:
     Attributes:
         time: the columns.
         units: the rows; unit 0 is at the top.
+        room: the pixels below the heatmap that names of timesteps need beyond numbers.
     """
 
     time: Axis
     units: Axis
+    room: int = 0
 
     left: Final = 72
     top: Final = 42
@@ -104,14 +106,22 @@ class Layout:
     bar: Final = 16
 
     @classmethod
-    def of(cls, timesteps: int, units: int) -> Layout:
+    def of(cls, timesteps: int, units: int, *, room: int = 0) -> Layout:
         """The layout for an array of a shape; the picture has about 560 x 340 pixels.
 
         TensorBoard's cards show a picture 300 to 400 pixels wide, so larger ones would have text
         that is too small to read.
+
+        Args:
+            timesteps: how many columns there are to be drawn.
+            units: how many rows.
+            room: how many pixels the names of timesteps need below the heatmap, beyond those that
+                numbers need.
         """
         return cls(
-            Axis.fitted("timestep", timesteps, target=380), Axis.fitted("unit", units, target=230)
+            Axis.fitted("timestep", timesteps, target=380),
+            Axis.fitted("unit", units, target=230),
+            room,
         )
 
     @property
@@ -122,7 +132,7 @@ class Layout:
     @property
     def height(self) -> int:
         """The height of the picture."""
-        return self.top + self.units.pixels + self.bottom
+        return self.top + self.units.pixels + self.bottom + self.room
 
     @property
     def bar_left(self) -> int:

@@ -10,11 +10,13 @@ from lstm_probe.core.arrays import BoolArray
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.trace import GateTrace, title
 from lstm_probe.pictures.canvas import NOTE, Canvas
+from lstm_probe.pictures.frame import draw_words
 from lstm_probe.pictures.heatmap import colour_cells
 from lstm_probe.pictures.layout import Axis, Layout
 from lstm_probe.pictures.palette import PAPER, Indices
 from lstm_probe.pictures.png import Png, encode
 from lstm_probe.pictures.scale import Scale
+from lstm_probe.pictures.ticks import drawn_labels
 
 __all__ = ["paint_mosaic"]
 
@@ -53,14 +55,30 @@ def paint_mosaic(trace: GateTrace, *, sequence: int = 0) -> Png:
     rows = -(-len(tiles) // columns)
     width = max(tile.shape[1] for tile in tiles)
     height = max(tile.shape[0] for tile in tiles) + _CAPTION
+    words = _words(trace, sequence)
+    below = _GAP + round(7.5 * max(map(len, words))) if words else 0
     canvas = Canvas(
-        np.full((rows * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP), PAPER, np.uint8)
+        np.full(
+            (rows * (height + _GAP) - _GAP + below, columns * (width + _GAP) - _GAP),
+            PAPER,
+            np.uint8,
+        )
     )
     for place, (letter, tile) in enumerate(zip(trace.letters, tiles, strict=True)):
         x, y = place % columns * (width + _GAP), place // columns * (height + _GAP)
         canvas.text(title(letter), NOTE, x=x, y=y + _CAPTION // 2)
         canvas.paste(tile, x=x, y=y + _CAPTION)
+        if words and place + columns >= len(tiles):  # the lowest of its column
+            cell = tile.shape[1] // len(words)
+            draw_words(canvas, words, x=x, y=y + _CAPTION + tile.shape[0], cell=cell)
     return encode(canvas.pixels)
+
+
+def _words(trace: GateTrace, sequence: int) -> tuple[str, ...] | None:
+    """The names of the timesteps below the lowest pictures; None if each column has several."""
+    if trace.labels is None or trace.timesteps > _TILE[0]:
+        return None
+    return drawn_labels(trace.labels[sequence])
 
 
 def _tile(trace: GateTrace, letter: str, sequence: int, mask: BoolArray | None) -> Indices:

@@ -15,8 +15,8 @@ __all__ = ["analysis_html", "trace_html"]
 
 _STYLE = "border-collapse:collapse;margin:0 0 .6em 0;font-size:90%"
 _KEY = (
-    "Units over timesteps of the first sequence. Gates: red 0 (closed), blue 1 (open); the others: "
-    "red negative, blue positive. Masked steps are hatched, NaN is green."
+    "Units over timesteps of the first sequence{name}. Gates: red 0 (closed), blue 1 (open); the "
+    "others: red negative, blue positive. Masked steps are hatched, NaN is green."
 )
 _CELL = "text-align:left;padding:.15em .8em .15em 0;vertical-align:top"
 
@@ -110,8 +110,9 @@ def _picture(trace: GateTrace) -> str:
         return ""
     picture = paint_mosaic(trace)
     what = escape(f"The gates of {trace.layer or 'the layer'}: units over timesteps")
+    key = _KEY.format(name=f", {trace.sequence_names[0]}" if trace.sequence_names else "")
     return (
         f'<img alt="{what}" width="{picture.width}" height="{picture.height}" '
         f'src="data:image/png;base64,{b64encode(picture.data).decode()}">'
-        f'<div style="font-size:80%;opacity:.7">{_KEY}</div>'
+        f'<div style="font-size:80%;opacity:.7">{escape(key)}</div>'
     )

@@ -165,9 +165,11 @@ def _write_capture(folder: Path, rng: np.random.Generator) -> None:
     mask[:, 0] = True
     one = _projected(rng, 12, mask=mask, zero_output_for_mask=False)
     labels = [f"word {index}" for index in range(9)]
-    value = gates_value(one, labels=labels)
+    one = replace(one, trace=replace(one.trace, labels=(tuple(labels),) * 2))
+    value = gates_value(one)
     (folder / "capture.safetensors").write_bytes(value.tensor.string_val[0])
     trace = one.trace
+    _write_sentences(folder, one)
     gates = {letter: trace[letter].astype(np.float16).tolist() for letter in trace.letters}
     health = one.health
     kept = np.where(mask[0], trace["f"][0].T.astype(np.float16), np.nan)
@@ -191,6 +193,18 @@ def _write_capture(folder: Path, rng: np.random.Generator) -> None:
         "verdict": one.parity.verdict.kind,
     }
     _write(folder / "capture.json", expected)
+
+
+def _write_sentences(folder: Path, one: Analysis) -> None:
+    """A capture whose sequences have labels and names of their own, with gates in float32 too."""
+    words = [[f"{whose}{t}" for t in range(9)] for whose in ("good", "bad")]
+    words[1][6:] = ["", "", ""]
+    names = ("praise", "blame")
+    trace = replace(one.trace, labels=tuple(map(tuple, words)), sequence_names=names)
+    value = gates_value(replace(one, trace=trace), float32=True)
+    (folder / "sentences.safetensors").write_bytes(value.tensor.string_val[0])
+    exact = {letter: trace[letter].astype(np.float32).tolist() for letter in trace.letters}
+    _write(folder / "sentences.json", {"words": words, "names": names, "exact": exact})
 
 
 def _chain(curves: np.ndarray) -> list[int]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,11 @@ def logged(directory: Path, analysis: Analysis, **options: Any) -> RunReader:
 
 def written(directory: Path, rng: np.random.Generator, **fields: Any) -> RunReader:
     """A run of two captures, read back."""
-    with RunLog(directory, detail="full", labels=list("abcdefg")) as run:
+    with RunLog(directory, detail="full") as run:
         for step in (0, 100):
             analysis = analyse(samples.snapshot(rng, step=step, epoch=step / 50, **fields))
-            run.write([analysis], step=step)
+            trace = replace(analysis.trace, labels=(tuple("abcdefg"),) * 2)
+            run.write([replace(analysis, trace=trace)], step=step)
     return RunReader(run.directory)
 
 
@@ -84,13 +86,6 @@ def test_epochs_labels_and_weights_come_back(tmp_path: Path, rng: np.random.Gene
         scale = kept.meta["scales"][name]
         back = kept.arrays[name] * scale / 127
         np.testing.assert_allclose(back, weights.recurrent_kernel[:, index], atol=scale / 250)
-
-
-def test_labels_are_left_out_where_timesteps_differ(
-    tmp_path: Path, rng: np.random.Generator
-) -> None:
-    reader = written(tmp_path, rng, time=9)
-    assert reader.capture("memory", 0).meta["labels"] is None
 
 
 def test_alerts_are_stored_with_their_layer(tmp_path: Path, rng: np.random.Generator) -> None:

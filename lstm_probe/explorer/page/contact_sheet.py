@@ -9,6 +9,7 @@ import numpy as np
 
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.logs.stored.format import Stored, evenly
+from lstm_probe.logs.stored.labels import stored_labels
 from lstm_probe.logs.stored.reader import RunReader
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ __all__ = ["draw_contact_sheet"]
 
 _COLUMN, _ROW = 2.3, 1.5
 _STEPS = 6
+_MOST_LABELS = 20
 
 
 def draw_contact_sheet(run: RunReader, layer: str, *, steps: Sequence[int] | None = None) -> Figure:
@@ -37,6 +39,8 @@ def draw_contact_sheet(run: RunReader, layer: str, *, steps: Sequence[int] | Non
     """
     from matplotlib.figure import Figure
 
+    from lstm_probe.pictures.figure import name_timesteps
+
     known = run.steps(layer)
     chosen = [known[k] for k in evenly(len(known), _STEPS)] if steps is None else list(steps)
     if not chosen:
@@ -45,27 +49,40 @@ def draw_contact_sheet(run: RunReader, layer: str, *, steps: Sequence[int] | Non
     letters = list(captures[-1].meta["letters"])
     figure = Figure(figsize=(1.6 + _COLUMN * len(chosen), 1.0 + _ROW * len(letters)))
     figure.suptitle(f"{layer}: {_verdict(captures[-1])}")
-    grid = _grid(figure, len(letters), len(chosen))
+    words = _words(captures[-1])
+    grid = _grid(figure, len(letters), len(chosen), below=0.08 * max(map(len, words), default=0))
     for row, letter in enumerate(letters):
         _draw_row(figure, list(grid[row]), captures, letter)
     for axes, capture in zip(grid[0], captures, strict=False):
         axes.set_title(f"step {capture.meta['step']}", fontsize=9)
-    for axes in grid[-1, :-1]:
+    for axes, capture in zip(grid[-1, :-1], captures, strict=True):
         axes.set_xlabel("timestep", fontsize=8)
         axes.tick_params(labelbottom=True)
+        if _words(capture):
+            name_timesteps(axes, _words(capture), most=_MOST_LABELS, size=6)
     return figure
 
 
-def _grid(figure: Figure, rows: int, columns: int) -> Any:
+def _words(capture: Stored) -> list[str]:
+    """The names of the first sequence's timesteps; none if they have no names."""
+    from lstm_probe.pictures.ticks import drawn_labels
+
+    rows = stored_labels(capture).rows
+    return [] if rows is None else list(drawn_labels(rows[0]))
+
+
+def _grid(figure: Figure, rows: int, columns: int, *, below: float) -> Any:
     """Axes for the heatmaps, and in the last column for the colour bars. Their places are reckoned
-    here: matplotlib's own layout takes longer than the drawing."""
+    here: matplotlib's own layout takes longer than the drawing. Names of timesteps need inches
+    below the heatmaps."""
     width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height := height + below)
     grid: Any = figure.subplots(
         rows, columns + 1, squeeze=False,
         width_ratios=[*[1.0] * columns, 0.06],
         gridspec_kw={
             "left": 0.75 / width, "right": 1 - 0.45 / width, "wspace": 0.1,
-            "bottom": 0.5 / height, "top": 1 - 0.65 / height, "hspace": 0.12,
+            "bottom": (0.5 + below) / height, "top": 1 - 0.65 / height, "hspace": 0.12,
         },
     )  # fmt: skip
     for axes in grid[:, :-1].flat:

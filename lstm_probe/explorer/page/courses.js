@@ -19,17 +19,22 @@ export function spread(steps) {
  *
  * @param captures an iterable of `[step, Capture]`, which may be asynchronous.
  * @param cell `{sequence, timestep, unit}`, as original indices.
- * @returns null if no capture holds the cell.
+ * @returns null if no capture holds the cell; else its header says in which `precision` all of the
+ *   numbers were stored, and half of the largest step of each gate that the report keeps in bytes.
  */
 export async function seriesOf(captures, { sequence, timestep, unit }, meta) {
   const steps = [];
   const gates = new Map();
+  const quanta = {};
+  let precision = "float32";
   for await (const [step, capture] of captures) {
     const [b, t] = [capture.sequences.indexOf(sequence), capture.timesteps.indexOf(timestep)];
     const units = new Map([...capture.gates.keys()].map((letter) => [letter, capture.unitIndices(letter).indexOf(unit)]));
     if (b < 0 || t < 0 || [...units.values()].every((u) => u < 0)) continue;
     steps.push(step);
+    if (capture.precision !== "float32") precision = "float16";
     for (const [letter, u] of units) {
+      quanta[letter] = Math.max(quanta[letter] ?? 0, capture.quantum(letter));
       // A projected h is narrower than the cell, so a unit may have gates and no h.
       gates.set(letter, [...(gates.get(letter) ?? []), u < 0 ? NaN : capture.value(letter, b, t, u)]);
     }
@@ -37,7 +42,7 @@ export async function seriesOf(captures, { sequence, timestep, unit }, meta) {
   if (!steps.length) return null;
   const arrays = new Map([["steps", float64(steps)]]);
   for (const [letter, values] of gates) arrays.set(`gates/${letter}`, float32([values.length], values));
-  return packed(arrays, { format: 1, ...meta });
+  return packed(arrays, { format: 1, ...meta, precision, quanta });
 }
 
 /**

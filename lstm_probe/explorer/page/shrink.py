@@ -1,9 +1,9 @@
 """Making stored captures small enough for a page: how many digits, and how much of a layer.
 
 Every captured step is kept, whatever its cost. The first of these plans whose page stays within its
-size is taken: the gates as the log has them (float16); one byte a value, exact to 1/255 of a gate's
-range; then only the first sequence; then at most 96 units and 192 timesteps, 64 and 128, 32 and
-64, 16 and 32, evenly spaced.
+size is taken: the gates as the log has them; float16 alone, where it has float32 too; one byte a
+value, in steps of 1/255 of a gate's range; then only the first sequence; then at most 96 units and
+192 timesteps, 64 and 128, 32 and 64, 16 and 32, evenly spaced.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import numpy.typing as npt
 
 from lstm_probe.core.arrays import Array
 from lstm_probe.logs.stored.format import Stored, evenly, pack
+from lstm_probe.logs.stored.labels import stored_labels
+from lstm_probe.logs.stored.precision import FLOAT32
 
 __all__ = ["PLANS", "Plan", "compressed", "shrunk"]
 
@@ -31,6 +33,7 @@ class Plan:
         sequences: at most so many, the first ones; None for all that are stored.
         units: at most so many, evenly spaced; None for all that are stored.
         timesteps: likewise.
+        float32: gates in float32 too, where the log has them so; not with `one_byte`.
 
     Example:
         >>> print(Plan(one_byte=True, sequences=1))
@@ -41,9 +44,11 @@ class Plan:
     sequences: int | None = None
     units: int | None = None
     timesteps: int | None = None
+    float32: bool = True
 
     def __str__(self) -> str:
-        parts = ["gates in steps of 1/255 of their range" if self.one_byte else "gates as logged"]
+        exact = "gates as logged" if self.float32 else "gates in float16"
+        parts = ["gates in steps of 1/255 of their range" if self.one_byte else exact]
         if self.sequences is not None:
             parts.append("the first sequence")
         if self.units is not None:
@@ -54,6 +59,7 @@ class Plan:
 #: From the most exact to the smallest.
 PLANS = (
     Plan(),
+    Plan(float32=False),
     Plan(one_byte=True),
     Plan(one_byte=True, sequences=1),
     Plan(one_byte=True, sequences=1, units=96, timesteps=192),
@@ -90,10 +96,24 @@ def shrunk(stored: Stored, plan: Plan) -> bytes:
             low, step = _scale(arrays[name], interval if name.startswith("gates/") else None)
             arrays[name] = _codes(arrays[name], low, step)
             quantised[name] = low, step
-    return pack(arrays, {**stored.meta, "quantised": quantised})
+    return pack(arrays, {**stored.meta, **_labels(stored, plan), "quantised": quantised})
+
+
+def _labels(stored: Stored, plan: Plan) -> dict[str, Any]:
+    """The fields of the header that tell the labels of what is kept."""
+    rows, names = stored.meta.get("sequence_labels"), stored.meta.get("sequence_names")
+    kept: dict[str, Any] = {}
+    if isinstance(rows, list) and stored_labels(stored).rows is not None:
+        columns = _limited(len(rows[0]), plan.timesteps).tolist()
+        kept["sequence_labels"] = [[row[t] for t in columns] for row in rows[: plan.sequences]]
+    if isinstance(names, list):
+        kept["sequence_names"] = names[: plan.sequences]
+    return kept
 
 
 def _part(arrays: Mapping[str, npt.NDArray[Any]], plan: Plan) -> dict[str, npt.NDArray[Any]]:
+    if plan.one_byte or not plan.float32:
+        arrays = {name: a for name, a in arrays.items() if not name.startswith(FLOAT32)}
     kept = dict(arrays)
     for name in [name for name, array in arrays.items() if array.ndim == 3]:
         batch, time, units = arrays[name].shape
@@ -103,7 +123,7 @@ def _part(arrays: Mapping[str, npt.NDArray[Any]], plan: Plan) -> dict[str, npt.N
         for axis, chosen in (("sequences", np.arange(count)), ("timesteps", rows)):
             if axis in arrays:
                 kept[axis] = arrays[axis][chosen]
-        own = "units/h" if name in ("gates/h", "error/h") and "units/h" in arrays else "units"
+        own = "units/h" if name.endswith("/h") and "units/h" in arrays else "units"
         if own in arrays:
             kept[own] = arrays[own][columns]
         if "mask" in arrays:

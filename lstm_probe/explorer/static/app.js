@@ -252,7 +252,9 @@ export class App {
 
   savePicture() {
     const { state } = this;
-    const title = `${state.run} · ${state.layers.join(", ")} · step ${this.currentStep}`;
+    const a = this.frames.find((frame) => frame.a)?.a;
+    const name = a?.names?.[Math.min(state.sequence, a.batch - 1)];
+    const title = `${state.run} · ${state.layers.join(", ")} · step ${this.currentStep}${name ? ` · ${name}` : ""}`;
     return saveView(this.view, title, `${state.layers[0] ?? "gates"}-${state.view}-${this.currentStep}.png`);
   }
 }

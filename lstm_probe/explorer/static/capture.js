@@ -1,12 +1,16 @@
 // One layer at one step: what a stored capture says, checked and with names.
 
 import { parsed } from "./format.js";
-import { HALF } from "./half.js";
+import { HALF, halfWithin } from "./half.js";
 import { DamagedError, readSafetensors } from "./safetensors.js";
 
 const LONGEST_NAME = 80;
 
 export class Capture {
+  #exact;
+  #labels;
+  #longest = null;
+
   constructor(buffer) {
     const { arrays, meta } = readSafetensors(buffer);
     this.bytes = buffer.byteLength;
@@ -32,7 +36,29 @@ export class Capture {
     const error = arrays.get("error/h");
     const h = this.gates.get("h");
     this.error = h && error?.dtype === "F16" && error.data.length === h.data.length ? error.data : null;
-    this.labels = Array.isArray(meta.labels) ? meta.labels.map((label) => String(label).slice(0, LONGEST_NAME)) : null;
+    this.#exact = new Map([...this.gates].map(([letter, { shape }]) => [letter, this.#float32(letter, shape)]).filter(([, data]) => data));
+    this.#labels = this.#rows(meta.sequence_labels) ?? this.#shared(meta.labels);
+    const names = meta.sequence_names;
+    this.names = Array.isArray(names) && names.length === this.batch ? names.map(clipped) : null;
+  }
+
+  /** A gate in float32, which a log holds beside float16 with detail="full"; null if it does not. */
+  #float32(letter, shape) {
+    const array = this.arrays.get(`float32/${letter}`);
+    return array?.dtype === "F32" && array.shape.length === 3 && array.shape.every((size, axis) => size === shape[axis]) ? array.data : null;
+  }
+
+  /** For each stored sequence a label for each stored timestep. */
+  #rows(rows) {
+    const fit = Array.isArray(rows) && rows.length === this.batch && rows.every((row) => Array.isArray(row) && row.length === this.time);
+    return fit ? rows.map((row) => row.map(clipped)) : null;
+  }
+
+  /** One list for all sequences, with a label for each original timestep. */
+  #shared(labels) {
+    if (!Array.isArray(labels)) return null;
+    const row = Array.from(this.timesteps, (t) => clipped(labels[t] ?? ""));
+    return Array.from({ length: this.batch }, () => row);
   }
 
   #cube(array) {
@@ -85,7 +111,30 @@ export class Capture {
 
   value(letter, sequence, t, u) {
     if (u < 0 || u >= this.width(letter)) return null;
-    return HALF[this.gates.get(letter).data[this.offset(letter, sequence, t, u)]];
+    return this.valueAt(letter, this.offset(letter, sequence, t, u));
+  }
+
+  /** A value of a gate as exactly as it is stored, by its offset. */
+  valueAt(letter, at) {
+    return this.#exact.get(letter)?.[at] ?? HALF[this.gates.get(letter).data[at]];
+  }
+
+  /** How far a value of a gate may be from the number that was captured: it was rounded to be stored. */
+  within(letter, value) {
+    if (value === null) return 0;
+    if (this.#exact.has(letter)) return Math.abs(value) * 2 ** -24;
+    return halfWithin(value) + this.quantum(letter);
+  }
+
+  /** Half of the step in which a report keeps a gate in one byte a value; 0 where it is float16. */
+  quantum(letter) {
+    const step = parsed(this.meta.quantised?.[`gates/${letter}`]?.[1]);
+    return step > 0 ? step / 2 : 0;
+  }
+
+  /** The dtype in which all gates are held. */
+  get precision() {
+    return this.letters.every((letter) => this.#exact.has(letter)) ? "float32" : "float16";
   }
 
   /** Framework minus NumPy; null where nothing was recomputed. */
@@ -98,8 +147,22 @@ export class Capture {
     return !this.mask || this.mask[sequence * this.time + t] === 1;
   }
 
-  label(t) {
-    return this.labels?.[this.timesteps[t]] ?? null;
+  /** The name of a timestep of a sequence; empty if it has none, null if no timestep has one. */
+  label(sequence, t) {
+    return this.#labels?.[sequence]?.[t] ?? null;
+  }
+
+  /** How many characters the longest label has, of whichever sequence; null if there are none. */
+  get longestLabel() {
+    if (!this.#labels) return null;
+    const longer = (length, text) => Math.max(length, text.length);
+    this.#longest ??= this.#labels.reduce((length, row) => row.reduce(longer, length), 0);
+    return this.#longest;
+  }
+
+  /** Whether another capture has the same labels under one of its sequences. */
+  sameLabels(other, sequence) {
+    return JSON.stringify(this.#labels?.[sequence]) === JSON.stringify(other.#labels?.[sequence]);
   }
 
   /** An array with one axis, such as `horizon`; null if there is none. */
@@ -107,6 +170,10 @@ export class Capture {
     const array = this.arrays.get(name);
     return array?.dtype === "F32" && array.shape.length === 1 ? array.data : null;
   }
+}
+
+function clipped(label) {
+  return String(label).slice(0, LONGEST_NAME);
 }
 
 /** Where an original index is among those that were stored; the nearest if it was not. */

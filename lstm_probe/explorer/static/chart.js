@@ -3,8 +3,9 @@
 import { line, sized } from "./canvas.js";
 import { SPECIAL } from "./colour.js";
 import { el } from "./dom.js";
-import { number, short } from "./format.js";
+import { short } from "./format.js";
 import { FONT } from "./panel.js";
+import { shown } from "./readout.js";
 import { colours, inked } from "./theme.js";
 import { powerTicks, roundTicks } from "./ticks.js";
 import { hideTooltip, showTooltip } from "./tooltip.js";
@@ -16,7 +17,7 @@ const TEXT_HEIGHT = 10;
 const DASHES = [[], [5, 3], [2, 2], [7, 2, 2, 2], [9, 4], []];
 
 /**
- * @param options `{label, height, xLabel, yLabel, xs, series: [{name, values, colour, dash, dots, apart}],
+ * @param options `{label, height, xLabel, yLabel, xs, series: [{name, values, colour, dash, dots, apart, within(value)}],
  *   log, low, high, at, lines: [{y, text}], gaps(i), names(i), pick(i), counted}`; a colour is as for `inked`.
  */
 export class Chart {
@@ -244,10 +245,10 @@ export class Chart {
     if (index === null) return;
     this.draw(index);
     const { series, names, xs, xLabel } = this.options;
-    const rows = series.map(({ name, values, colour }) => {
+    const rows = series.map(({ name, values, colour, within }) => {
       const swatch = el("span", { class: "swatch" });
       swatch.style.background = inked(colour);
-      return el("tr", {}, el("td", {}, swatch), el("td", { class: "name" }, name), el("td", { class: "value" }, number(values[index])));
+      return el("tr", {}, el("td", {}, swatch), el("td", { class: "name" }, name), el("td", { class: "value" }, shown({ value: values[index], within: within?.(values[index]) ?? 0 })));
     });
     showTooltip(event, el("strong", {}, names ? names(index) : `${xLabel} ${xs[index]}`), el("table", {}, el("tbody", {}, rows)));
   }

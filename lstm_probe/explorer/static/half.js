@@ -14,3 +14,11 @@ for (let bits = 0; bits < 65536; bits++) {
 export function isSpecial(bits) {
   return (bits & 0x7c00) === 0x7c00;
 }
+
+/** The largest finite number. What is beyond it is stored as this. */
+export const LARGEST_HALF = 65504;
+
+/** How far the number that a float16 stands for may be from it, if the float16 is the nearest one. */
+export function halfWithin(value) {
+  return 2 ** (Math.max(-14, Math.floor(Math.log2(Math.abs(value)))) - 11);
+}

@@ -5,7 +5,8 @@ import { position } from "./capture.js";
 import { Chart } from "./chart.js";
 import { button, el, fill } from "./dom.js";
 import { parsed, whole } from "./format.js";
-import { gateTable, place, readCell } from "./readout.js";
+import { halfWithin } from "./half.js";
+import { gateTable, place, precisionNote, readCell, shown } from "./readout.js";
 import { Sentences } from "./sentences.js";
 import { verdictChip } from "./verdict.js";
 
@@ -80,7 +81,7 @@ export class Inspector {
     const { unit, time } = this.app.state;
     if (!this.frame || unit === null) return "";
     const cell = this.#read(this.frame.a);
-    return `${place(cell)}: ${cell.gates.map((gate) => `${gate.letter} ${gate.value?.toFixed(3)}`).join(", ")}`;
+    return `${place(cell)}: ${cell.gates.map((gate) => `${gate.letter} ${shown(gate)}`).join(", ")}`;
   }
 
   #where(capture) {
@@ -97,7 +98,7 @@ export class Inspector {
     const { a, b } = this.frame;
     const cell = this.#read(a);
     const many = this.app.frames.length > 1 ? `${this.frame.layer}: ` : "";
-    fill(this.cell, el("p", { class: "place" }, `${many}${place(cell)}`), gateTable(cell, this.app.state.compare && b ? this.#read(b) : null));
+    fill(this.cell, el("p", { class: "place" }, `${many}${place(cell)}`), gateTable(cell, this.app.state.compare && b ? this.#read(b) : null), el("p", { class: "note" }, precisionNote(a)));
   }
 
   #curves() {
@@ -105,7 +106,7 @@ export class Inspector {
     const { u, t, b } = this.#where(a);
     const units = a.unitIndices();
     const letters = a.letters.filter((letter) => a.width(letter) === a.units);
-    const series = (values) => letters.map((letter, index) => ({ name: a.title(letter), colour: a.letters.indexOf(letter), values: values(letter, index) })).map((each, index) => this.#apart(each, a.range(letters[index])));
+    const series = (values) => letters.map((letter, index) => ({ name: a.title(letter), colour: a.letters.indexOf(letter), values: values(letter, index), within: (value) => a.within(letter, value) })).map((each, index) => this.#apart(each, a.range(letters[index])));
     fill(this.heads[0], `Unit ${units[u]} over time`);
     this.overTime.show({
       xs: Array.from(a.timesteps),
@@ -115,7 +116,7 @@ export class Inspector {
       counted: true,
       special: true,
       gaps: a.mask ? (each) => !a.counts(b, each) : null,
-      names: (each) => `timestep ${a.timesteps[each]}${a.label(each) ? ` “${a.label(each)}”` : ""}`,
+      names: (each) => `timestep ${a.timesteps[each]}${a.label(b, each) ? ` “${a.label(b, each)}”` : ""}`,
       pick: (each) => this.app.pick(units[u], a.timesteps[each]),
     });
     const order = Array.from(this.app.orderFor(this.frame));
@@ -152,8 +153,8 @@ export class Inspector {
     this.#timer = setTimeout(async () => {
       this.#asked = wanted;
       try {
-        const { arrays } = await this.app.data.series(run, layer, sequence, time, unit, steps.length);
-        if (wanted === this.#asked) this.#showTraining(arrays);
+        const { arrays, meta } = await this.app.data.series(run, layer, sequence, time, unit, steps.length);
+        if (wanted === this.#asked) this.#showTraining(arrays, meta);
       } catch (error) {
         this.#asked = "";
         fill(this.heads[1], `Over the training: ${error.message}`);
@@ -161,13 +162,15 @@ export class Inspector {
     }, DELAY);
   }
 
-  #showTraining(arrays) {
+  #showTraining(arrays, meta) {
     const { a } = this.frame;
+    const exact = meta.precision === "float32";
+    const within = (letter) => (value) => (exact ? 0 : halfWithin(value) + (parsed(meta.quanta?.[letter]) ?? 0));
     const xs = Array.from(arrays.get("steps")?.data ?? []);
     const letters = a.letters.filter((letter) => arrays.has(`gates/${letter}`));
     this.overTraining.show({
       xs,
-      series: letters.map((letter) => ({ name: a.title(letter), colour: a.letters.indexOf(letter), values: Array.from(arrays.get(`gates/${letter}`).data) })).map((each, index) => this.#apart(each, a.range(letters[index]))),
+      series: letters.map((letter) => ({ name: a.title(letter), colour: a.letters.indexOf(letter), values: Array.from(arrays.get(`gates/${letter}`).data), within: within(letter) })).map((each, index) => this.#apart(each, a.range(letters[index]))),
       xLabel: "training step",
       special: true,
       at: a.step,

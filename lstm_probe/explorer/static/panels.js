@@ -24,9 +24,10 @@ export class Panels {
 
   /** The room that the labels of timesteps need below a panel. */
   get labelRoom() {
-    const labels = this.app.frames.find((frame) => frame.a)?.a.labels;
-    if (!labels) return 16;
-    return labelsUpright(labels) ? 12 + 6 * Math.min(LONGEST_LABEL, Math.max(...labels.map((text) => text.length))) : 18;
+    const captures = this.app.frames.flatMap(({ a, b }) => (this.app.state.compare ? [a, b] : [a]));
+    const longest = captures.map((capture) => capture?.longestLabel ?? null).filter((length) => length !== null);
+    if (!longest.length) return 16;
+    return Math.max(...longest.map((length) => (isUpright(length) ? 12 + 6 * Math.min(LONGEST_LABEL, length) : 18)));
   }
 
   #section(frame, seen) {
@@ -59,7 +60,7 @@ export class Panels {
       order: rows,
       title: capture.title(letter),
       rows: (row) => String(units[rows[row]]),
-      columns: this.#columnLabels(capture),
+      columns: columnLabels(capture, sequence),
       masked: capture.mask ? (t) => !capture.counts(sequence, t) : null,
     };
   }
@@ -93,7 +94,9 @@ export class Panels {
     const scale = linear(-largest, largest);
     const key = ["difference", frame.layer, frame.aRun, frame.bRun, a.step, b.step, letter, one.sequence, map, order.join()].join("|");
     const raster = this.#once(key, seen, () => differenceRaster(a, b, letter, one.sequence, order, map, scale));
-    return { ...one, title, raster, scale, map };
+    // Where the two sides read other words, a column has no word for both.
+    const columns = a.sameLabels(b, one.sequence) ? one.columns : columnNumbers(a);
+    return { ...one, title, raster, scale, map, columns };
   }
 
   #once(key, seen, make) {
@@ -101,14 +104,18 @@ export class Panels {
     if (!this.rasters.has(key)) this.rasters.set(key, make());
     return this.rasters.get(key);
   }
-
-  #columnLabels(capture) {
-    if (!capture.labels) return { width: 22, upright: false, text: (t) => String(capture.timesteps[t]) };
-    const upright = labelsUpright(capture.labels);
-    return { width: 20, upright, text: (t) => clip(capture.label(t) ?? "", LONGEST_LABEL) };
-  }
 }
 
-function labelsUpright(labels) {
-  return Math.max(...labels.map((text) => text.length)) > 3;
+function columnNumbers(capture) {
+  return { width: 22, upright: false, text: (t) => String(capture.timesteps[t]) };
+}
+
+function columnLabels(capture, sequence) {
+  const longest = capture.longestLabel;
+  if (longest === null) return columnNumbers(capture);
+  return { width: 20, upright: isUpright(longest), text: (t) => clip(capture.label(sequence, t) ?? "", LONGEST_LABEL) };
+}
+
+function isUpright(length) {
+  return length > 3;
 }

@@ -4,6 +4,7 @@ import { Chart } from "./chart.js";
 import { el, fill } from "./dom.js";
 import { number, parsed, short, whole } from "./format.js";
 import { Heat, positiveExtent } from "./heat.js";
+import { place } from "./readout.js";
 import { logarithmic } from "./scale.js";
 import { block, Sheet } from "./sheet.js";
 import { verdictChip } from "./verdict.js";
@@ -152,8 +153,8 @@ export class ParityView extends Sheet {
       map: this.app.state.map === "RdBu" || this.app.state.map === "PuOr" ? "viridis" : this.app.state.map,
       scale: logarithmic(...positiveExtent(all)),
       rowName: (row) => String(units[row]),
-      columnName: (column) => a.label(column)?.slice(0, 5) ?? String(a.timesteps[column]),
-      text: (row, column) => [`unit ${units[row]}, timestep ${a.timesteps[column]}`, `error ${number(a.errorAt(sequence, column, row), 3)}`],
+      columnName: (column) => a.label(sequence, column)?.slice(0, 5) ?? String(a.timesteps[column]),
+      text: (row, column) => [place({ unit: units[row], timestep: a.timesteps[column], label: a.label(sequence, column), counts: a.counts(sequence, column) }), `error ${number(a.errorAt(sequence, column, row), 3)}`],
       xLabel: "timestep",
       yLabel: "unit",
       pick: (row, column) => this.app.pick(units[row], a.timesteps[column]),

@@ -1,7 +1,7 @@
 // Values to pixels: one pixel for each unit and timestep, enlarged by the browser.
 
 import { colourOf, halfColours } from "./colour.js";
-import { HALF, isSpecial } from "./half.js";
+import { isSpecial } from "./half.js";
 
 /** A picture of one gate: a small canvas, and where it holds NaN or infinity. */
 export function gateRaster(capture, letter, sequence, order, map, scale) {
@@ -15,11 +15,10 @@ export function gateRaster(capture, letter, sequence, order, map, scale) {
 
 /** A picture of B minus A. */
 export function differenceRaster(a, b, letter, sequence, order, map, scale) {
-  const [one, other] = [a, b].map((capture) => capture.gates.get(letter).data);
   const width = a.width(letter);
   const rows = order.length === width ? order : identity(width);
   const start = a.offset(letter, sequence, 0, 0);
-  const value = (at) => HALF[other[at]] - HALF[one[at]];
+  const value = (at) => b.valueAt(letter, at) - a.valueAt(letter, at);
   return raster(a.time, rows, (t, u) => start + t * width + u, (at) => colourOf(map, scale, value(at)), (at) => !Number.isFinite(value(at)));
 }
 
@@ -30,11 +29,10 @@ export function matrixRaster(rows, columns, value, map, scale) {
 
 /** The largest difference between two captures of the same shape, in one gate and sequence. */
 export function largestDifference(a, b, letter, sequence) {
-  const [one, other] = [a, b].map((capture) => capture.gates.get(letter).data);
   const start = a.offset(letter, sequence, 0, 0);
   let largest = 0;
   for (let at = start; at < start + a.time * a.width(letter); at++) {
-    const size = Math.abs(HALF[other[at]] - HALF[one[at]]);
+    const size = Math.abs(b.valueAt(letter, at) - a.valueAt(letter, at));
     if (size > largest && size < Infinity) largest = size;
   }
   return largest;

@@ -2,12 +2,14 @@
 
 import { MAPS } from "./colour.js";
 import { button, choice, el, fill, setOptions } from "./dom.js";
+import { clip } from "./format.js";
 import { menu } from "./menu.js";
 import { RunPicker } from "./run_picker.js";
 import { SORTS, VIEWS } from "./state.js";
 import { isWhole, zoomed } from "./zoom.js";
 
 const TITLES = { gates: "Gates", parity: "Parity", saturation: "Saturation", gradient: "Gradient", memory: "Memory", weights: "Weights" };
+const LONGEST_NAME = 32;
 const RANGES = [["fixed", "fixed"], ["data", "of these values"], ["custom", "my own"]];
 
 export class Toolbar {
@@ -127,7 +129,8 @@ export class Toolbar {
     const sequences = capture ? Array.from(capture.sequences) : [];
     this.sequence.element.hidden = sequences.length < 2;
     const value = Math.min(this.app.state.sequence, Math.max(0, sequences.length - 1));
-    setOptions(this.sequence.select, sequences.map((original, index) => [String(index), String(original)]), String(value));
+    const name = (original, index) => (capture.names?.[index] ? `${original}: ${clip(capture.names[index], LONGEST_NAME)}` : String(original));
+    setOptions(this.sequence.select, sequences.map((original, index) => [String(index), name(original, index)]), String(value));
   }
 
   #saveMenu() {

@@ -3,7 +3,7 @@
 import { Chart } from "./chart.js";
 import { DIVERGING } from "./colour.js";
 import { el, fill } from "./dom.js";
-import { number, parsed } from "./format.js";
+import { number, parsed, trueDigits } from "./format.js";
 import { Heat } from "./heat.js";
 import { failure, message } from "./messages.js";
 import { linear } from "./scale.js";
@@ -81,7 +81,7 @@ export class WeightsView extends Sheet {
       scale: linear(-largest, largest),
       rowName: (row) => String(rows[row]),
       columnName: (column) => String(columns[column]),
-      text: (row, column) => [`${name}[${rows[row]}, ${columns[column]}]`, `${number(value(row, column), 3)} (stored to ${number(scale / 127, 3)})`],
+      text: (row, column) => [`${name}[${rows[row]}, ${columns[column]}]`, `${trueDigits(value(row, column), scale / 254)} (stored to ${number(scale / 127, 3)})`],
       xLabel: "unit",
       yLabel: name.startsWith("recurrent") ? "unit of h" : "input",
     });

@@ -15,7 +15,7 @@ from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.optional import optional_import
 from lstm_probe.core.trace import title
-from lstm_probe.logs.export.captures import Capture, Series
+from lstm_probe.logs.export.captures import Capture, Series, TextArray
 from lstm_probe.logs.export.unfailing import UnfailingFile
 
 __all__ = ["write_netcdf", "write_npz"]
@@ -24,7 +24,7 @@ _AXES = ("sequence", "time", "unit")
 
 
 def write_npz(path: Path, series: Sequence[Series], progress: Callable[[], object]) -> None:
-    """Write arrays `<layer>/<gate>` `(step, sequence, time, unit)` in float16, and their labels."""
+    """Write arrays `<layer>/<gate>` `(step, sequence, time, unit)`, and their labels."""
     # A zip archive is written member by member, but the log has all gates of one step together. So
     # each gate is gathered in a file of its own first, because memory may not hold them.
     with (
@@ -33,10 +33,16 @@ def write_npz(path: Path, series: Sequence[Series], progress: Callable[[], objec
     ):
         for each in series:
             name = _member(each.layer)
-            for letter, part in _gathered(each, Path(waiting), progress).items():
+            precision: list[str] = []
+            for letter, part in _gathered(each, Path(waiting), precision, progress).items():
                 archive.write(part, f"{name}/{letter}.npy")
                 part.unlink()
-            for label, array in {**_labels(each), "epoch": each.epochs}.items():
+            for label, array in {
+                **_labels(each),
+                "epoch": each.epochs,
+                "precision": np.array(precision, np.str_),
+                **{label: array for label, (_, array) in _texts(each).items()},
+            }.items():
                 with archive.open(f"{name}/{label}.npy", "w") as member:
                     np.lib.format.write_array(member, array, allow_pickle=False)
 
@@ -46,8 +52,14 @@ def _member(layer: str) -> str:
     return "/".join(part if part.strip(".") else "_" for part in layer.split("/"))
 
 
-def _gathered(series: Series, directory: Path, progress: Callable[[], object]) -> dict[str, Path]:
-    """Write an .npy file for each gate of a layer and for its mask; their paths by name."""
+def _gathered(
+    series: Series, directory: Path, precision: list[str], progress: Callable[[], object]
+) -> dict[str, Path]:
+    """Write an .npy file for each gate of a layer and for its mask; their paths by name.
+
+    The precision of each capture is added to a list: where a log has float16 after float32, a file
+    of one dtype holds both.
+    """
     first = _arrays(series.first)
     paths = {name: directory / f"{number}.npy" for number, name in enumerate(first)}
     with ExitStack() as stack:
@@ -66,7 +78,9 @@ def _gathered(series: Series, directory: Path, progress: Callable[[], object]) -
             for name, file in files.items():
                 if name not in arrays or arrays[name].shape != first[name].shape:
                     raise _other_shape(series, capture)
-                file.write(np.ascontiguousarray(arrays[name]).tobytes())
+                rows = np.ascontiguousarray(arrays[name], first[name].dtype)
+                file.write(rows.tobytes())
+            precision.append(min(capture.precision, series.first.precision))
             progress()
     return paths
 
@@ -85,6 +99,13 @@ def _arrays(capture: Capture) -> dict[str, Array]:
 
 def _labels(series: Series) -> dict[str, Array]:
     return {"step": np.asarray(series.steps, np.int64), **series.first.labels}
+
+
+def _texts(series: Series) -> dict[str, tuple[tuple[str, ...], TextArray]]:
+    """The names of timesteps and of sequences, each with its axes; what has no names is missing."""
+    words, names = series.first.words, series.first.names
+    found = {"label": (_AXES[:2], words), "sequence_name": (_AXES[:1], names)}
+    return {name: (axes, array) for name, (axes, array) in found.items() if array is not None}
 
 
 def write_netcdf(path: Path, series: Sequence[Series], progress: Callable[[], object]) -> None:
@@ -110,6 +131,9 @@ def _write_group(group: Any, series: Series, progress: Callable[[], object]) -> 
     for name, array in labels.items():
         group.create_variable(name, (name,), data=array)
     group.create_variable("epoch", ("step",), data=series.epochs)
+    for name, (axes, texts) in _texts(series).items():
+        group.create_variable(name, axes, data=texts.astype(object), dtype=_text_type())
+    precision = group.create_variable("precision", ("step",), _text_type())
     variables = {}
     for name, array in _arrays(series.first).items():
         axes = _AXES[: array.ndim]
@@ -131,4 +155,10 @@ def _write_group(group: Any, series: Series, progress: Callable[[], object]) -> 
             raise _other_shape(series, capture)
         for name, variable in variables.items():
             variable[number] = arrays[name]
+        precision[number] = capture.precision
         progress()
+
+
+def _text_type() -> Any:
+    h5py = optional_import("h5py", extra="export", purpose="A .nc file")
+    return h5py.string_dtype()

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.logs.stored.labels import stored_labels
+from lstm_probe.logs.stored.precision import best_gate, precision_of
 from lstm_probe.logs.stored.reader import RunReader
 
 __all__ = ["Capture", "Series", "series_of"]
+
+TextArray: TypeAlias = "npt.NDArray[np.str_]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,9 +27,13 @@ class Capture:
     Attributes:
         step: the training step.
         epoch: NaN where it is not known.
-        gates: by letter, `(sequence, time, unit)` in float16; a projected `h` has fewer units.
+        gates: by letter, `(sequence, time, unit)` in float32 where the log has that, else in
+            float16; a projected `h` has fewer units.
         mask: `(sequence, time)`, 1 where a step counts; None if all do.
         labels: for each axis (`sequence`, `time`, `unit`) the original indices of what is kept.
+        precision: how exactly the gates were stored, `float16` or `float32`.
+        words: `(sequence, time)`, the name of each timestep; None if they have no names.
+        names: `(sequence,)`, the name of each sequence; None if they have no names.
     """
 
     step: int
@@ -32,6 +41,9 @@ class Capture:
     gates: dict[str, Array]
     mask: Array | None
     labels: dict[str, Array]
+    precision: str = "float16"
+    words: TextArray | None = None
+    names: TextArray | None = None
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -122,10 +134,14 @@ def _capture(run: RunReader, layer: str, step: int, gates: Sequence[str] | None)
     letters = [k for k in stored.meta["letters"] if gates is None or k in gates]
     labels = {"sequence": "sequences", "time": "timesteps", "unit": "units"}
     epoch = stored.meta.get("epoch")
+    words, names = stored_labels(stored)
     return Capture(
         step=step,
         epoch=np.nan if epoch is None else float(epoch),
-        gates={letter: stored.arrays[f"gates/{letter}"] for letter in letters},
+        gates={letter: best_gate(stored, letter) for letter in letters},
         mask=stored.arrays.get("mask"),
         labels={axis: stored.arrays[name] for axis, name in labels.items()},
+        precision=precision_of(stored),
+        words=None if words is None else np.array(words, np.str_),
+        names=None if names is None else np.array(names, np.str_),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
@@ -43,6 +44,8 @@ def to_xarray(trace: GateTrace) -> xarray.Dataset:
         }
     if trace.mask is not None:
         coordinates["mask"] = (_DIMENSIONS[:2], trace.mask)
+    for name, texts in _texts(trace).items():
+        coordinates[name] = (_DIMENSIONS[: texts.ndim], texts)
     return xr.Dataset(variables, coordinates, _attributes(trace))
 
 
@@ -62,6 +65,9 @@ def to_dataframe(trace: GateTrace) -> pandas.DataFrame:
     columns: dict[str, Any] = {
         name: index.ravel() for name, index in zip(_DIMENSIONS, np.indices(shape), strict=True)
     }
+    for name, texts in _texts(trace).items():
+        aligned = texts.reshape(*texts.shape, *[1] * (3 - texts.ndim))
+        columns[name] = np.broadcast_to(aligned.astype(object), shape).ravel()
     columns |= {letter: _widened(trace[letter], units).ravel() for letter in trace.letters}
     if trace.mask is not None:
         columns["mask"] = np.broadcast_to(trace.mask[:, :, None], shape).ravel()
@@ -70,12 +76,19 @@ def to_dataframe(trace: GateTrace) -> pandas.DataFrame:
     return frame
 
 
+def _texts(trace: GateTrace) -> dict[str, npt.NDArray[np.str_]]:
+    """The names of sequences `(sequence,)` and timesteps `(sequence, time)`, if there are any."""
+    found = {"sequence_name": trace.sequence_names, "label": trace.labels}
+    return {name: np.array(texts, np.str_) for name, texts in found.items() if texts is not None}
+
+
 def _check(trace: GateTrace) -> None:
-    taken = [letter for letter in trace.letters if letter in _RESERVED]
+    reserved = (*_RESERVED, *_texts(trace))
+    taken = [letter for letter in trace.letters if letter in reserved]
     if taken:
         raise LstmProbeError(
             f"Arrays of this trace bear names that the axes need. Received: {', '.join(taken)}. "
-            f"Expected: other names than {', '.join(_RESERVED)}; register the cell with others."
+            f"Expected: other names than {', '.join(reserved)}; register the cell with others."
         )
 
 

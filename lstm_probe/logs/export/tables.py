@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from lstm_probe.core.optional import optional_import
-from lstm_probe.logs.export.captures import Capture, Series
+from lstm_probe.logs.export.captures import Capture, Series, TextArray
 
 __all__ = ["write_csv", "write_parquet"]
 
 _AXES = ("sequence", "time", "unit")
+#: So many digits tell every number of a precision from every other.
+_DIGITS = {"float16": 5, "float32": 9}
 
 
 def write_csv(path: Path, series: Sequence[Series], progress: Callable[[], object]) -> None:
@@ -22,7 +24,8 @@ def write_csv(path: Path, series: Sequence[Series], progress: Callable[[], objec
     with path.open("w", newline="") as file:
         for number, columns in enumerate(_tables(series, progress)):
             frame = pandas.DataFrame(columns)
-            frame.to_csv(file, index=False, header=number == 0, float_format="%.5g")
+            digits = _DIGITS[columns["precision"][0]]
+            frame.to_csv(file, index=False, header=number == 0, float_format=f"%.{digits}g")
 
 
 def write_parquet(path: Path, series: Sequence[Series], progress: Callable[[], object]) -> None:
@@ -47,10 +50,25 @@ def write_parquet(path: Path, series: Sequence[Series], progress: Callable[[], o
 def _tables(series: Sequence[Series], progress: Callable[[], object]) -> Iterator[dict[str, Any]]:
     letters = list(dict.fromkeys(letter for each in series for letter in each.first.gates))
     masked = any(each.first.mask is not None for each in series)
+    worded = any(each.first.words is not None for each in series)
+    named = any(each.first.names is not None for each in series)
     for each in series:
         for capture in each:
-            yield _columns(each.layer, capture, letters, masked)
+            columns = _columns(each.layer, capture, letters, masked)
+            if worded:
+                columns["label"] = _texts(capture, capture.words)
+            if named:
+                names = None if capture.names is None else capture.names[:, None]
+                columns["sequence_name"] = _texts(capture, names)
+            yield {**columns, "precision": np.full(len(columns["step"]), capture.precision, object)}
             progress()
+
+
+def _texts(capture: Capture, texts: TextArray | None) -> Any:
+    """Texts of `(sequence, time)` or `(sequence, 1)` for every row of the table."""
+    shape = tuple(len(capture.labels[axis]) for axis in _AXES)
+    filled = np.full((1, 1), "", object) if texts is None else texts.astype(object)
+    return np.broadcast_to(filled[:, :, None], shape).ravel()
 
 
 def _columns(layer: str, capture: Capture, letters: Sequence[str], masked: bool) -> dict[str, Any]:

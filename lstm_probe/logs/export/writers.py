@@ -32,10 +32,14 @@ def export(
 ) -> None:
     """Write a run's gates to a file.
 
-    `.npz` has for each layer `<layer>/<gate>` `(step, sequence, time, unit)` in float16, as the
-    log holds it, and the labels `<layer>/step`, `epoch`, `sequence`, `time`, `unit`. `.nc` is
-    netCDF-4 with a group for each layer, for xarray. `.csv` and `.parquet` are tables with a row
-    for each step, layer, sequence, timestep and unit, and a column for each gate.
+    `.npz` has for each layer `<layer>/<gate>` `(step, sequence, time, unit)` as the log holds it,
+    and the labels `<layer>/step`, `epoch`, `sequence`, `time`, `unit`. `.nc` is netCDF-4 with a
+    group for each layer, for xarray. `.csv` and `.parquet` are tables with a row for each step,
+    layer, sequence, timestep and unit, and a column for each gate.
+
+    All of them say under `precision` in what the log holds the gates of a capture: in `float16`,
+    which has three digits, or with `detail="full"` in `float32`. Where timesteps or sequences of
+    the probe have names, these are under `label` and `sequence_name`.
 
     Args:
         path: the file.

@@ -2,8 +2,9 @@
 
 The bytes are a safetensors file (https://github.com/huggingface/safetensors): a JSON header and
 plain arrays. No code is run to read it. Gates are stored in float16: values in 0..1 are exact to
-0.0005, and float16 also holds NaN, infinity and cell states of any usual size. Of a large layer
-only a part is kept, at even distances, and the file says which part.
+0.00025, and float16 also holds NaN, infinity and cell states of any usual size. With the detail
+`full` they are stored in float32 as well. Of a large layer only a part is kept, at even distances,
+and the file says which part.
 """
 
 from __future__ import annotations

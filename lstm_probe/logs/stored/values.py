@@ -25,8 +25,9 @@ from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.analysis.parity.error import Parity
 from lstm_probe.analysis.words.summary import summarise_parity
 from lstm_probe.core.arrays import Array
-from lstm_probe.core.trace import title
+from lstm_probe.core.trace import GateTrace, title
 from lstm_probe.logs.stored.format import evenly, keep, pack
+from lstm_probe.logs.stored.labels import labels_header
 from lstm_probe.logs.stored.names import (
     CAPTURE,
     FORMAT,
@@ -34,6 +35,7 @@ from lstm_probe.logs.stored.names import (
     WEIGHTS,
     stored_tag,
 )
+from lstm_probe.logs.stored.precision import FLOAT32
 from lstm_probe.logs.tags.values import strings_value
 
 __all__ = ["gates_value", "plugin_metadata", "weights_value"]
@@ -43,26 +45,23 @@ _LARGEST_HALF = float(np.finfo(np.float16).max)
 
 
 def gates_value(
-    analysis: Analysis,
-    *,
-    labels: Sequence[str] | None = None,
-    alerts: Sequence[Alert] = (),
+    analysis: Analysis, *, alerts: Sequence[Alert] = (), float32: bool = False
 ) -> Summary.Value:
     """Every gate of a layer at one step, as a stored capture.
 
     Args:
         analysis: the layer's analysis.
-        labels: a name for each timestep of the probe. They are left out if the layer has another
-            number of timesteps.
         alerts: those that are new in this layer.
+        float32: whether the gates are stored in float32 too, as `float32/<letter>` beside
+            `gates/<letter>`, which all releases read.
     """
-    arrays, scale = _gates(analysis)
+    arrays, scale = _gates(analysis, float32=float32)
     arrays.update(_by_timestep(analysis))
     arrays.update(_by_unit(analysis))
     meta = {
         **_meta(analysis),
         "error_scale": scale,
-        "labels": list(labels) if labels and len(labels) == analysis.trace.timesteps else None,
+        **labels_header(analysis.trace, keep(_shape(analysis.trace))),
         "parity": _parity(analysis.parity),
         "alerts": [alert.plain() for alert in alerts],
     }
@@ -129,9 +128,13 @@ def _meta(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def _gates(analysis: Analysis) -> tuple[dict[str, Any], float]:
+def _shape(trace: GateTrace) -> tuple[int, ...]:
+    return trace[trace.letters[0]].shape
+
+
+def _gates(analysis: Analysis, *, float32: bool) -> tuple[dict[str, Any], float]:
     trace, snapshot, scale = analysis.trace, analysis.snapshot, 1.0
-    first = keep(trace[trace.letters[0]].shape)
+    first = keep(_shape(trace))
     arrays: dict[str, Any] = {
         "sequences": first.sequences,
         "timesteps": first.timesteps,
@@ -139,7 +142,11 @@ def _gates(analysis: Analysis) -> tuple[dict[str, Any], float]:
     }
     for letter in trace.letters:
         kept = first if trace[letter].shape[-1] == trace.units else keep(trace[letter].shape)
-        arrays[f"gates/{letter}"] = _half(kept.of(trace[letter]))
+        part = kept.of(trace[letter])
+        arrays[f"gates/{letter}"] = _half(part)
+        if float32 and part.dtype != np.float16:
+            with np.errstate(over="ignore"):
+                arrays[f"{FLOAT32}{letter}"] = part.astype(np.float32)
     if trace.h.shape[-1] != trace.units:  # a projection
         arrays["units/h"] = keep(trace.h.shape).units
     if trace.mask is not None:

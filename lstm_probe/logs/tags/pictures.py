@@ -47,11 +47,13 @@ def _heatmaps(analysis: Analysis, painter: HeatmapPainter) -> Iterator[Summary.V
             layer=snapshot.layer,
             step=snapshot.step,
             mask=None if trace.mask is None else trace.mask[0],
+            labels=None if trace.labels is None else trace.labels[0],
         )
+        name = f", {trace.sequence_names[0]}" if trace.sequence_names else ""
         yield image(
             f"{snapshot.layer}/gates/{number}_{letter}",
             png,
-            description=f"{title(letter).capitalize()} along the probe's first sequence.",
+            description=f"{title(letter).capitalize()} along the probe's first sequence{name}.",
         )
 
 
@@ -71,7 +73,7 @@ def _saturation(analysis: Analysis) -> Iterator[Summary.Value]:
 
 
 def _gradient(analysis: Analysis, painter: HeatmapPainter) -> Iterator[Summary.Value]:
-    gradient, layer, mask = analysis.gradient, analysis.snapshot.layer, analysis.trace.mask
+    gradient, layer, trace = analysis.gradient, analysis.snapshot.layer, analysis.trace
     if gradient is not None:
         yield image(
             f"{layer}/gradient/through_time",
@@ -81,7 +83,8 @@ def _gradient(analysis: Analysis, painter: HeatmapPainter) -> Iterator[Summary.V
                 letter="log10 |dh_T/dh|",
                 layer=layer,
                 step=analysis.snapshot.step,
-                mask=None if mask is None else mask[0],
+                mask=None if trace.mask is None else trace.mask[0],
+                labels=None if trace.labels is None else trace.labels[0],
             ),
             description="How strongly the last hidden state depends on each unit at each timestep "
             "of the probe's first sequence, as a decimal logarithm.",

@@ -6,7 +6,8 @@ import { bytes, json, load, rounds } from "./surroundings.mjs";
 const { Capture, position } = await load("capture");
 const { DamagedError, readSafetensors } = await load("safetensors");
 const { packed } = await load("packing");
-const { readCell } = await load("readout");
+const { precisionNote, readCell, shown } = await load("readout");
+const { HALF } = await load("half");
 
 const buffer = await bytes("capture.safetensors");
 const expected = await json("capture.json");
@@ -52,7 +53,8 @@ test("a unit that a projected h lacks has gates alone", () => {
 });
 
 test("labels, ranges and vectors are those of the header", () => {
-  expected.labels.forEach((label, t) => assert.equal(capture.label(t), label));
+  for (const sequence of [0, 1]) expected.labels.forEach((label, t) => assert.equal(capture.label(sequence, t), label));
+  assert.equal(capture.names, null);
   assert.deepEqual(capture.range("f"), [0, 1]);
   assert.deepEqual(capture.range("h"), null); // a projection has no bounds
   assert.deepEqual(Array.from(capture.vector("horizon")), expected.horizon.map(Math.fround));
@@ -87,9 +89,77 @@ test("a header and indices of a stranger change no value and break nothing", () 
   assert.deepEqual(new Set(strange.letters), new Set(expected.letters));
   assert.equal(strange.value("f", 1, 3, 4), expected.gates.f[1][3][4]);
   assert.deepEqual(Array.from(strange.unitIndices()), [0, 1, 2, 3, 4, 5, 6]);
-  assert.deepEqual([strange.range("f"), strange.range("i"), strange.parity, strange.labels, strange.mask, strange.error], [null, null, null, null, null, null]);
+  assert.deepEqual([strange.range("f"), strange.range("i"), strange.parity, strange.label(0, 0), strange.mask, strange.error], [null, null, null, null, null, null]);
   assert.equal(strange.title("f"), "f");
   assert.equal(strange.scale, 1);
+});
+
+const sentencesBuffer = await bytes("sentences.safetensors");
+const sentences = new Capture(sentencesBuffer);
+const { words, names, exact } = await json("sentences.json");
+
+test("each sequence has its own labels and its own name", () => {
+  words.forEach((row, b) => row.forEach((word, t) => {
+    assert.equal(sentences.label(b, t), word);
+    assert.equal(readCell(sentences, b, t, 0).label, word);
+  }));
+  assert.notEqual(sentences.label(0, 2), sentences.label(1, 2));
+  assert.deepEqual(sentences.names, names);
+  assert.equal(sentences.longestLabel, 5);
+  assert.deepEqual([sentences.sameLabels(sentences, 1), sentences.sameLabels(capture, 1)], [true, false]);
+});
+
+test("labels and names of another number are none", () => {
+  const { arrays, meta } = readSafetensors(sentencesBuffer);
+  for (const rows of [words.slice(1), [words[0], words[1].slice(1)], [words[0], "bad"], "words", { length: 2 }]) {
+    const strange = new Capture(packed(arrays, { ...meta, sequence_labels: rows, sequence_names: names.slice(1) }));
+    assert.deepEqual([strange.label(0, 0), strange.longestLabel, strange.names], [null, null, null]);
+  }
+});
+
+test("gates in float32 are taken where the log holds them, and say so", () => {
+  for (const [letter, gate] of Object.entries(exact)) {
+    gate.forEach((rows, b) => rows.forEach((row, t) => row.forEach((value, u) => assert.equal(sentences.value(letter, b, t, u), value))));
+    assert.ok(sentences.within(letter, 0.7) < 1e-7);
+  }
+  assert.deepEqual([sentences.precision, capture.precision], ["float32", "float16"]);
+  const { arrays, meta } = readSafetensors(sentencesBuffer);
+  const { shape } = arrays.get("float32/f");
+  for (const damaged of [cube(shape), cube([1, ...shape.slice(1)], "F32")]) {
+    const strange = new Capture(packed(new Map([...arrays, ["float32/f", damaged]]), meta));
+    assert.equal(strange.value("f", 1, 3, 4), HALF[arrays.get("gates/f").data[strange.offset("f", 1, 3, 4)]]);
+    assert.equal(strange.precision, "float16");
+  }
+});
+
+test("what is shown of a gate is true to its last digit, whether it is stored in float16 or float32", () => {
+  for (const [stored, digits] of [[capture, 1], [sentences, 4]]) {
+    for (const [letter, gate] of Object.entries(exact)) {
+      gate.forEach((rows, b) => rows.forEach((row, t) => row.forEach((truth, u) => {
+        const cell = readCell(stored, b, t, u, letter).gates.find((each) => each.letter === letter);
+        if (cell.value === null) return;
+        const text = shown(cell).replaceAll("−", "-");
+        const [mantissa, exponent] = text.split("e");
+        const unit = 10 ** (Number(exponent ?? 0) - (mantissa.split(".")[1]?.length ?? 0));
+        assert.ok(Math.abs(Number(text) - truth) <= unit, `${letter}: ${text}, not ${truth}`);
+        if (Math.abs(truth) > 0.1) assert.ok(mantissa.split(".")[1].length >= digits, text);
+      })));
+    }
+  }
+});
+
+test("a number beyond the range of float16 is not shown as if it were that of its end", () => {
+  const beyond = new Capture(changed({ arrays: { "gates/c": { ...cube([2, 9, 7]), data: new Uint16Array(126).fill(0xfbff) } } }));
+  assert.equal(shown(readCell(beyond, 0, 0, 0, "c").gates.find(({ letter }) => letter === "c")), "≤ −6.55e4");
+});
+
+test("a report that keeps a byte a value shows the digits of that byte", () => {
+  const coarse = new Capture(changed({ meta: { quantised: { "gates/f": [0, 1 / 255] } } }));
+  const text = shown(readCell(coarse, 0, 0, 0, "f").gates.find(({ letter }) => letter === "f"));
+  assert.match(text, /^[01]\.\d\d$/);
+  assert.match(precisionNote(coarse), /1\/255/);
+  assert.match(precisionNote(capture), /float16/);
+  assert.match(precisionNote(sentences), /float32/);
 });
 
 test("the position of an index is that of the nearest, of two the higher", () => {

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { load, rounds } from "./surroundings.mjs";
+import { bytes, load, rounds } from "./surroundings.mjs";
 
-const { clip, epoch, number, parsed, short, whole } = await load("format");
+const { clip, epoch, number, parsed, short, trueDigits, whole } = await load("format");
+const { HALF, halfWithin } = await load("half");
 
 const read = (text) => Number(text.replaceAll("−", "-"));
 
@@ -16,6 +17,26 @@ test("numbers are told to their digits", () => {
     const bound = size < 1e-3 || size >= 1e5 ? 0.5 * 10 ** -(digits - 2) * 10 ** Math.floor(Math.log10(size)) : 0.5 * 10 ** -(size >= 100 ? 1 : size >= 10 ? 2 : digits);
     assert.ok(Math.abs(read(text) - value) <= bound * (1 + 1e-9), `${value}: ${text}`);
     assert.ok(!text.includes("-"), text); // a minus sign, no hyphen
+  });
+});
+
+/** The unit of a written number's last digit. */
+function lastUnit(text) {
+  const [mantissa, exponent] = read(text.split("e")[0]) === 0 ? [text, 0] : text.split("e");
+  return 10 ** (Number((exponent ?? "0").toString().replace("−", "-")) - (mantissa.split(".")[1]?.length ?? 0));
+}
+
+test("of a float16 only the digits are shown that are true of the number it was", async () => {
+  const numbers = new Float64Array(await bytes("numbers.f64"));
+  const bits = new Uint16Array(await bytes("numbers.u16"));
+  numbers.forEach((truth, index) => {
+    const value = HALF[bits[index]];
+    assert.ok(Math.abs(value - truth) <= halfWithin(value), `${truth}`);
+    const text = trueDigits(value, halfWithin(value));
+    // Rounded to be stored and rounded to be shown: less than one unit of the last digit together.
+    const unit = Math.max(lastUnit(text), 2 * halfWithin(value));
+    assert.ok(Math.abs(read(text) - truth) <= unit * (1 + 1e-9), `${truth}: ${text}`);
+    assert.ok(lastUnit(text) >= 2 * halfWithin(value) || Math.abs(value) >= 1000, `${truth}: ${text}`);
   });
 });
 
@@ -42,6 +63,19 @@ for (const [found, expected] of [
   [number(12.345), "12.35"],
   [number(123.45), "123.5"],
   [number(1e-4, 3), "1.0e−4"],
+  [trueDigits(0.73144, 0.000122), "0.731"],
+  [trueDigits(0.73144, 0), "0.7314"],
+  [trueDigits(0.73144, 0.5 / 255), "0.73"],
+  [trueDigits(-12.3456, 0.004), "−12.35"],
+  [trueDigits(-12.3456, 0.0041), "−12.35"],
+  [trueDigits(12.3456, 0.01), "12.3"],
+  [trueDigits(54321, 16), "5.43e4"],
+  [trueDigits(1.234e-5, 2e-8), "1.23e−5"],
+  [trueDigits(6e-8, 3e-8), "0.0000"],
+  [trueDigits(0, 3e-8), "0.0000"],
+  [trueDigits(NaN, 3e-8), "NaN"],
+  [trueDigits(Infinity, 1), "∞"],
+  [trueDigits(null, 0), "–"],
   [short(0), "0"],
   [short(NaN), "NaN"],
   [short(1e-5), "1e−5"],
