@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import copy
 import pickle
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,3 +91,30 @@ def test_a_trace_of_a_newer_version_is_refused_with_advice(
     monkeypatch.undo()
     with pytest.raises(LstmProbeError, match="Upgrade lstm_probe"):
         GateTrace.load(tmp_path / "x.npz")
+
+
+WORDS = (("a", "good", "film", "", "", "", ""), ("a", "very", "bad", "film", ",", "isn't", "it"))
+
+
+def test_labels_come_back_when_a_trace_is_saved(trace: GateTrace, tmp_path: Path) -> None:
+    labelled = replace(trace, labels=WORDS, sequence_names=("praise", "blame"))
+    for each in (labelled, trace):
+        each.save(tmp_path / "trace.npz")
+        loaded = GateTrace.load(tmp_path / "trace.npz")
+        assert loaded.labels == each.labels
+        assert loaded.sequence_names == each.sequence_names
+
+
+def test_labels_turn_with_the_time_of_a_trace(trace: GateTrace) -> None:
+    turned = replace(trace, labels=WORDS).reversed_in_time()
+    assert turned.labels == tuple(row[::-1] for row in WORDS)
+    assert (turned.f[1, 0] == trace.f[1, 6]).all()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"labels": WORDS[:1]}, {"labels": (WORDS[0], WORDS[1][1:])}, {"sequence_names": ("one",)}],
+)
+def test_labels_of_another_number_are_refused(trace: GateTrace, fields: dict[str, Any]) -> None:
+    with pytest.raises(LstmProbeError, match=r"labels of a trace do not fit.*2 sequences"):
+        replace(trace, **fields)

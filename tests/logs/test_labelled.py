@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,3 +103,27 @@ def test_a_dataset_survives_a_file(trace: GateTrace, tmp_path: Path) -> None:
     with xarray.open_dataset(tmp_path / "trace.nc", engine="scipy") as loaded:
         np.testing.assert_array_equal(loaded.g.values, trace.g)
         assert loaded.attrs["layer"] == "memory"
+
+
+WORDS = (("a", "good", "film", "", "", "", ""), ("a", "very", "bad", "film", ",", "isn't", "it"))
+
+
+def test_each_sequence_has_its_own_labels(trace: GateTrace) -> None:
+    labelled = replace(trace, labels=WORDS, sequence_names=("praise", "blame"))
+    data = labelled.to_xarray()
+    assert data.label.dims == ("sequence", "time")
+    assert tuple(map(tuple, data.label.values.tolist())) == WORDS
+    assert data.sequence_name.values.tolist() == ["praise", "blame"]
+    frame = labelled.to_dataframe()
+    assert len(frame) == 2 * 7 * 5
+    for _, row in frame.iterrows():
+        assert row["label"] == WORDS[row["sequence"]][row["time"]]
+        assert row["sequence_name"] == ("praise", "blame")[row["sequence"]]
+
+
+@pytest.mark.parametrize("method", ["to_xarray", "to_dataframe"])
+def test_a_letter_that_is_the_name_of_a_label_is_refused_beside_labels(method: str) -> None:
+    arrays = {"label": np.zeros((1, 2, 3)), "h": np.zeros((1, 2, 3))}
+    getattr(GateTrace(arrays, {}), method)()
+    with pytest.raises(LstmProbeError, match="Received: label"):
+        getattr(GateTrace(arrays, {}, labels=(("a", "b"),)), method)()
