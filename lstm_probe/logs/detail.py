@@ -8,7 +8,8 @@ from lstm_probe.core.errors import LstmProbeError
 
 __all__ = ["MAX_BYTES", "Detail", "check_detail"]
 
-#: How much is logged: numbers; also every gate; also pictures of the gates; also every weight.
+#: How much is logged: numbers; also every gate; also pictures of the gates; also every weight, and
+#: the gates in float32.
 Detail: TypeAlias = Literal["scalars", "explorer", "gates", "full"]
 #: How large a run grows by default: some 5,000 captures of an LSTM of 128 units on 28 steps.
 MAX_BYTES: Final = 2**30

@@ -51,8 +51,11 @@ NEAR = """(canvases, colour) => canvases.map((canvas) => {
   return count > 5;
 })"""
 INKED = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(Boolean)"
-#: Half of the last of the four digits that are shown, and float16's rounding below 4.
-SHOWN = 0.5e-4 + 2**-10
+#: Half of the last of the four digits that are shown, and float32's rounding.
+SHOWN = 0.5e-4 + 2**-20
+#: The words of each sequence of the probe, and the sequences' names. Five steps are padding.
+WORDS = [[f"{whose}{t}" for t in range(15)] + [""] * 5 for whose in ("g", "b")]
+NAMES = ["a good <b>review", "a bad one, " + "at length " * 20]
 
 
 class Training:
@@ -81,6 +84,8 @@ class Training:
             every=4,
             detail="full",
             max_overhead=None,
+            labels=[row[:15] for row in WORDS],
+            names=NAMES,
         )
         self.train()
 
@@ -193,12 +198,30 @@ def test_the_slider_walks_through_the_training(explorer: Explorer, log_dir: Path
     slider = explorer.inside.locator("input[type=range]").first
     for index in reversed(range(len(steps))):
         explorer.wait(lambda index=index: explorer.step_text.startswith(f"step {steps[index]} "))
-        expected = log.capture(TOP, steps[index]).arrays["gates/z"][0, 9, 3]
+        expected = log.capture(TOP, steps[index]).arrays["float32/z"][0, 9, 3]
         shown = explorer.chosen()["values"]["z"][0]
         assert shown == pytest.approx(float(expected), abs=0.51e-4)
         slider.press("ArrowLeft")
     explorer.button("Play").click()
     explorer.wait(lambda: explorer.step_text.startswith(f"step {steps[-1]} "))
+
+
+@pytest.mark.parametrize("layer", [FORWARD, BACKWARD, TOP])
+@pytest.mark.parametrize("sequence", [0, 1])
+def test_each_sequence_has_its_own_words(explorer: Explorer, layer: str, sequence: int) -> None:
+    explorer.open(run=RUN, layers=[layer], step=8, sequence=sequence)
+    picker = explorer.inside.get_by_label("Sequence of the probe")
+    assert (
+        picker.locator("option:checked")
+        .inner_text()
+        .startswith(f"{sequence}: {NAMES[sequence][:9]}")
+    )
+    seen = {explorer.hover(x, 0.2)["timestep"] for x in np.linspace(0.05, 0.3, 12)}
+    assert len(seen) > 5
+    for x in np.linspace(0.05, 0.3, 12):
+        cell = explorer.hover(x, 0.2)
+        word = WORDS[sequence][cell["timestep"]]
+        assert cell["place"].endswith(f" “{word}”" if word else "(masked)"), cell["place"]
 
 
 def test_the_probes_other_sequence_can_be_chosen(explorer: Explorer, training: Training) -> None:
@@ -246,7 +269,7 @@ def test_comparison_shows_both_steps_and_their_difference(
         ours, theirs, difference = cell["values"]["z"]
         place = (0, cell["timestep"], cell["unit"])
         assert ours == pytest.approx(float(training.analyses[TOP].trace["z"][place]), abs=SHOWN)
-        expected = float(log.capture(TOP, 0).arrays["gates/z"][place])
+        expected = float(log.capture(TOP, 0).arrays["float32/z"][place])
         assert theirs == pytest.approx(expected, abs=0.51e-4)
         assert difference == pytest.approx(theirs - ours, abs=2e-4)
 
@@ -322,7 +345,7 @@ def test_picture_and_data_are_saved(explorer: Explorer, training: Training) -> N
             explorer.inside.get_by_role("link", name=kind).click()
         data = Path(download.value.path()).read_bytes()
         if kind == "npz":
-            z = np.load(io.BytesIO(data))["gates/z"]
+            z = np.load(io.BytesIO(data))["float32/z"]
         else:
             rows = list(csv.DictReader(data.decode().splitlines()))
             z = np.array([float(row["z"]) for row in rows]).reshape(2, 20, 8)

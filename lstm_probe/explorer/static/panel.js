@@ -211,7 +211,7 @@ function drawColumns(context, panel, left, right) {
   context.font = FONT;
   context.fillStyle = colours.muted;
   const scale = rect.width / (right - left);
-  const size = columnLabels.upright ? 13 : columnLabels.width + 12;
+  const size = columnLabels.upright ? 12 : columnLabels.width + 12;
   for (const column of itemTicks(left, right, rect.width, size)) {
     const x = rect.x + (column + 0.5 - left) * scale;
     const room = columnLabels.upright ? 0 : context.measureText(columnLabels.text(column)).width / 2 - 6;
