@@ -60,7 +60,7 @@ class ProbeCallback(Callback):
         layers: which layers, by name; all recurrent layers by default.
         detail: how much is logged. `"scalars"`: the numbers. `"explorer"`: also every gate of every
             timestep, for the tab Gates. `"gates"`: also heatmaps of them, for the tab Images.
-            `"full"`: also the weights, the gates in float32 (else they are kept in float16, to three
+            `"full"`: also the weights, the gates in float32 (otherwise in float16, which has three
             digits), and pictures of saturation and of gradients.
         on_alert: what to do when a layer falls ill (saturated gates, a vanishing gradient, NaN, a
             parity mismatch and others): `"log"` a warning, log it and `"stop"` the training after

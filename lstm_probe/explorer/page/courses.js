@@ -34,7 +34,7 @@ export async function seriesOf(captures, { sequence, timestep, unit }, meta) {
     steps.push(step);
     if (capture.precision !== "float32") precision = "float16";
     for (const [letter, u] of units) {
-      quanta[letter] = Math.max(quanta[letter] ?? 0, capture.quantum(letter));
+      quanta[letter] = Math.max(quanta[letter] ?? 0, capture.quantum(`gates/${letter}`));
       // A projected h is narrower than the cell, so a unit may have gates and no h.
       gates.set(letter, [...(gates.get(letter) ?? []), u < 0 ? NaN : capture.value(letter, b, t, u)]);
     }

@@ -123,12 +123,17 @@ export class Capture {
   within(letter, value) {
     if (value === null) return 0;
     if (this.#exact.has(letter)) return Math.abs(value) * 2 ** -24;
-    return halfWithin(value) + this.quantum(letter);
+    return halfWithin(value) + this.quantum(`gates/${letter}`);
   }
 
-  /** Half of the step in which a report keeps a gate in one byte a value; 0 where it is float16. */
-  quantum(letter) {
-    const step = parsed(this.meta.quantised?.[`gates/${letter}`]?.[1]);
+  /** How far an error may be from the one that was captured. */
+  errorWithin(error) {
+    return this.scale * (halfWithin(error / this.scale) + this.quantum("error/h"));
+  }
+
+  /** Half of the step in which a report keeps an array in one byte a value; 0 where it is float16. */
+  quantum(name) {
+    const step = parsed(this.meta.quantised?.[name]?.[1]);
     return step > 0 ? step / 2 : 0;
   }
 

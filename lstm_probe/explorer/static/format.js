@@ -14,15 +14,16 @@ export function number(value, digits = 4) {
  * A number with the digits that are true: half of the last one's unit is no less than its uncertainty.
  *
  * @param within how far the number may be from what it stands for.
+ * @param digits how many digits `number` would show.
  */
-export function trueDigits(value, within) {
-  if (!Number.isFinite(value) || !(within > 0)) return number(value);
+export function trueDigits(value, within, digits = 4) {
+  if (!Number.isFinite(value) || value === 0 || !(within > 0)) return number(value, digits);
   const size = Math.abs(value);
   const decimals = Math.floor(-Math.log10(2 * within));
-  const exponent = size === 0 ? 0 : Math.floor(Math.log10(size));
-  if (size !== 0 && size < 1e-3 && exponent + decimals >= 0) return minus(value.toExponential(Math.min(2, exponent + decimals)));
+  const exponent = Math.floor(Math.log10(size));
+  if (size < 1e-3 && exponent + decimals >= 0) return minus(value.toExponential(Math.min(Math.max(1, digits - 2), exponent + decimals)));
   if (decimals < 0) return minus(value.toPrecision(Math.max(1, exponent + decimals + 1)).replace("e+", "e"));
-  return minus(value.toFixed(Math.min(decimals, size >= 100 ? 1 : size >= 10 ? 2 : 4)));
+  return minus(value.toFixed(Math.min(decimals, size >= 100 ? 1 : size >= 10 ? 2 : digits)));
 }
 
 /** With as few digits as it takes, for axes and colour bars. */

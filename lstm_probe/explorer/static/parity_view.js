@@ -2,7 +2,7 @@
 
 import { Chart } from "./chart.js";
 import { el, fill } from "./dom.js";
-import { number, parsed, short, whole } from "./format.js";
+import { number, parsed, short, trueDigits, whole } from "./format.js";
 import { Heat, positiveExtent } from "./heat.js";
 import { place } from "./readout.js";
 import { logarithmic } from "./scale.js";
@@ -154,7 +154,7 @@ export class ParityView extends Sheet {
       scale: logarithmic(...positiveExtent(all)),
       rowName: (row) => String(units[row]),
       columnName: (column) => a.label(sequence, column)?.slice(0, 5) ?? String(a.timesteps[column]),
-      text: (row, column) => [place({ unit: units[row], timestep: a.timesteps[column], label: a.label(sequence, column), counts: a.counts(sequence, column) }), `error ${number(a.errorAt(sequence, column, row), 3)}`],
+      text: (row, column) => [place({ unit: units[row], timestep: a.timesteps[column], label: a.label(sequence, column), counts: a.counts(sequence, column) }), `error ${trueDigits(a.errorAt(sequence, column, row), a.errorWithin(a.errorAt(sequence, column, row)), 3)}`],
       xLabel: "timestep",
       yLabel: "unit",
       pick: (row, column) => this.app.pick(units[row], a.timesteps[column]),

@@ -2,7 +2,7 @@
 
 import { position } from "./capture.js";
 import { el } from "./dom.js";
-import { number, trueDigits } from "./format.js";
+import { trueDigits } from "./format.js";
 import { LARGEST_HALF } from "./half.js";
 
 /** Everything about one unit at one timestep, given by their positions among the stored ones. */
@@ -24,7 +24,8 @@ export function readCell(capture, sequence, t, u, letter = null) {
     gates,
     error,
     framework: error === null ? null : h + error,
-    within: h === null ? 0 : capture.within("h", h),
+    within: error === null ? 0 : capture.within("h", h) + capture.errorWithin(error),
+    errorWithin: error === null ? 0 : capture.errorWithin(error),
   };
 }
 
@@ -49,7 +50,7 @@ export function shown({ value, within }) {
 
 /** How exactly a capture holds what the table shows. */
 export function precisionNote(capture) {
-  if (capture.letters.some((letter) => capture.quantum(letter))) return "This report keeps gates in steps of 1/255 of their range; only the digits that are true are shown.";
+  if (capture.letters.some((letter) => capture.quantum(`gates/${letter}`))) return "This report keeps gates in steps of 1/255 of their range; only the digits that are true are shown.";
   if (capture.precision === "float32") return "The log holds these numbers in float32.";
   return "The log holds these numbers in float16; only the digits that are true are shown. detail=\"full\" logs float32.";
 }
@@ -72,7 +73,7 @@ export function gateTable(cell, other = null, highlighted = null) {
   if (cell.framework !== null) {
     const blanks = other ? [el("td"), el("td")] : [];
     rows.push(el("tr", { class: "apart", "data-gate": "framework" }, el("th", { scope: "row" }, "h"), el("td", { class: "name" }, "framework"), el("td", { class: "value" }, trueDigits(cell.framework, cell.within)), ...blanks));
-    rows.push(el("tr", { "data-gate": "error" }, el("th", { scope: "row" }), el("td", { class: "name" }, "error"), el("td", { class: "value" }, number(cell.error, 3)), ...blanks.map(() => el("td"))));
+    rows.push(el("tr", { "data-gate": "error" }, el("th", { scope: "row" }), el("td", { class: "name" }, "error"), el("td", { class: "value" }, trueDigits(cell.error, cell.errorWithin, 3)), ...blanks.map(() => el("td"))));
   }
   const head = other ? el("thead", {}, el("tr", {}, ["", "", "A", "B", "B − A"].map((text) => el("th", { scope: "col" }, text)))) : null;
   return el("table", { class: "gates" }, head, el("tbody", {}, rows));

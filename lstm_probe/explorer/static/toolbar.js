@@ -128,6 +128,7 @@ export class Toolbar {
     const capture = this.app.frames.find((frame) => frame.a)?.a;
     const sequences = capture ? Array.from(capture.sequences) : [];
     this.sequence.element.hidden = sequences.length < 2;
+    this.sequence.element.firstChild.hidden = Boolean(capture?.names); // names say what they are, and need room
     const value = Math.min(this.app.state.sequence, Math.max(0, sequences.length - 1));
     const name = (original, index) => (capture.names?.[index] ? `${original}: ${clip(capture.names[index], LONGEST_NAME)}` : String(original));
     setOptions(this.sequence.select, sequences.map((original, index) => [String(index), name(original, index)]), String(value));
