@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
@@ -11,10 +12,13 @@ import numpy as np
 from lstm_probe.core.arrays import BoolArray
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.trace import GateTrace
+from lstm_probe.core.warn import warn
 from lstm_probe.models.decoding import Decode, decoded
 from lstm_probe.models.probe import Probe, probe_leaves
 
 __all__ = ["GivenLabels", "ProbeLabels", "as_labels", "as_labels_of_feeds"]
+
+_log = logging.getLogger(__name__)
 
 #: One list for all sequences, or one list for each sequence.
 GivenLabels: TypeAlias = "Sequence[str] | Sequence[Sequence[str]]"
@@ -66,22 +70,32 @@ class ProbeLabels:
         return replace(trace, labels=self._labels(batch, time, trace.mask), sequence_names=names)
 
     def check(self, traces: Iterable[GateTrace]) -> None:
-        """Check labels whose probe did not tell its size, by what the layers have read of it.
+        """Check that there is a layer that the labels belong to, at the first capture.
+
+        Where they fit the probe but no layer, as behind a convolution with strides, a warning says
+        that they are not shown.
 
         Args:
-            traces: those of all layers, at the first capture.
+            traces: those of all layers.
 
         Raises:
-            LstmProbeError: the labels or the names fit no layer.
+            LstmProbeError: the probe did not tell its size, and no layer reads as many sequences
+                and timesteps as there are labels for.
         """
-        if None not in (self.sequences, self.timesteps):
-            return
         traces = list(traces)
         labelled = [self.on(trace) for trace in traces]
         fits = not self.rows or any(trace.labels for trace in labelled)
         if fits and (not self.names or any(trace.sequence_names for trace in labelled)):
             return
         sizes = sorted({trace[trace.letters[0]].shape[:2] for trace in traces})
+        if self.sequences is not None and (self.timesteps is not None or not self.rows):
+            warn(
+                _log,
+                "lstm_probe: the labels fit the probe, but no layer reads as many sequences and "
+                "timesteps as it has, so they are not shown. The layers read %s.",
+                " and ".join(f"{batch} x {time}" for batch, time in sizes),
+            )
+            return
         raise LstmProbeError(
             f"The labels do not fit the probe. Received: {self._described()}. Expected: labels "
             f"for {' or '.join(f'{b} sequences of {t} timesteps' for b, t in sizes)}: one list for "
@@ -158,7 +172,10 @@ def as_labels(
     sequences = batches.pop() if len(batches) == 1 else None
     # Whole texts as strings tell nothing of how many words the model cuts them into.
     texts = any(leaf.dtype.kind in "SUO" and leaf.size == len(leaf) for leaf in leaves if leaf.ndim)
-    lengths = sorted({leaf.shape[1] for leaf in leaves if leaf.ndim > 1})
+    wide = [leaf for leaf in leaves if leaf.ndim > 1]
+    # A row of fractions is a list of features, where another input is a sequence.
+    lengths = sorted({leaf.shape[1] for leaf in filter(_is_sequence, wide)} or
+                     {leaf.shape[1] for leaf in wide})  # fmt: skip
     _check_names(given, sequences)
     if not given.rows or (texts and not given.shared):
         _check_sequences(given, sequences)
@@ -317,6 +334,10 @@ def _timesteps(given: ProbeLabels, sequences: int | None, lengths: list[int]) ->
             "Expected: as many labels as one of them has timesteps. Pad the labels with ''."
         )
     return lengths[0]
+
+
+def _is_sequence(leaf: Any) -> bool:
+    return leaf.ndim > 2 or leaf.dtype.kind not in "f" or bool((leaf == np.floor(leaf)).all())
 
 
 def _is_padded_in_front(leaves: Sequence[Any], sequence: int, labels: int, timesteps: int) -> bool:

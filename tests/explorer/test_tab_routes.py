@@ -105,7 +105,8 @@ def test_series_is_one_cell_over_the_training(client: Client) -> None:
         assert series.arrays["steps"].tolist() == STEPS
         for index, step in enumerate(STEPS):
             value = tab_logs.analysis(step, step=step).trace["f"][1, 4, 2]
-            assert series.arrays["gates/f"][index] == np.float16(value)
+            assert series.arrays["gates/f"][index] == np.float32(value)
+        assert series.meta["precision"] == "float32"
 
 
 @pytest.mark.parametrize("name", ["error_by_timestep", "horizon", "mean/f", "gradient/c"])
@@ -133,13 +134,14 @@ def test_npz_holds_everything(client: Client) -> None:
 def test_csv_has_a_line_for_each_cell(client: Client) -> None:
     answer = get(client, "download", run=RUN, layer="memory", step=7, format="csv")
     head, *lines = answer.text.splitlines()
-    assert head == "sequence,timestep,unit,counts,i,f,g,o,c,h,h_framework"
+    assert head == "sequence,timestep,unit,counts,i,f,g,o,c,h,h_framework,precision"
     assert len(lines) == 2 * 7 * 5
     trace = tab_logs.analysis(7, step=7).trace
     row = dict(zip(head.split(","), lines[1 * 35 + 4 * 5 + 2].split(","), strict=True))
     assert (row["sequence"], row["timestep"], row["unit"]) == ("1", "4", "2")
-    assert float(row["f"]) == pytest.approx(trace["f"][1, 4, 2], abs=5e-4)
-    assert float(row["h_framework"]) == pytest.approx(trace["h"][1, 4, 2], abs=5e-4)
+    assert float(row["f"]) == pytest.approx(trace["f"][1, 4, 2], abs=1e-7)
+    assert float(row["h_framework"]) == pytest.approx(trace["h"][1, 4, 2], abs=1e-7)
+    assert row["precision"] == "float32"
 
 
 @pytest.mark.parametrize(

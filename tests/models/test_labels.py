@@ -109,6 +109,23 @@ def test_labels_of_several_inputs_need_the_length_of_one() -> None:
         as_labels(probe, [["a"]])
 
 
+def test_a_row_of_features_beside_a_sequence_has_no_timesteps() -> None:
+    features = np.random.default_rng(0).normal(size=(1, 2))
+    given = as_labels(as_probe([np.ones((1, 4, 2)), features]), [["a", "b"]])
+    assert on(given, trace(1, 4)) == (("a", "b", "", ""),)
+    alone = as_labels(as_probe(features), ["a", "b"])  # which the model reshapes
+    assert on(alone, trace(1, 2)) == (("a", "b"),)
+
+
+def test_labels_that_no_layer_can_show_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    given = as_labels(PROBE, FLAT, names=["calm", "storm"])
+    assert given is not None
+    given.check([trace(2, 2), trace(2, 3)])
+    assert caplog.text == ""
+    given.check([trace(2, 2), trace(2, 1)])
+    assert "they are not shown. The layers read 2 x 1 and 2 x 2." in caplog.text
+
+
 def test_words_of_whole_texts_are_taken_as_long_as_the_layers_read() -> None:
     probe = as_probe(np.array([["a good film"], ["bad"]]))
     given = as_labels(probe, [["a", "good", "film"], ["bad"]])
@@ -172,6 +189,17 @@ def test_what_decodes_nothing_is_refused(decode: Any, message: str) -> None:
 def test_a_probe_without_exactly_one_array_of_tokens_is_not_decoded(probe: Any) -> None:
     with pytest.raises(LstmProbeError, match=r"arrays of tokens among .*labels="):
         as_labels(as_probe(probe), decode=["a"] * 9)
+
+
+@pytest.mark.parametrize("flavour", ["keras", "tf_keras"])
+def test_texts_are_cut_as_the_model_s_own_layer_cuts_them(flavour: str) -> None:
+    layers = pytest.importorskip(flavour).layers
+    layer = layers.TextVectorization(output_sequence_length=4)
+    layer.adapt(["a very good film", "dull"])
+    for shape in ((2,), (2, 1)):
+        probe = as_probe(np.array(["A good film!", "dull new"]).reshape(shape))
+        given = as_labels(probe, decode=layer)
+        assert on(given, trace(2, 4)) == (("a", "good", "film", ""), ("dull", "[UNK]", "", ""))
 
 
 def test_of_what_is_fed_the_size_is_known_at_the_first_capture() -> None:
