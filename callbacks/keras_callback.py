@@ -16,9 +16,9 @@ from lstm_probe.core.switch import is_switched_on
 from lstm_probe.logs.detail import MAX_BYTES, Detail
 from lstm_probe.logs.report import Report
 from lstm_probe.models.decoding import Decode
+from lstm_probe.models.given_labels import GivenLabels, as_labels
 from lstm_probe.models.keras.flavour import callback_class, deserialised, flavour_of, registered
 from lstm_probe.models.keras.reader import KerasReader, KerasSource
-from lstm_probe.models.labels import GivenLabels, as_labels
 from lstm_probe.models.probe import Probe, as_probe
 
 __all__ = ["ProbeCallback"]

@@ -19,7 +19,7 @@ from lstm_probe.core.warn import warn
 from lstm_probe.logs.detail import MAX_BYTES, Detail
 from lstm_probe.logs.report import Report
 from lstm_probe.models.decoding import Decode
-from lstm_probe.models.labels import GivenLabels, as_labels_of_feeds
+from lstm_probe.models.given_labels import GivenLabels, as_labels_of_feeds
 from lstm_probe.models.session.feeds import checked_feeds
 from lstm_probe.models.session.reader import (
     SessionReader,

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from lstm_probe import GateTrace, LstmProbeError
-from lstm_probe.models.labels import ProbeLabels, as_labels, as_labels_of_feeds
+from lstm_probe.models.given_labels import as_labels, as_labels_of_feeds
+from lstm_probe.models.labels import ProbeLabels
 from lstm_probe.models.probe import as_probe
 
 PROBE = np.random.default_rng(0).normal(size=(2, 3, 4))
@@ -133,6 +134,10 @@ def test_words_of_whole_texts_are_taken_as_long_as_the_layers_read() -> None:
     given.check([trace(2, 5)])  # type: ignore[union-attr]
     with pytest.raises(LstmProbeError, match=r"3, 1 labels.*2 sequences of 2 timesteps"):
         given.check([trace(2, 2)])  # type: ignore[union-attr]
+    for_all = as_labels(probe, FLAT)
+    assert on(for_all, trace(2, 3)) == (tuple(FLAT), tuple(FLAT))
+    with pytest.raises(LstmProbeError, match=r"3 labels in one list.*2 sequences of 5 timesteps"):
+        for_all.check([trace(2, 5)])  # type: ignore[union-attr]
 
 
 TOKENS = as_probe(np.array([[3, 1, 0], [2, 0, 0]], np.int32))

@@ -20,7 +20,7 @@ __all__ = ["draw_contact_sheet"]
 
 _COLUMN, _ROW = 2.3, 1.5
 _STEPS = 6
-_MOST_LABELS = 20
+_MOST_LABELS = 24
 
 
 def draw_contact_sheet(run: RunReader, layer: str, *, steps: Sequence[int] | None = None) -> Figure:
@@ -50,7 +50,7 @@ def draw_contact_sheet(run: RunReader, layer: str, *, steps: Sequence[int] | Non
     figure = Figure(figsize=(1.6 + _COLUMN * len(chosen), 1.0 + _ROW * len(letters)))
     figure.suptitle(f"{layer}: {_verdict(captures[-1])}")
     words = _words(captures[-1])
-    grid = _grid(figure, len(letters), len(chosen), below=0.08 * max(map(len, words), default=0))
+    grid = _grid(figure, len(letters), len(chosen), below=0.055 * max(map(len, words), default=0))
     for row, letter in enumerate(letters):
         _draw_row(figure, list(grid[row]), captures, letter)
     for axes, capture in zip(grid[0], captures, strict=False):
