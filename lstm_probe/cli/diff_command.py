@@ -78,7 +78,7 @@ def diff(
             limits = (max_memory, timeout)
             return _look_at_model(Path(side), probe, random, seed, config, layer, trusted, limits)
 
-        changes = compare_looks(look(before), look(after))
+        changes = compare_looks(*_equally_exact(look(before), look(after)))
         if as_json:
             from lstm_probe.logs.stored.format import plain
 
@@ -105,8 +105,6 @@ def _log_and_step(side: str) -> tuple[Path | None, int | None]:
 def _look_at_log(
     path: Path, step: int | None, run: str | None, layers: Sequence[str] | None
 ) -> dict[str, Look]:
-    import numpy as np
-
     from lstm_probe.analysis.change.compare import Look
     from lstm_probe.cli.logs import one_run
     from lstm_probe.logs.export import series_of
@@ -114,10 +112,35 @@ def _look_at_log(
     looks = {}
     for series in series_of(one_run(path, run), layers=layers):
         capture = series.read(series.steps[-1] if step is None else step)
-        gates = {letter: array.astype(np.float64) for letter, array in capture.gates.items()}
         labels = capture.labels
-        looks[series.layer] = Look(gates, units=labels["unit"], timesteps=labels["time"])
+        looks[series.layer] = Look(capture.gates, units=labels["unit"], timesteps=labels["time"])
     return looks
+
+
+def _equally_exact(
+    before: dict[str, Look], after: dict[str, Look]
+) -> tuple[dict[str, Look], dict[str, Look]]:
+    """Both sides in float64. Where one log has a gate in float32 and the other in float16, both are
+    taken in float16: what one of them has lost when it was stored is no change."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    from lstm_probe.logs.stored.precision import as_half
+
+    def taken(side: dict[str, Look], other: dict[str, Look], layer: str) -> Look:
+        gates = {}
+        for letter, array in side[layer].gates.items():
+            theirs = other[layer].gates.get(letter) if layer in other else None
+            mixed = theirs is not None and {array.dtype, theirs.dtype} == stored
+            gates[letter] = (as_half(array) if mixed else array).astype(np.float64)
+        return replace(side[layer], gates=gates)
+
+    stored = {np.dtype(np.float16), np.dtype(np.float32)}
+    return (
+        {layer: taken(before, after, layer) for layer in before},
+        {layer: taken(after, before, layer) for layer in after},
+    )
 
 
 def _look_at_model(

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -250,6 +251,22 @@ def test_diff_of_two_steps_names_gates_units_and_timesteps(log_dir):
     assert change["units"][0] == np.square(ours).mean(axis=(0, 1)).argmax()
     assert change["timesteps"][0] == np.square(ours).mean(axis=(0, 2)).argmax()
     assert change["rms"] == pytest.approx(np.sqrt(np.square(ours).mean()))
+
+
+@pytest.mark.parametrize(
+    ("details", "largest"), [(("gates", "full"), 0.0), (("full", "full"), 1e-5)]
+)
+def test_diff_takes_two_logs_as_exactly_as_both_are(details, largest, tmp_path, rng):
+    one = analyse(snapshot(rng))
+    f = one.trace.f.astype(np.float16).astype(np.float64)  # on a number of float16
+    for side, detail, change in zip("ab", details, (0.0, 1e-5), strict=True):
+        trace = replace(one.trace, arrays={**one.trace.arrays, "f": f + change})
+        with RunLog(tmp_path / side, detail=detail, pictures=False) as log:
+            log.write([replace(one, trace=trace)], step=0)
+    found = run("diff", tmp_path / "a", tmp_path / "b", "--json")
+    changes = {each["gate"]: each["largest"] for each in json.loads(found.stdout)}
+    assert changes.pop("f") == pytest.approx(largest, abs=2e-7)
+    assert set(changes.values()) == {0.0}
 
 
 def test_diff_fails_its_check_when_something_changed(log_dir):

@@ -73,7 +73,7 @@ def logged(directory: Path, detail: Detail, rng: np.random.Generator) -> Mapping
     for number, kind in enumerate(kinds):
         board = AlertBoard()
         with RunLog(directory / str(number), detail=detail) as log:
-            for step in (0, 5):
+            for step in (0, 2, 5):  # an alert wants three captures
                 seen = samples.snapshot(np.random.default_rng(step), step=step, **kind)
                 seen.output[0, 3, 1] += 0.5  # a mismatch, for an alert
                 alerts = board.update([analyse(seen)])

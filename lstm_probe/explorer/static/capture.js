@@ -119,6 +119,11 @@ export class Capture {
     return this.#exact.get(letter)?.[at] ?? HALF[this.gates.get(letter).data[at]];
   }
 
+  /** Whether a gate is held in float32. */
+  isExact(letter) {
+    return this.#exact.has(letter);
+  }
+
   /** How far a value of a gate may be from the number that was captured: it was rounded to be stored. */
   within(letter, value) {
     if (value === null) return 0;

@@ -1,7 +1,7 @@
 // Values to pixels: one pixel for each unit and timestep, enlarged by the browser.
 
 import { colourOf, halfColours } from "./colour.js";
-import { isSpecial } from "./half.js";
+import { HALF, isSpecial } from "./half.js";
 
 /** A picture of one gate: a small canvas, and where it holds NaN or infinity. */
 export function gateRaster(capture, letter, sequence, order, map, scale) {
@@ -18,7 +18,7 @@ export function differenceRaster(a, b, letter, sequence, order, map, scale) {
   const width = a.width(letter);
   const rows = order.length === width ? order : identity(width);
   const start = a.offset(letter, sequence, 0, 0);
-  const value = (at) => b.valueAt(letter, at) - a.valueAt(letter, at);
+  const value = differenceAt(a, b, letter);
   return raster(a.time, rows, (t, u) => start + t * width + u, (at) => colourOf(map, scale, value(at)), (at) => !Number.isFinite(value(at)));
 }
 
@@ -27,12 +27,20 @@ export function matrixRaster(rows, columns, value, map, scale) {
   return raster(columns, identity(rows), (column, row) => row * columns + column, (at) => colourOf(map, scale, value(Math.floor(at / columns), at % columns)), () => false);
 }
 
+/** B minus A by offset, in float32 if both have it: what one of them has lost when it was stored is no difference. */
+function differenceAt(a, b, letter) {
+  if (a.isExact(letter) && b.isExact(letter)) return (at) => b.valueAt(letter, at) - a.valueAt(letter, at);
+  const [one, other] = [a, b].map((capture) => capture.gates.get(letter).data);
+  return (at) => HALF[other[at]] - HALF[one[at]];
+}
+
 /** The largest difference between two captures of the same shape, in one gate and sequence. */
 export function largestDifference(a, b, letter, sequence) {
   const start = a.offset(letter, sequence, 0, 0);
+  const value = differenceAt(a, b, letter);
   let largest = 0;
   for (let at = start; at < start + a.time * a.width(letter); at++) {
-    const size = Math.abs(b.valueAt(letter, at) - a.valueAt(letter, at));
+    const size = Math.abs(value(at));
     if (size > largest && size < Infinity) largest = size;
   }
   return largest;

@@ -7,12 +7,31 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from lstm_probe.core.arrays import Array
 from lstm_probe.logs.stored.format import Stored
 
-__all__ = ["FLOAT32", "best_gate", "precision_of"]
+__all__ = ["FLOAT32", "as_half", "best_gate", "precision_of"]
 
 #: The beginning of the names of gates in float32, which stand beside those in float16.
 FLOAT32: Final = "float32/"
+_LARGEST_HALF: Final = float(np.finfo(np.float16).max)
+
+
+def as_half(array: Array) -> Array:
+    """The array in float16. A finite number beyond its range becomes the largest of the range.
+
+    Example:
+        >>> as_half(np.array([0.1, 1e9, -np.inf])).tolist()
+        [0.0999755859375, 65504.0, -inf]
+    """
+    if array.dtype == np.float16:
+        return array
+    with np.errstate(invalid="ignore"):
+        largest = max(array.max(initial=0.0), -array.min(initial=0.0))
+        if not largest <= _LARGEST_HALF:  # true as well if there is a NaN
+            inside = np.clip(array, -_LARGEST_HALF, _LARGEST_HALF)
+            array = np.where(np.isinf(array), array, inside)
+        return array.astype(np.float16)
 
 
 def best_gate(stored: Stored, letter: str) -> npt.NDArray[Any]:

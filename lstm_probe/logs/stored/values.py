@@ -35,13 +35,12 @@ from lstm_probe.logs.stored.names import (
     WEIGHTS,
     stored_tag,
 )
-from lstm_probe.logs.stored.precision import FLOAT32
+from lstm_probe.logs.stored.precision import FLOAT32, as_half
 from lstm_probe.logs.tags.values import strings_value
 
 __all__ = ["gates_value", "plugin_metadata", "weights_value"]
 
 _MAX_WEIGHTS = 128
-_LARGEST_HALF = float(np.finfo(np.float16).max)
 
 
 def gates_value(
@@ -143,7 +142,7 @@ def _gates(analysis: Analysis, *, float32: bool) -> tuple[dict[str, Any], float]
     for letter in trace.letters:
         kept = first if trace[letter].shape[-1] == trace.units else keep(trace[letter].shape)
         part = kept.of(trace[letter])
-        arrays[f"gates/{letter}"] = _half(part)
+        arrays[f"gates/{letter}"] = as_half(part)
         if float32 and part.dtype != np.float16:
             with np.errstate(over="ignore"):
                 arrays[f"{FLOAT32}{letter}"] = part.astype(np.float32)
@@ -173,23 +172,12 @@ def _error(theirs: Array, ours: Array, mask: Any) -> tuple[Array, float]:
         largest = _largest(error[np.isfinite(error)])
     scale = largest or 1.0
     error /= scale
-    return _half(error), scale
+    return as_half(error), scale
 
 
 def _largest(values: Array) -> float:
     """The largest magnitude. It is not finite if one of the values is not."""
     return float(max(values.max(initial=0.0), -values.min(initial=0.0)))
-
-
-def _half(array: Array) -> Array:
-    """The array in float16. A finite number beyond its range becomes the largest of the range."""
-    if array.dtype == np.float16:
-        return array
-    with np.errstate(invalid="ignore"):
-        if not _largest(array) <= _LARGEST_HALF:  # true as well if there is a NaN
-            inside = np.clip(array, -_LARGEST_HALF, _LARGEST_HALF)
-            array = np.where(np.isinf(array), array, inside)
-        return array.astype(np.float16)
 
 
 def _by_timestep(analysis: Analysis) -> Iterator[tuple[str, Any]]:

@@ -89,3 +89,16 @@ test("of very many marks 400 are kept, and all are counted", () => {
   assert.deepEqual([made.marks.length, made.specials], [400, 900]);
   assert.ok(Number.isNaN(HALF[data[0]]));
 });
+
+test("what only one of two captures has lost when it was stored is no difference", () => {
+  const shape = [BATCH, TIME, UNITS];
+  const { between } = random(7);
+  const exact = Float32Array.from({ length: BATCH * TIME * UNITS }, () => between(0, 1));
+  const half = ["gates/f", { dtype: "F16", shape, data: Uint16Array.from(exact, toHalf) }];
+  const single = ["float32/f", { dtype: "F32", shape, data: exact }];
+  const moved = ["float32/f", { dtype: "F32", shape, data: exact.map((value) => value + 2 ** -16) }];
+  const [coarse, fine, other] = [[half], [half, single], [half, moved]].map((arrays) => new Capture(packed(new Map(arrays), { format: 1 })));
+  assert.equal(largestDifference(coarse, fine, "f", 1), 0);
+  assert.equal(new Set(pixels(differenceRaster(coarse, fine, "f", 1, order, "PuOr", linear(-1e-4, 1e-4)))).size, 1);
+  assert.ok(Math.abs(largestDifference(fine, other, "f", 1) - 2 ** -16) < 1e-7);
+});
