@@ -181,7 +181,9 @@ def _movement(course: Sequence[Figures]) -> Answer | None:
     letter = max(sorted(moved), key=lambda k: abs(moved[k]), default=None)
     loss = _loss_between(course)
     if letter is None or not abs(moved[letter]) >= _MOVED:
-        return None if loss is None else Answer(f"The gates have hardly moved; {loss}.", step=now.step)
+        return (
+            None if loss is None else Answer(f"The gates have hardly moved; {loss}.", step=now.step)
+        )
     start, end = _when(course, letter)
     verb = "opened" if moved[letter] > 0 else "closed"
     text = (
