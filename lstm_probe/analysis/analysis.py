@@ -93,7 +93,8 @@ class Analysis:
 
     def __repr__(self) -> str:
         if self.parity is None:
-            return f"Analysis({self.trace!r}, {self.without_parity})"
+            told = "".join(f", {text}" for text in self.snapshot.guessed)
+            return f"Analysis({self.trace!r}, {self.without_parity}{told})"
         error = f"{self.parity.float64.max_abs:.1e}"
         return f"Analysis({self.trace!r}, parity error {error}: {self.parity.verdict})"
 

@@ -37,6 +37,7 @@ def _layer(summary: LayerSummary, values: Mapping[str, ValueSummary]) -> dict[st
         "cell": summary.cell_name,
         "dtype": summary.dtype,
         "reverse": summary.reverse,
+        **({"guessed": list(summary.guessed)} if summary.guessed else {}),
         "input_shape": list(summary.input_shape),
         "output_shape": list(summary.output_shape),
         "parity": None if summary.parity is None else _parity(summary.parity),

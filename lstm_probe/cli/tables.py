@@ -86,7 +86,7 @@ def layer_table(summaries: Mapping[str, LayerSummary]) -> Table:
         horizon = summary.longest_horizon
         made.add_row(
             Text(name),
-            summary.cell_name + (" (backward)" if summary.reverse else ""),
+            summary.cell_name + _direction(summary),
             f"{_sizes(summary.input_shape)} → {_sizes(summary.output_shape)}",
             "" if summary.parity is None else number(summary.parity.max_abs),
             _verdict(summary),
@@ -94,6 +94,12 @@ def layer_table(summaries: Mapping[str, LayerSummary]) -> Table:
             f"{len(summary.dead)} of {summary.units}",
         )
     return made
+
+
+def _direction(summary: LayerSummary) -> str:
+    """Which way a layer reads, if that is not the usual one, and whether anything was guessed."""
+    words = ["backward"] * summary.reverse + ["guessed"] * bool(summary.guessed)
+    return f" ({', '.join(words)})" if words else ""
 
 
 def _sizes(shape: Sequence[int]) -> str:

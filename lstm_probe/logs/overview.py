@@ -32,7 +32,9 @@ def overview(summaries: Sequence[LayerSummary]) -> str:
     rows = [[name, *(column[name] for column in columns)] for name in names]
     rows.insert(1, ["---"] * (len(columns) + 1))
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    return f"### Probed layers\n\n{table}\n\n### Versions\n\n{_versions()}\n"
+    guessed = [f"- `{each.layer}`: {text}" for each in summaries for text in each.guessed]
+    told = "\n\n### Guessed\n\n" + "\n".join(guessed) if guessed else ""
+    return f"### Probed layers\n\n{table}{told}\n\n### Versions\n\n{_versions()}\n"
 
 
 def _properties(summary: LayerSummary) -> dict[str, str]:

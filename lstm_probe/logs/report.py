@@ -32,6 +32,7 @@ class LayerReport:
         last_abs_error: the largest parity error of the latest capture.
         verdict: the worst of all captures: `match`, `reduced precision` or `mismatch`; empty if
             nothing was recomputed.
+        guessed: sentences that say what was guessed, as of weights without their model.
     """
 
     cell: str
@@ -40,6 +41,7 @@ class LayerReport:
     captures: int = 0
     max_abs_error: float = 0.0
     last_abs_error: float = 0.0
+    guessed: tuple[str, ...] = ()
 
 
 @dataclass
@@ -91,6 +93,7 @@ class Report:
                 summary.layer, LayerReport(summary.cell_name, summary.units)
             )
             layer.captures += 1
+            layer.guessed = summary.guessed
             if summary.parity is not None:
                 layer.last_abs_error = summary.parity.max_abs
                 layer.max_abs_error = max(layer.max_abs_error, layer.last_abs_error)
@@ -110,6 +113,7 @@ class Report:
         lines.append(
             f"{self.captured} of {self.due} captures, {self.capture_ms:.1f} ms each (median)"
         )
+        lines += [f"{name}: {text}" for name, each in self.layers.items() for text in each.guessed]
         return "\n".join(line.rstrip() for line in lines)
 
 

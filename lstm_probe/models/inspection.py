@@ -261,8 +261,7 @@ def _keras_weights(place: _Place) -> StoredCells:
     from lstm_probe.models.files.keras_weights import keras_cells
 
     kind = place.kind.value
-    arrays, step = weights_in_child(place.path, kind, place.allowance)
-    return keras_cells(arrays, step, kind)
+    return keras_cells(weights_in_child(place.path, kind, place.allowance), kind)
 
 
 @contextmanager
@@ -278,11 +277,17 @@ def _named(path: Path) -> Iterator[None]:
 
 def _arrays(path: Path, kind: Kind) -> StoredCells:
     from lstm_probe.core.limits import read_npz
-    from lstm_probe.models.files.stored_cells import cells_in
+    from lstm_probe.models.files.places import Places, in_file_order
+    from lstm_probe.models.files.stored_cells import DEFAULTS, cells_in
     from lstm_probe.models.files.torch_file import read_safetensors, read_state_dict
 
     readers = {Kind.NPZ: read_npz, Kind.TORCH: read_state_dict, Kind.SAFETENSORS: read_safetensors}
-    return StoredCells(kind.value, cells_in(readers[kind](path)))
+    arrays = readers[kind](path)
+    # A state dictionary keeps the order of the model; safetensors sorts its names.
+    places = Places() if kind is Kind.SAFETENSORS else in_file_order(arrays)
+    found = cells_in(arrays, places)
+    notes = [] if kind in (Kind.TORCH, Kind.SAFETENSORS) else [DEFAULTS]
+    return StoredCells(kind.value, found.cells, notes=[*found.notes, *notes])
 
 
 def _choose(opened: StoredCells, layers: Sequence[str] | None) -> None:

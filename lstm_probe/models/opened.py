@@ -16,7 +16,9 @@ from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.blas import on_one_blas_thread
 from lstm_probe.core.errors import LstmProbeError
-from lstm_probe.models.files.stored_cells import StoredCell
+from lstm_probe.models.files.scoped_cells import without_direction, without_reset
+from lstm_probe.models.files.sources import Source, sources_of
+from lstm_probe.models.files.wiring import StoredCell
 
 __all__ = ["Opened", "StoredCells", "with_options"]
 
@@ -75,43 +77,70 @@ class StoredCells(Opened):
     step: int = 0
     notes: list[str] = field(default_factory=list)
     chosen: frozenset[str] | None = None
+    _said: list[str] = field(default_factory=list, repr=False)
 
     def random_probe(self, shape: Sequence[int], rng: np.random.Generator) -> Array:
         return rng.normal(size=tuple(shape)).astype(np.float32)
 
     def analyses(self, probe: Any) -> dict[str, Analysis]:
-        self.notes = [note for note in self.notes if "is not run" not in note]
         inputs: dict[str, Array] = dict(probe) if isinstance(probe, Mapping) else {}
         shared = None if inputs else np.asarray(probe)
         self._check_names(inputs)
+        is_sequence = shared is not None and shared.ndim == 3
+        sources = sources_of(
+            self.cells,
+            shared.shape[-1] if shared is not None and is_sequence else None,
+            given=inputs,
+            chosen=self.chosen,
+        )
         outputs: dict[str, Array] = {}
         found: dict[str, Analysis] = {}
-        for stored in self._in_order():
-            x = self._input(stored, inputs, shared, outputs)
-            if x is None:
-                continue
-            analysis = _alone(stored, x, self.step)
+        for stored in self._in_order(sources):
+            source = sources[stored.name]
+            if source.feeds:
+                x = np.concatenate([outputs[name] for name in source.feeds], axis=-1)
+            else:
+                x = inputs[stored.name] if shared is None else shared
+            analysis = _alone(stored, x, self.step, source)
             outputs[stored.name], found[stored.name] = analysis.trace.h, analysis
+        shown = {k: v for k, v in found.items() if self.chosen is None or k in self.chosen}
+        self._say(sources, shown)
         if not found:
-            sizes = [f"{each.name!r} takes {each.weights.input_size}" for each in self.cells]
-            received = "none" if shared is None else f"shape {shared.shape}"
-            raise LstmProbeError(
-                f"The probe fits no layer. Received: {received}. Expected: (batch, time, "
-                f"features): {', '.join(sizes)} features; or an .npz with an input by layer name."
-            )
-        return {k: v for k, v in found.items() if self.chosen is None or k in self.chosen}
+            raise self._fits_nothing(shared)
+        return shown
 
-    def _in_order(self) -> list[StoredCell]:
-        """The cells in an order in which each comes after those whose outputs it reads."""
-        waiting, ordered = list(self.cells), list[StoredCell]()
+    def _in_order(self, sources: Mapping[str, Source]) -> list[StoredCell]:
+        """The cells that can be run, each after those whose outputs it reads."""
+        waiting = [each for each in self.cells if not sources[each.name].unknown]
+        ordered: list[StoredCell] = []
         while waiting:
             blocked = {each.name for each in waiting}
-            ready = [each for each in waiting if not blocked.intersection(each.feeds)]
-            if not ready:  # cells that read each other, which no file of a real model has
-                break
+            ready = [each for each in waiting if not blocked.intersection(sources[each.name].feeds)]
             ordered += ready
             waiting = [each for each in waiting if each not in ready]
         return ordered
+
+    def _say(self, sources: Mapping[str, Source], shown: Mapping[str, Analysis]) -> None:
+        """Note which layers are not run, and what was guessed of the others."""
+        said = [
+            f"{name} is not run: {source.unknown}"
+            for name, source in sources.items()
+            if source.unknown and (self.chosen is None or name in self.chosen)
+        ]
+        for name, analysis in shown.items():
+            said += [f"{name}: {sentence}" for sentence in analysis.snapshot.guessed]
+        self.notes = [note for note in self.notes if note not in self._said] + said
+        self._said = said
+
+    def _fits_nothing(self, shared: Array | None) -> LstmProbeError:
+        sizes = [f"{each.name!r} takes {each.weights.input_size}" for each in self.cells]
+        received = "none" if shared is None else f"shape {shared.shape}"
+        reasons = [note for note in self._said if "which of them it reads" in note]
+        return LstmProbeError(
+            f"The probe fits no layer. Received: {received}. Expected: (batch, time, "
+            f"features): {', '.join(sizes)} features; or an .npz with an input by layer name."
+            f"{''.join(f' {reason}.' for reason in reasons)}"
+        )
 
     def _check_names(self, inputs: Mapping[str, Array]) -> None:
         known = [each.name for each in self.cells]
@@ -122,32 +151,9 @@ class StoredCells(Opened):
                 f"some of {', '.join(known)}."
             )
 
-    def _input(
-        self,
-        stored: StoredCell,
-        inputs: Mapping[str, Array],
-        shared: Array | None,
-        outputs: Mapping[str, Array],
-    ) -> Array | None:
-        if stored.name in inputs:
-            return inputs[stored.name]
-        if stored.feeds:
-            known = all(name in outputs for name in stored.feeds)
-            return np.concatenate([outputs[n] for n in stored.feeds], axis=-1) if known else None
-        if shared is None:
-            return None
-        if shared.ndim == 3 and shared.shape[-1] == stored.weights.input_size:
-            return shared
-        features = stored.weights.input_size
-        self.notes.append(
-            f"{stored.name} is not run: it takes {features} features, and what comes before it is "
-            "not in the file"
-        )
-        return None
-
 
 @on_one_blas_thread
-def _alone(stored: StoredCell, x: Array, step: int) -> Analysis:
+def _alone(stored: StoredCell, x: Array, step: int, source: Source) -> Analysis:
     """Analyse a cell whose framework has given no output to compare with."""
     dtype = str(stored.weights.dtype)
     precise = stored.weights.astype(np.float64)
@@ -161,6 +167,7 @@ def _alone(stored: StoredCell, x: Array, step: int) -> Analysis:
         output=trace.h,
         reverse=stored.reverse,
         dtype=dtype if dtype in ("float16", "float64") else "float32",
+        guessed=(*stored.guessed, *((source.guessed,) if source.guessed else ())),
     )
     trace = replace(trace, layer=stored.name, step=step)
     gradient = gradient_through_time(replace(snapshot, weights=precise), trace)
@@ -172,32 +179,56 @@ def with_options(cells: Sequence[StoredCell], options: Mapping[str, str]) -> lis
 
     Args:
         cells: the cells as the file holds them.
-        options: the values of the options, as text, by name.
+        options: the values of the options, as text, by name; `LAYER:NAME` is for one layer alone.
+            `reverse` says whether a layer reads from the last timestep to the first.
 
     Raises:
         LstmProbeError: no cell has such an option, or the option does not take the value.
     """
-    for name in options:
-        if not any(name in _options_of(each) for each in cells):
-            known = sorted({option for each in cells for option in _options_of(each)})
+    layers = [each.name for each in cells]
+    for given in options:
+        layer, name = _layer_and_option(given, layers)
+        meant = [each for each in cells if layer in (None, each.name)]
+        if not any(name in _options_of(each) for each in meant):
+            known = sorted({option for each in meant for option in _options_of(each)})
             raise LstmProbeError(
-                f"No cell has such an option. Received: {name!r}. Expected one of "
-                f"{', '.join(known)}."
+                f"No cell has such an option. Received: {given!r}. Expected one of "
+                f"{', '.join(known)}; or LAYER:NAME, with a layer of {', '.join(layers)}."
             )
-    return [
-        replace(
-            each,
-            cell=replace(
-                each.cell,  # type: ignore[type-var]
-                **{k: _value(v) for k, v in options.items() if k in _options_of(each)},
-            ),
-        )
-        for each in cells
-    ]
+    return [_with_own_options(each, options, layers) for each in cells]
+
+
+def _with_own_options(
+    stored: StoredCell, options: Mapping[str, str], layers: Sequence[str]
+) -> StoredCell:
+    parsed = [(*_layer_and_option(given, layers), text) for given, text in options.items()]
+    own = {
+        name: _value(text)
+        for layer, name, text in sorted(parsed, key=lambda each: each[0] is not None)
+        if layer in (None, stored.name) and name in _options_of(stored)
+    }
+    reads_back, guessed = stored.reverse, stored.guessed
+    if "reverse" in own:
+        reverse = own.pop("reverse")
+        if not isinstance(reverse, bool):
+            raise LstmProbeError(
+                f"A layer reads backward or forward. Received: reverse={reverse}. Expected: "
+                "reverse=true or reverse=false."
+            )
+        reads_back, guessed = reverse, without_direction(guessed)
+    if "reset_after" in own:
+        guessed = without_reset(guessed)
+    cell: Any = stored.cell
+    return replace(stored, cell=replace(cell, **own), reverse=reads_back, guessed=guessed)
+
+
+def _layer_and_option(given: str, layers: Sequence[str]) -> tuple[str | None, str]:
+    layer, colon, name = given.rpartition(":")
+    return (layer, name) if colon and layer in layers else (None, given)
 
 
 def _options_of(stored: StoredCell) -> list[str]:
-    return [each.name for each in fields(stored.cell)]  # type: ignore[arg-type]
+    return ["reverse", *(each.name for each in fields(stored.cell))]  # type: ignore[arg-type]
 
 
 def _value(text: str) -> str | float | bool | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,8 @@ __all__ = ["Bundle", "checkpoint_prefix"]
 _WHAT = "a TensorFlow checkpoint"
 _MAGIC = 0xDB4775248B80FB57
 _GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+#: What the keys of variables end with in an object-based checkpoint.
+_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 _STRING = 7
 #: Names of variables are shorter than this.
 _LONGEST_NAME = 10_000
@@ -102,7 +104,8 @@ class Bundle(Mapping[str, Array]):
     """The variables of a checkpoint by name. A variable is read when it is asked for.
 
     The names are those of the variables, such as `rnn/basic_lstm_cell/kernel`. This is so even if
-    the checkpoint is object-based and its keys are paths of attributes.
+    the checkpoint is object-based and its keys are paths of attributes. Where several layers
+    share a name, the later ones are numbered.
 
     A variable that a partitioner has stored in slices is not among them: see `sliced`. Numbers in
     bfloat16 are returned as float32.
@@ -148,6 +151,15 @@ class Bundle(Mapping[str, Array]):
         return list(self._entries)
 
     @property
+    def paths(self) -> dict[str, str]:
+        """By name, the paths of attributes to the variables; none if it is not object-based."""
+        return {
+            name: key.removesuffix(_VALUE)
+            for name, key in self._names.items()
+            if key.endswith(_VALUE)
+        }
+
+    @property
     def sliced(self) -> list[str]:
         """The names of the variables that are stored in slices, which only TensorFlow reads."""
         return [key for key, entry in self._entries.items() if entry.sliced]
@@ -173,13 +185,35 @@ class Bundle(Mapping[str, Array]):
             graph = TrackableObjectGraph.FromString(data[start + 4 : start + 4 + length])
         except Exception as error:  # the module of protobuf's DecodeError depends on the version
             raise ValueError("an object graph that cannot be parsed") from error
+        found = [
+            (attribute.full_name or attribute.checkpoint_key, attribute.checkpoint_key, number)
+            for number, node in enumerate(graph.nodes)
+            for attribute in node.attributes
+            if attribute.checkpoint_key in keys
+        ]
+        owners = _owners(graph, {number: name for name, _, number in found})
         names: dict[str, str] = {}
-        for node in graph.nodes:
-            for attribute in node.attributes:
-                if attribute.checkpoint_key in keys:
-                    name = attribute.full_name or attribute.checkpoint_key
-                    names.setdefault(name, attribute.checkpoint_key)
+        held: dict[str, list[int]] = {}
+        for name, key, number in sorted(found, key=lambda each: each[2] not in owners):
+            scope, _, _ = name.rpartition("/")
+            if number not in owners:
+                if not self._is_same(names.setdefault(name, key), key):
+                    names.setdefault(key, key)
+                continue
+            # Objects may share a name: the later ones are numbered, each with all its variables.
+            of_scope = held.setdefault(scope, [])
+            if owners[number] not in of_scope:
+                of_scope.append(owners[number])
+            names.setdefault(_numbered(name, of_scope.index(owners[number]) + 1), key)
         return names
+
+    def _is_same(self, one: str, other: str) -> bool:
+        """Whether two entries hold the same numbers: exported models keep some of them twice."""
+        first, second = self._entries[one], self._entries[other]
+        return one == other or (
+            (first.dtype, first.shape, first.checksum)
+            == (second.dtype, second.shape, second.checksum)
+        )
 
     def _check_sizes(self) -> None:
         """Each variable has its own place in the files: together they are no larger than these.
@@ -204,6 +238,28 @@ class Bundle(Mapping[str, Array]):
         if entry.dtype != _STRING and masked_crc32c(data) != entry.checksum:
             raise damaged(path, _WHAT, "a variable whose checksum is wrong")
         return data
+
+
+def _owners(graph: Any, names: Mapping[int, str]) -> dict[int, int]:
+    """The objects that hold variables under their own names, by the variables' numbers."""
+    owners: dict[int, int] = {}
+    for owner, node in enumerate(graph.nodes):
+        for child in node.children:
+            last = names.get(child.node_id, "").rpartition("/")[2]
+            if last and child.local_name.lstrip("_") == last:
+                owners.setdefault(child.node_id, owner)
+    return owners
+
+
+def _numbered(name: str, number: int) -> str:
+    """The name of a variable of the first, second, ... layer that is called so."""
+    if number == 1:
+        return name
+    scope, _, last = name.rpartition("/")
+    layer, slash, cell = scope.rpartition("/")
+    if cell.endswith("cell") and layer:
+        return f"{layer}_{number}{slash}{cell}/{last}"
+    return f"{scope}_{number}/{last}"
 
 
 def _entry(value: bytes) -> _Entry:

@@ -16,7 +16,7 @@ from lstm_probe.weights.gates import GateWeights
 from lstm_probe.weights.keras import from_keras
 from lstm_probe.weights.tf1 import from_tf1, from_tf1_gru, from_tf1_rnn
 
-__all__ = ["from_checkpoint", "from_session", "from_variables"]
+__all__ = ["current_name", "from_checkpoint", "from_session", "from_variables"]
 
 _GRU = ("gates/kernel", "gates/bias", "candidate/kernel", "candidate/bias")
 _KERAS = ("kernel", "recurrent_kernel", "bias")
@@ -30,6 +30,19 @@ _LSTM_EXTRAS = {
 }
 _ALL = frozenset({*_GRU, *_KERAS, *_TF1, *_LSTM_EXTRAS})
 _RNN_SCOPE = "basic_rnn_cell"
+#: What TensorFlow 1.0 and 1.1 called the variables of cells.
+_FORMER = {"weights": "kernel", "biases": "bias"}
+
+
+def current_name(name: str) -> str:
+    """The name of a variable as TensorFlow has called it since 1.2.
+
+    Example:
+        >>> current_name("rnn/gru_cell/gates/weights"), current_name("rnn/gru_cell/gates/kernel")
+        ('rnn/gru_cell/gates/kernel', 'rnn/gru_cell/gates/kernel')
+    """
+    scope, slash, last = name.rpartition("/")
+    return f"{scope}{slash}{_FORMER.get(last, last)}"
 
 
 def from_checkpoint(
@@ -141,7 +154,8 @@ def from_variables(
     """The weights of one cell, gate by gate, from arrays by the names of their variables.
 
     Args:
-        variables: The arrays by name, without `:0`. Only those of the cell are read.
+        variables: The arrays by name, without `:0`. Only those of the cell are read. The names of
+            TensorFlow 1.0 and 1.1, `weights` and `biases`, stand for `kernel` and `bias`.
         prefix: The variable scope of the cell, which stands before `/kernel` or `/gates/kernel`.
         reads: The function of `lstm_probe.weights` that takes the arrays. By default the names
             choose it: `from_keras` if there is a recurrent kernel, `from_tf1_gru` if there is a
@@ -159,7 +173,7 @@ def from_variables(
         (2, 2)
     """
     found = {
-        name[len(prefix.rstrip("/")) + 1 :]: np.asarray(variables[name])
+        current_name(name)[len(prefix.rstrip("/")) + 1 :]: np.asarray(variables[name])
         for name in _wanted(variables, prefix)
     }
     if not {"kernel", "gates/kernel"} & found.keys():
@@ -181,11 +195,16 @@ def from_variables(
 def _wanted(names: Iterable[str], prefix: str) -> list[str]:
     """The names of the variables that belong to a cell."""
     start = prefix.rstrip("/") + "/"
-    return [name for name in names if name.startswith(start) and name[len(start) :] in _ALL]
+    return [
+        name
+        for name in names
+        if name.startswith(start) and current_name(name)[len(start) :] in _ALL
+    ]
 
 
 def _cell_of(name: str) -> str:
     """The scope of the cell if the name is that of its kernel, else an empty string."""
+    name = current_name(name)
     for ending in ("/gates/kernel", "/kernel"):
         if name.endswith(ending) and not name.endswith(("/candidate/kernel", "/projection/kernel")):
             return name.removesuffix(ending)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +15,13 @@ from lstm_probe.weights.keras import AnyWeights
 from lstm_probe.weights.kinds import GruWeights, LstmWeights, SimpleRnnWeights
 from lstm_probe.weights.layouts import CELLS, check
 
-__all__ = ["TORCH_GRU_ORDER", "TORCH_LSTM_ORDER", "from_torch", "to_torch"]
+__all__ = [
+    "TORCH_GRU_ORDER",
+    "TORCH_LSTM_ORDER",
+    "folded_normalisation",
+    "from_torch",
+    "to_torch",
+]
 
 #: Input, forget, candidate, output.
 TORCH_LSTM_ORDER = ("i", "f", "g", "o")
@@ -22,6 +29,15 @@ TORCH_LSTM_ORDER = ("i", "f", "g", "o")
 TORCH_GRU_ORDER = ("r", "z", "g")
 _ORDERS = {4: TORCH_LSTM_ORDER, 3: TORCH_GRU_ORDER, 1: SimpleRnnWeights.gates}
 _NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
+#: What torch keeps of a weight that it normalises: of `nn.utils.weight_norm` and `spectral_norm`,
+#: and of those in `nn.utils.parametrizations`.
+_PARTS = re.compile(
+    r"(?P<name>.*weight_(ih|hh|hr)(_l\d+)?(_reverse)?)_(?P<part>g|v|orig|u)"
+    r"|(?P<prefix>.*?)parametrizations\.(?P<inner>weight_(ih|hh|hr)(_l\d+)?(_reverse)?)\."
+    r"(?P<place>original0|original1|original|0\._u|0\._v)",
+    re.DOTALL,
+)
+_CALLED = {"original0": "g", "original1": "v", "original": "orig", "0._u": "u", "0._v": "v"}
 
 
 def from_torch(
@@ -80,6 +96,66 @@ def from_torch(
     if kind is LstmWeights and weight_hr is not None:
         return LstmWeights(kernel, recurrent_kernel, bias, projection=np.array(weight_hr.T))
     return kind(kernel, recurrent_kernel, bias)
+
+
+def folded_normalisation(state_dict: Mapping[str, Any]) -> dict[str, Any]:
+    """A state dictionary in which normalised weights are the weights that torch computes with.
+
+    Weight normalisation keeps a length `g` and a direction `v` of each row, and computes with
+    `g v / |v|`. Spectral normalisation keeps a weight and two vectors `u` and `v`, and computes
+    with the weight divided by `u W v`.
+
+    Args:
+        state_dict: the arrays by name. Only the weights of recurrent modules are looked at.
+
+    Returns:
+        The arrays, with `weight_hh_l0` in place of `weight_hh_l0_g` and `weight_hh_l0_v`, or of
+        `parametrizations.weight_hh_l0.original0` and `original1`.
+
+    Source:
+        torch/nn/utils/weight_norm.py, spectral_norm.py and parametrizations.py.
+
+    Example:
+        >>> rows = {"weight_hh_l0_g": np.array([[5.0]]), "weight_hh_l0_v": np.array([[3.0, 4.0]])}
+        >>> folded_normalisation(rows)["weight_hh_l0"].tolist()
+        [[3.0, 4.0]]
+    """
+    kept: dict[str, Any] = {}
+    parts: dict[str, dict[str, Any]] = {}
+    for name, value in state_dict.items():
+        match = _PARTS.fullmatch(name)
+        if match is None:
+            kept[name] = value
+        elif match["name"] is not None:
+            parts.setdefault(match["name"], {})[match["part"]] = value
+        else:
+            whole = f"{match['prefix']}{match['inner']}"
+            parts.setdefault(whole, {})[_CALLED[match["place"]]] = value
+    for name, of_weight in parts.items():
+        kept.setdefault(name, _weight_of({k: _numpy(v) for k, v in of_weight.items()}, name))
+    return kept
+
+
+def _weight_of(parts: Mapping[str, Array], name: str) -> Array:
+    """The weight that torch makes of the parts that it keeps."""
+    weight: Array
+    if parts.keys() == {"g", "v"}:
+        g, v = parts["g"], parts["v"]
+        if g.ndim in (0, v.ndim):
+            along = tuple(k for k in range(v.ndim) if g.ndim == 0 or g.shape[k] == 1)
+            weight = g * (v / np.sqrt(np.square(v).sum(axis=along, keepdims=True)))
+            if weight.shape == v.shape:
+                return weight.astype(v.dtype)
+    elif parts.keys() == {"orig", "u", "v"}:
+        weight, u, v = parts["orig"], parts["u"], parts["v"]
+        if weight.shape == (u.size, v.size):
+            return (weight / (u.ravel() @ weight @ v.ravel())).astype(weight.dtype)
+    shown = ", ".join(f"{key} {array.shape}" for key, array in parts.items())
+    raise LstmProbeError(
+        f"{name} is normalised in a way that is not known. Received: {shown}. Expected: g and v of "
+        "weight_norm, or the weight, u and v of spectral_norm. Call "
+        "torch.nn.utils.parametrize.remove_parametrizations (or remove_weight_norm) and save again."
+    )
 
 
 def to_torch(

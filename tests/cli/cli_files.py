@@ -72,6 +72,8 @@ def write_keras(directory: Path, keras: Any, rng: np.random.Generator) -> np.nda
         (directory / "model.json").write_text(model.to_json())
         tf.train.Checkpoint(model=model).write(str(directory / "objects"))
         np.savez(directory / "lstm.npz", *model.layers[0].get_weights())
+    reader = keras.Model(model.inputs[0], model.get_layer("reader").output)
+    np.save(directory / "reader_output.npy", np.asarray(reader(probe())))
     memory = keras.Model(model.inputs[0], model.layers[0].output)
     return np.asarray(memory(probe()))
 

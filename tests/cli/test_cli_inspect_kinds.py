@@ -85,13 +85,23 @@ def test_the_command_says_what_the_function_returns(files):
 def test_gates_are_right_when_weights_are_read_alone(files, package, name):
     root, outputs = files
     analyses = lstm_probe.inspect(root / package / name, probe())
-    ((_, analysis),) = analyses.items()
-    assert analysis.parity is None
-    np.testing.assert_allclose(analysis.trace.h, outputs[package], atol=1e-6)
+    first, *above = analyses
+    assert analyses[first].parity is None
+    np.testing.assert_allclose(analyses[first].trace.h, outputs[package], atol=1e-6)
     result = run("inspect", root / package / name, "--probe", root / "probe.npy")
     assert "not compared" in result.stdout
-    if name != "lstm.npz":
-        assert "reader is not run: it takes 5 features" in result.stdout
+    if name == "lstm.npz":
+        assert not above
+        return
+    # Only the first layer's outputs have the features of the second; that it reads backward is
+    # written nowhere.
+    (reader,) = above
+    assert f"reader: it reads the outputs of {first}: guessed" in " ".join(result.stdout.split())
+    backward = lstm_probe.inspect(
+        root / package / name, probe(), cell={f"{reader}:reverse": "true"}
+    )[reader]
+    theirs = np.load(root / package / "reader_output.npy")
+    np.testing.assert_allclose(backward.trace.h[:, 0], theirs, atol=1e-6)
 
 
 def test_our_reader_of_checkpoints_agrees_with_tensorflow(files):

@@ -10,6 +10,7 @@ from lstm_probe.analysis.parity.error import TOLERANCES
 from lstm_probe.cells import gru, lstm, simple_rnn
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.weights import CoupledLstmWeights, from_keras, from_torch, to_torch
+from lstm_probe.weights.torch import folded_normalisation
 
 BLOCKS = {"LSTM": 4, "GRU": 3, "RNN": 1}
 RUN = {"LSTM": lstm, "GRU": gru, "RNN": simple_rnn}
@@ -165,3 +166,32 @@ def test_keras_weights_give_the_same_result_when_they_go_through_torch():
     (x,) = random_arrays(rng, (2, 4, 3))
     there = documented("GRU", x, to_torch(weights))
     assert largest(gru(x, weights).h, there) < TOLERANCES["float64"]
+
+
+def test_normalised_weights_are_those_that_torch_computes_with():
+    rng = np.random.default_rng(3)
+    weights = rng.normal(size=(20, 3)), rng.normal(size=(20, 5))
+    plain = {"rnn.weight_ih_l0": weights[0], "rnn.weight_hh_l0": weights[1]}
+    forms = [{}, {}, {}, {}]
+    for name, weight in zip(("weight_ih_l0", "weight_hh_l0"), weights, strict=True):
+        g, v = np.linalg.norm(weight, axis=1, keepdims=True), 3.7 * weight
+        columns = np.linalg.norm(weight, axis=0, keepdims=True)
+        u, w = rng.normal(size=20), rng.normal(size=weight.shape[1])
+        forms[0] |= {f"rnn.{name}_g": g, f"rnn.{name}_v": v}
+        path = f"rnn.parametrizations.{name}."
+        forms[1] |= {f"{path}original1": v, f"{path}original0": g}
+        forms[2] |= {f"rnn.{name}_g": columns, f"rnn.{name}_v": v}  # dim=1
+        # Spectral normalisation divides by u W v; these vectors make that 4.
+        forms[3] |= {f"{path}original": 4 * weight, f"{path}0._u": u}
+        forms[3][f"{path}0._v"] = w / (u @ weight @ w)
+    for form in forms:
+        folded = folded_normalisation({**form, "rnn.bias_ih_l0": np.zeros(20)})
+        assert folded.keys() == {*plain, "rnn.bias_ih_l0"}
+        for name, weight in plain.items():
+            np.testing.assert_allclose(folded[name], weight, atol=1e-12)
+    scalar = folded_normalisation(
+        {"weight_hh_g": np.float64(2.0), "weight_hh_v": np.full((4, 1), 3)}
+    )
+    np.testing.assert_allclose(scalar["weight_hh"], np.full((4, 1), 1.0), atol=1e-12)
+    with pytest.raises(LstmProbeError, match=r"weight_hh_l0 is normalised .* g \(20, 1\)"):
+        folded_normalisation({"weight_hh_l0_g": np.ones((20, 1))})

@@ -125,6 +125,7 @@ class LayerSummary:
         copies: the units whose `h` copies that of an earlier one.
         gradient: how far back gradients reach; None if they are not known.
         not_finite: where the first NaN or infinity came from; None if all is finite.
+        guessed: sentences that say what was guessed, as of weights without their model.
     """
 
     layer: str
@@ -147,6 +148,7 @@ class LayerSummary:
     copies: tuple[int, ...]
     gradient: GradientSummary | None
     not_finite: NotFinite | None
+    guessed: tuple[str, ...] = ()
 
     @property
     def units(self) -> int:
@@ -207,6 +209,7 @@ def summarise(
         copies=_indices(health.copies),
         gradient=None if gradient is None else _of_gradient(gradient),
         not_finite=health.not_finite,
+        guessed=snapshot.guessed,
     )
 
 

@@ -124,6 +124,7 @@ def _meta(analysis: Analysis) -> dict[str, Any]:
         "dtype": snapshot.dtype,
         "reverse": snapshot.reverse,
         "shape": snapshot.output.shape,
+        **({"guessed": snapshot.guessed} if snapshot.guessed else {}),
     }
 
 

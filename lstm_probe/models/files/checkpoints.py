@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.models.files.keras_config import check_config
-from lstm_probe.models.files.stored_cells import cells_in
+from lstm_probe.models.files.places import Places
+from lstm_probe.models.files.stored_cells import DEFAULTS, cells_in
 from lstm_probe.models.opened import Opened, StoredCells
 from lstm_probe.weights.bundle import Bundle, checkpoint_prefix
 
@@ -41,7 +42,7 @@ def load_checkpoint(path: Path) -> StoredCells:
     """
     prefix = checkpoint_prefix(path)
     bundle = Bundle(prefix)
-    return StoredCells("a TensorFlow checkpoint", cells_in(bundle), step=_step(bundle, prefix))
+    return _cells("a TensorFlow checkpoint", bundle, prefix)
 
 
 def plan_checkpoint(
@@ -87,7 +88,14 @@ def load_saved_model(path: Path) -> StoredCells:
     """
     prefix = _variables(path)
     bundle = Bundle(prefix)
-    return StoredCells("a SavedModel", cells_in(bundle), step=_step(bundle, prefix))
+    return _cells("a SavedModel", bundle, prefix)
+
+
+def _cells(kind: str, bundle: Bundle, prefix: Path) -> StoredCells:
+    found = cells_in(bundle, Places.of_paths(bundle.paths))
+    return StoredCells(
+        kind, found.cells, step=_step(bundle, prefix), notes=[*found.notes, DEFAULTS]
+    )
 
 
 def has_configuration(path: Path) -> bool:

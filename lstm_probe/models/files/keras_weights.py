@@ -3,31 +3,56 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
+
+import numpy as np
 
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.limits import check_zip, reading
 from lstm_probe.models.files.hdf5 import check_hdf5, step_in
-from lstm_probe.models.files.stored_cells import cells_in
+from lstm_probe.models.files.keras_names import LayerNames
+from lstm_probe.models.files.places import Place, Places
+from lstm_probe.models.files.stored_cells import DEFAULTS, cells_in
 from lstm_probe.models.opened import StoredCells
 
-__all__ = ["keras_cells", "read_keras_weights"]
+__all__ = ["KerasArrays", "keras_cells", "read_keras_weights"]
 
 _MEMBER = "model.weights.h5"
 #: Keras 3 numbers a layer's variables, below its class: `layers/lstm_1/cell/vars/0`.
 _NUMBERED = re.compile(r"(?P<place>.+)/vars/0")
 _NAMES = ("kernel", "recurrent_kernel", "bias")
-_BACKWARD = re.compile(r"(^|/)backward_")
+#: The end of the name of an array of which only the shape is known.
+_SHAPE_ALONE = "/shape"
 
 
-def read_keras_weights(path: Path, kind: str) -> tuple[dict[str, Array], int]:
+@dataclass(frozen=True)
+class KerasArrays:
+    """What was read of a Keras file.
+
+    Attributes:
+        arrays: those of recurrent layers, by name.
+        paths: for each of them, the path of the objects that hold it.
+        shapes: of the arrays of other layers, by name.
+        order: by the names of all of them, their places in the model where these are known.
+        step: the training step.
+    """
+
+    arrays: Mapping[str, Array]
+    paths: Mapping[str, str] = field(default_factory=dict)
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    order: Mapping[str, Place] = field(default_factory=dict)
+    step: int = 0
+
+
+def read_keras_weights(path: Path, kind: str) -> KerasArrays:
     """Read the arrays of the recurrent layers of a `.keras` or `.h5` file, and its training step.
 
     Args:
@@ -37,38 +62,38 @@ def read_keras_weights(path: Path, kind: str) -> tuple[dict[str, Array], int]:
     Raises:
         LstmProbeError: it is damaged.
     """
-    with _opened(path, kind) as file:
+    with _opened(path, kind) as (file, names):
         check_hdf5(path, file)
-        return _arrays(file), step_in(file)
+        return _arrays(file, names)
 
 
-def keras_cells(arrays: Mapping[str, Array], step: int, kind: str) -> StoredCells:
+def keras_cells(read: KerasArrays, kind: str) -> StoredCells:
     """The recurrent cells among the arrays of a Keras file, without its configuration.
 
     Nothing in the file says which options the cells have, so they are those of a layer with the
     defaults of Keras 3, and there is no output of the model's own to compare with.
 
     Args:
-        arrays: by name.
-        step: the training step.
+        read: what was read of the file.
         kind: what the file is, in words.
 
     Raises:
         LstmProbeError: there is no recurrent cell.
     """
-    cells, notes = [], []
-    for cell in cells_in(arrays):
-        backward = bool(_BACKWARD.search(cell.name))
-        cells.append(replace(cell, reverse=backward))
-        if backward:
-            notes.append(f"{cell.name} is read from the last timestep to the first, by its name")
-    opened = StoredCells(f"the weights of {kind}", cells, step=step)
-    opened.notes += ["options of the cells are the defaults of Keras 3; --cell sets others", *notes]
+    # Arrays of other layers are not read: they only tell what may stand between recurrent ones.
+    others = {
+        f"{name}{_SHAPE_ALONE}": np.broadcast_to(np.float32(0), shape)
+        for name, shape in read.shapes.items()
+    }
+    order = {name + _SHAPE_ALONE * (name in read.shapes): at for name, at in read.order.items()}
+    found = cells_in({**read.arrays, **others}, Places(read.paths, order))
+    opened = StoredCells(f"the weights of {kind}", found.cells, step=read.step)
+    opened.notes += [*found.notes, DEFAULTS]
     return opened
 
 
 @contextmanager
-def _opened(path: Path, kind: str) -> Iterator[Any]:
+def _opened(path: Path, kind: str) -> Iterator[tuple[Any, LayerNames]]:
     try:
         import h5py
     except ModuleNotFoundError as error:
@@ -78,15 +103,17 @@ def _opened(path: Path, kind: str) -> Iterator[Any]:
     is_archive = zipfile.is_zipfile(path)
     with reading(path, kind):
         source: str | IO[bytes] = str(path)
+        names = LayerNames()
         if is_archive:
             check_zip(path, kind)
             with zipfile.ZipFile(path) as archive:
                 source = io.BytesIO(archive.read(_MEMBER))
+                names = LayerNames.of_config(json.loads(archive.read("config.json")))
         with h5py.File(source, "r") as file:
-            yield file
+            yield file, names
 
 
-def _arrays(file: Any) -> dict[str, Array]:
+def _arrays(file: Any, names: LayerNames) -> KerasArrays:
     import h5py
 
     found: dict[str, Any] = {}
@@ -96,11 +123,28 @@ def _arrays(file: Any) -> dict[str, Array]:
             found[name] = item
 
     file.visititems(add)
-    named = _of_keras_3(file, found) or _of_keras_2(found)
-    return {name: each[()] for name, each in named.items()}
+    step = step_in(file)
+    named = _of_keras_3(file, found, names)
+    if not named:
+        return _of_keras_2(file, found, step)
+    read = {each.name for each in named.values()}
+    others = {name: item for name, item in found.items() if f"/{name}" not in read}
+    places = {name: each.name.strip("/") for name, each in named.items()}
+    order = {
+        name: at
+        for name, path in {**places, **dict.fromkeys(others)}.items()
+        if (at := names.place(path or name)) is not None
+    }
+    return KerasArrays(
+        {name: each[()] for name, each in named.items()},
+        {name: path.rpartition("/vars/")[0] for name, path in places.items()},
+        {name: tuple(item.shape) for name, item in others.items()},
+        order,
+        step,
+    )
 
 
-def _of_keras_3(file: Any, found: Mapping[str, Any]) -> dict[str, Any]:
+def _of_keras_3(file: Any, found: Mapping[str, Any], names: LayerNames) -> dict[str, Any]:
     """Variables by their place in the model; their shapes tell kernels from others."""
     named = {}
     for name, kernel in found.items():
@@ -110,34 +154,50 @@ def _of_keras_3(file: Any, found: Mapping[str, Any]) -> dict[str, Any]:
             continue
         if (
             recurrent.shape[-1] == kernel.shape[-1]
+            and recurrent.shape[-2]
             and recurrent.shape[-1] % recurrent.shape[-2] == 0
         ):
             for number, each in enumerate(_NAMES):
                 if (variable := found.get(f"{name.removesuffix('0')}{number}")) is not None:
-                    named[f"{_layer(file, match['place'])}/{each}"] = variable
+                    named[f"{names.layer(file, match['place'])}/{each}"] = variable
     return named
 
 
-def _layer(file: Any, place: str) -> str:
-    """The layer's name, which Keras 3 notes beside the variables of each object on the way."""
-    parts = place.split("/")
-    names = []
-    for count, part in enumerate(parts, start=1):
-        beside = file.get("/".join([*parts[:count], "vars"]))
-        named = None if beside is None else beside.attrs.get("name")
-        if part not in ("layers", "cell"):
-            names.append(part if named is None else str(named))
-    return "/".join(names)
-
-
-def _of_keras_2(found: Mapping[str, Any]) -> dict[str, Any]:
+def _of_keras_2(file: Any, found: Mapping[str, Any], step: int) -> KerasArrays:
     """Variables by their own names, which stand below the layer that has them.
 
     Some begin with the layer, some with the model: `sequential/reader/lstm_cell/kernel:0`.
     """
+    listed = [name for name in _listed(file) if name in found]
     named = {}
-    for name, variable in found.items():
+    for name in [*listed, *(each for each in found if each not in set(listed))]:
         layer, _, below = name.removeprefix("model_weights/").partition("/")
         before, here, after = f"/{below}".partition(f"/{layer}/")
-        named[f"{layer}/{after}" if here else before[1:]] = variable
-    return named
+        named[f"{layer}/{after}" if here else before[1:]] = found[name]
+    order = {name: Place("", (index,)) for index, name in enumerate(named) if index < len(listed)}
+    recurrent = {
+        name.rpartition("/")[0] for name in named if re.search(r"/recurrent_kernel(:0)?$", name)
+    }
+    own = {name for name in named if name.rpartition("/")[0] in recurrent}
+    return KerasArrays(
+        {name: each[()] for name, each in named.items() if name in own},
+        {},
+        {name: tuple(each.shape) for name, each in named.items() if name not in own},
+        order,
+        step,
+    )
+
+
+def _listed(file: Any) -> list[str]:
+    """The arrays in the order of the model, which Keras 2 notes beside them."""
+    group = file.get("model_weights", file)
+    names = []
+    for layer in map(_text, group.attrs.get("layer_names", ())):
+        if layer in group:
+            weights = map(_text, group[layer].attrs.get("weight_names", ()))
+            names += [f"{group.name}/{layer}/{weight}".strip("/") for weight in weights]
+    return names
+
+
+def _text(name: Any) -> str:
+    return name.decode(errors="replace") if isinstance(name, bytes) else str(name)

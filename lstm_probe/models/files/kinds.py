@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.limits import check_zip
+from lstm_probe.models.files.torch_file import LEGACY
 
 __all__ = ["Kind", "kind_of"]
 
@@ -58,6 +59,8 @@ def kind_of(path: Path) -> Kind:
         return Kind.HDF5
     if start.startswith(b"PK"):
         return _kind_of_zip(path)
+    if start.startswith(LEGACY):
+        return Kind.TORCH
     if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= path.stat().st_size:
         return Kind.SAFETENSORS
     by_name = {

@@ -3,174 +3,126 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from lstm_probe.cells import Cell, GruCell, LstmCell, SimpleRnnCell
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
-from lstm_probe.weights import GateWeights, GruWeights, LstmWeights, from_torch, from_variables
+from lstm_probe.models.files.places import Places
+from lstm_probe.models.files.scoped_cells import numbered_draft, scoped_drafts
+from lstm_probe.models.files.torch_cells import torch_drafts
+from lstm_probe.models.files.wiring import Draft, Other, StoredCell, wired
+from lstm_probe.weights.bundle import Bundle
+from lstm_probe.weights.checkpoint import current_name
 
-__all__ = ["StoredCell", "cells_in"]
+__all__ = ["DEFAULTS", "Found", "StoredCell", "cells_in"]
 
-_TORCH = re.compile(r"(?P<prefix>.*?)weight_ih(_l(?P<layer>\d+))?(?P<reverse>_reverse)?$")
 #: What optimizers and averages keep beside the weights.
 _BESIDE = re.compile(
     r"(^|[/.])(optimizer|Adam|RMSProp|Momentum|Adagrad|\.OPTIMIZER_SLOT|ExponentialMovingAverage)"
     r"([/._\d]|$)",
     re.IGNORECASE,
 )
-#: The last part of a scope in which TF1 keeps a cell, and a Dense layer does not.
-_CELL_SCOPE = re.compile(r"(cell|rnn|lstm|gru)[^/]*$", re.IGNORECASE)
-_KERAS_CELL = re.compile(r"/((lstm|gru|simple_rnn|rnn)_cell(_\d+)?|cell)$")
-_STACKED = re.compile(r"(?P<stack>.*multi_rnn_cell/)cell_(?P<number>\d+)/[^/]+$")
+#: What is said of every file that holds weights and no options.
+DEFAULTS = (
+    "options of the cells, such as activations, are the defaults of their framework, and layers "
+    "read forward where nothing says otherwise; --cell sets others, and --cell LAYER:reverse=true "
+    "those of one layer"
+)
 _ENDING = re.compile(r"/\.ATTRIBUTES/VARIABLE_VALUE$|:0$")
 
 
-@dataclass(frozen=True, eq=False)
-class StoredCell:
-    """A cell that a file holds.
+@dataclass(frozen=True)
+class Found:
+    """What was found in a file.
 
     Attributes:
-        name: the layer's name, as far as the file tells it.
-        cell: its options; a file of arrays does not tell them, so they are the framework's
-            defaults.
-        weights: its weights.
-        reverse: it reads from the last timestep to the first.
-        feeds: the cells whose outputs, side by side, are its input; empty where that is not
-            known, as for the first layer.
+        cells: the cells that can be shown.
+        notes: sentences about those that cannot, each with its reason.
     """
 
-    name: str
-    cell: Cell[Any]
-    weights: GateWeights
-    reverse: bool = False
-    feeds: tuple[str, ...] = ()
+    cells: list[StoredCell]
+    notes: list[str] = field(default_factory=list)
 
 
-def cells_in(arrays: Mapping[str, Array]) -> list[StoredCell]:
+def cells_in(arrays: Mapping[str, Array], places: Places | None = None) -> Found:
     """The recurrent cells among arrays by name: in the layout of Keras, TF1 or torch.
 
     Args:
         arrays: read as they are asked for.
+        places: what the file tells of the objects that hold the arrays, and of their order.
 
     Raises:
-        LstmProbeError: there is none.
+        LstmProbeError: there is none that can be shown.
 
     Example:
         >>> import numpy as np
         >>> found = cells_in({"encoder.weight_ih_l0": np.zeros((20, 3)),
         ...                   "encoder.weight_hh_l0": np.zeros((20, 5))})
-        >>> found[0].name, type(found[0].cell).__name__, found[0].weights.units
+        >>> (cell,) = found.cells
+        >>> cell.name, type(cell.cell).__name__, cell.weights.units
         ('encoder', 'LstmCell', 5)
     """
-    names = {
-        _ENDING.sub("", name): name for name in arrays if not _BESIDE.search(_ENDING.sub("", name))
-    }
-    found = [*_torch_cells(arrays, names), *_scoped_cells(arrays, names)]
-    if not found and (plain := _numbered(arrays)):
-        found = list(plain)
-    if not found:
-        shown = ", ".join(sorted(arrays)[:8]) or "nothing"
-        raise LstmProbeError(
-            f"There is no recurrent cell among the arrays. Received: {shown}"
-            f"{', ...' if len(arrays) > 8 else ''}. Expected: names such as "
-            "memory/kernel with memory/recurrent_kernel (Keras), rnn/basic_lstm_cell/kernel (TF1) "
-            "or lstm.weight_ih_l0 with lstm.weight_hh_l0 (torch)."
-        )
-    return found
+    places = places or Places()
+    names: dict[str, str] = {}
+    for key in arrays:
+        name = current_name(_ENDING.sub("", key))
+        if not _BESIDE.search(name):
+            names.setdefault(name, key)
+    refused: list[str] = []
+    drafts = [
+        *torch_drafts(arrays, names, places, refused),
+        *scoped_drafts(arrays, names, places, refused),
+    ]
+    if not drafts and not refused:
+        drafts = numbered_draft(arrays)
+    if not drafts:
+        raise LstmProbeError("; ".join(refused) if refused else _without_cells(arrays))
+    others = list(_others(arrays, names, places))
+    return Found(wired(_named_once(drafts), others), refused)
 
 
-def _torch_cells(arrays: Mapping[str, Array], names: Mapping[str, str]) -> Iterator[StoredCell]:
-    for name in sorted(names):
-        match = _TORCH.match(name)
-        if match is None or name.replace("weight_ih", "weight_hh") not in names:
-            continue
-        prefix, reverse = match["prefix"], match["reverse"] is not None
-        layer = int(match["layer"] or 0)
-        ending = name[len(prefix) + len("weight_ih") :]
-        state = {
-            f"{each}_l0": arrays[names[key]]
-            for each in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
-            if (key := f"{prefix}{each}{ending}") in names
-        }
-        weights = from_torch(state)
-        both = f"{prefix}weight_ih_l{layer - 1}_reverse" in names
-        below = [f"l{layer - 1}", f"l{layer - 1}_reverse"][: 1 + both] if layer else []
-        yield StoredCell(
-            _torch_name(prefix, ending),
-            _default_cell(weights, reset_after=True),
-            weights,
-            reverse=reverse,
-            feeds=tuple(_torch_name(prefix, f"_{each}") for each in below),
-        )
+def _without_cells(arrays: Mapping[str, Array]) -> str:
+    shown = ", ".join(sorted(arrays)[:8]) or "nothing"
+    return (
+        f"There is no recurrent cell among the arrays. Received: {shown}"
+        f"{', ...' if len(arrays) > 8 else ''}. Expected: names such as "
+        "memory/kernel with memory/recurrent_kernel (Keras), rnn/basic_lstm_cell/kernel (TF1) "
+        "or lstm.weight_ih_l0 with lstm.weight_hh_l0 (torch)."
+    )
 
 
-def _torch_name(prefix: str, ending: str) -> str:
-    ending = ending.removeprefix("_")
-    parts = [prefix.rstrip("."), "" if ending == "l0" else ending]
-    return ".".join(part for part in parts if part) or "l0"
+def _named_once(drafts: Sequence[Draft]) -> list[Draft]:
+    """Where two cells have one name, the later ones are numbered."""
+    taken: set[str] = set()
+    made = []
+    for draft in drafts:
+        name, count = draft.cell.name, 1
+        while name in taken:
+            count += 1
+            name = f"{draft.cell.name}_{count}"
+        taken.add(name)
+        made.append(replace(draft, cell=replace(draft.cell, name=name)))
+    return made
 
 
-def _scoped_cells(arrays: Mapping[str, Array], names: Mapping[str, str]) -> Iterator[StoredCell]:
-    """Cells whose arrays share a scope: `scope/kernel`, `scope/gates/kernel`."""
-    for name in sorted(names):
-        for ending in ("/gates/kernel", "/kernel"):
-            scope = name.removesuffix(ending)
-            if scope != name and not name.endswith(("/candidate/kernel", "/projection/kernel")):
-                yield from _scoped_cell(arrays, names, scope)
-                break
+def _others(
+    arrays: Mapping[str, Array], names: Mapping[str, str], places: Places
+) -> Iterator[Other]:
+    """The layers that are not recurrent, by the scopes of their variables."""
+    recurrent = {n.rpartition("/")[0] for n in names if n.endswith("/recurrent_kernel")}
+    by_scope: dict[str, list[str]] = {}
+    for name, key in names.items():
+        scope = name.rpartition("/")[0]
+        if scope and scope not in recurrent:
+            by_scope.setdefault(scope, []).append(key)
+    for scope, keys in by_scope.items():
+        shape = max((_shape(arrays, key) for key in keys), key=len)
+        if shape:
+            takes, gives = shape[-2:] if len(shape) > 1 else (shape[0], shape[0])
+            yield Other(scope, takes, gives, places.first(keys))
 
 
-def _scoped_cell(
-    arrays: Mapping[str, Array], names: Mapping[str, str], scope: str
-) -> Iterator[StoredCell]:
-    own = {name: names[name] for name in names if name.startswith(f"{scope}/")}
-    keras = f"{scope}/recurrent_kernel" in own
-    if not (keras or f"{scope}/gates/kernel" in own or _CELL_SCOPE.search(scope)):
-        return
-    try:
-        weights = from_variables({name: arrays[key] for name, key in own.items()}, scope)
-    except LstmProbeError:
-        if keras:
-            raise
-        return  # a Dense layer, in a scope that is called like a cell
-    layer = _KERAS_CELL.sub("", scope) if keras else scope
-    cell = _default_cell(weights, forget_bias=0.0 if keras else 1.0)
-    yield StoredCell(layer, cell, weights, feeds=_below(names, scope))
-
-
-def _below(names: Mapping[str, str], scope: str) -> tuple[str, ...]:
-    """In a MultiRNNCell, the cell that comes before this one."""
-    match = _STACKED.match(scope)
-    if match is None or match["number"] == "0":
-        return ()
-    start = f"{match['stack']}cell_{int(match['number']) - 1}/"
-    scopes = {name[: name.index("/", len(start))] for name in names if name.startswith(start)}
-    return tuple(scopes) if len(scopes) == 1 else ()
-
-
-def _numbered(arrays: Mapping[str, Array]) -> list[StoredCell]:
-    """What `np.savez(path, *layer.get_weights())` makes: arr_0, arr_1, arr_2."""
-    if len(arrays) not in (2, 3) or set(arrays) != {f"arr_{k}" for k in range(len(arrays))}:
-        return []
-    from lstm_probe.weights import from_keras
-
-    weights = from_keras(*(arrays[f"arr_{k}"] for k in range(len(arrays))))
-    return [StoredCell("layer", _default_cell(weights), weights)]
-
-
-def _default_cell(
-    weights: Any, *, forget_bias: float = 0.0, reset_after: bool | None = None
-) -> Cell[Any]:
-    kinds: dict[type, Callable[[], Cell[Any]]] = {
-        LstmWeights: lambda: LstmCell(forget_bias=forget_bias),
-        GruWeights: lambda: GruCell(reset_after=reset_after),
-    }
-    if type(weights).__name__ == "ConvLstmWeights":
-        raise LstmProbeError(
-            "A ConvLSTM's arrays do not tell its strides and padding. Received: convolutional "
-            "kernels. Expected: the model itself, as a .keras or .h5 file, or with its --config."
-        )
-    return kinds.get(type(weights), SimpleRnnCell)()
+def _shape(arrays: Mapping[str, Array], key: str) -> tuple[int, ...]:
+    """Without reading an array that a checkpoint keeps."""
+    return arrays.shape(key) if isinstance(arrays, Bundle) else arrays[key].shape

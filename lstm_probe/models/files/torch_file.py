@@ -23,9 +23,11 @@ from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.limits import allow, check_zip, damaged
 
-__all__ = ["read_safetensors", "read_state_dict"]
+__all__ = ["LEGACY", "read_safetensors", "read_state_dict"]
 
 _WHAT = "a torch state dictionary"
+#: How files of torch's older format begin: with the pickle of a number.
+LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 #: How many entries the dictionaries of a file may have, each counted as often as it is reached, and
 #: how deeply they may lie in each other. Large models have some thousands, three deep.
 _ENTRIES, _DEPTH = 100_000, 32
@@ -50,6 +52,7 @@ def read_state_dict(path: Path) -> dict[str, Array]:
         LstmProbeError: it is damaged, is no zip archive (before torch 1.6), or holds more than
             tensors, such as a whole pickled module.
     """
+    _refuse_legacy(path)
     check_zip(path, _WHAT)
     try:
         with zipfile.ZipFile(path) as archive:
@@ -66,6 +69,21 @@ def read_state_dict(path: Path) -> dict[str, Array]:
     # Tensors that share a storage are views of it, but who computes with them copies each.
     allow(path, sum(array.nbytes for array in arrays.values()))
     return arrays
+
+
+def _refuse_legacy(path: Path) -> None:
+    """Say of a file of the older format, which is whole, how to make one that is read."""
+    with path.open("rb") as file:
+        start = file.read(len(LEGACY))
+    if start == LEGACY:
+        name = path.name.replace("\\", "\\\\").replace('"', '\\"')
+        raise LstmProbeError(
+            f"{path} is in torch's legacy format, which torch before 1.6 wrote, and later versions "
+            "with _use_new_zipfile_serialization=False. Received: a file of several pickles. "
+            "Expected: a zip archive, as torch.save writes since 1.6. The file is whole; save it "
+            f'again: import torch; torch.save(torch.load("{name}", map_location="cpu", '
+            f'weights_only=True), "new_{name}")'
+        )
 
 
 def read_safetensors(path: Path) -> dict[str, Array]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -19,8 +19,12 @@ from lstm_probe.models.files.child.packed import pack_probe, unpack_snapshot
 from lstm_probe.models.files.child.pool import child_for
 from lstm_probe.models.files.child.process import Child
 from lstm_probe.models.files.child.protocol import Frame
+from lstm_probe.models.files.places import Place
 from lstm_probe.models.files.probes import RandomProbe
 from lstm_probe.models.opened import Opened
+
+if TYPE_CHECKING:
+    from lstm_probe.models.files.keras_weights import KerasArrays
 
 __all__ = ["ChildModel", "compute_in_child", "open_in_child", "step_in_child", "try_hdf5",
            "weights_in_child"]  # fmt: skip
@@ -165,13 +169,25 @@ def open_in_child(
         return ChildModel(asked, answer)
 
 
-def weights_in_child(path: Path, kind: str, allowance: Allowance) -> tuple[dict[str, Array], int]:
+def weights_in_child(path: Path, kind: str, allowance: Allowance) -> KerasArrays:
     """Have the child read the arrays of the recurrent layers of a Keras file, and its step."""
+    from lstm_probe.models.files.keras_weights import KerasArrays
+
     asked = _Asked(path, None, allowance)
     answer = asked(Frame({"ask": "weights", "path": asked.place, "kind": kind}))
     with reading(path, kind):
-        names = [str(each) for each in answer.said["names"]]
-        return dict(zip(names, answer.arrays, strict=True)), int(answer.said["step"])
+        said = answer.said
+        names = [str(each) for each in said["names"]]
+        return KerasArrays(
+            dict(zip(names, answer.arrays, strict=True)),
+            {str(name): str(path) for name, path in said["paths"]},
+            {str(name): tuple(map(int, shape)) for name, shape in said["shapes"]},
+            {
+                str(name): Place(str(container), tuple(map(int, numbers)))
+                for name, container, numbers in said["order"]
+            },
+            int(said["step"]),
+        )
 
 
 def step_in_child(path: Path, allowance: Allowance) -> int:

@@ -147,8 +147,15 @@ class _Server:
 
         said = question.said
         hold_back(said["limits"])
-        arrays, step = read_keras_weights(Path(said["path"]), said["kind"])
-        return Frame({"names": list(arrays), "step": step}, list(arrays.values()))
+        read = read_keras_weights(Path(said["path"]), said["kind"])
+        answer = {
+            "names": list(read.arrays),
+            "paths": list(map(list, read.paths.items())),
+            "shapes": list(map(list, read.shapes.items())),
+            "order": [[name, *at] for name, at in read.order.items()],
+            "step": read.step,
+        }
+        return Frame(answer, list(read.arrays.values()))
 
     def _on_step(self, question: Frame) -> Frame:
         from lstm_probe.models.files.keras_files import step_of

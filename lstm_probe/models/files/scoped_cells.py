@@ -1,0 +1,177 @@
+"""The cells among variables whose names have scopes: those of Keras and of TF1."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from lstm_probe.cells import GruCell, LstmCell, SimpleRnnCell
+from lstm_probe.core.arrays import Array
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.models.files.directions import Direction, direction_of
+from lstm_probe.models.files.places import Places
+from lstm_probe.models.files.wiring import Draft, StoredCell
+from lstm_probe.weights import (
+    ConvLstmWeights,
+    GateWeights,
+    GruWeights,
+    LstmWeights,
+    from_keras,
+    from_variables,
+)
+
+__all__ = ["numbered_draft", "scoped_drafts", "without_direction", "without_reset"]
+
+#: The last part of a scope in which TF1 keeps a cell, and a Dense layer does not.
+_CELL_SCOPE = re.compile(r"(cell|rnn|lstm|gru)[^/]*$", re.IGNORECASE)
+_KERAS_CELL = re.compile(r"/((lstm|gru|simple_rnn|rnn)_cell(_\d+)?|cell)$")
+#: TF1's `MultiRNNCell`, and Keras's `StackedRNNCells` where the file has the path of the objects.
+_STACKED = re.compile(r"(?P<stack>.*multi_rnn_cell(_\d+)?/)cell_(?P<number>\d+)/[^/]+$")
+_STACKED_KERAS = re.compile(r"(?P<stack>.*/cell/cells/)(?P<number>\d+)$")
+#: TF1's `stack_bidirectional_dynamic_rnn`, which numbers its layers.
+_LAYERS = re.compile(r"(?P<stack>(.*/)?stack_bidirectional_rnn(_\d+)?/)cell_(?P<number>\d+)/")
+#: The name that Keras gives to a Sequential model, which stands before its layers.
+_SEQUENTIAL = re.compile(r"sequential(_\d+)?/")
+_DOUBT = "the graph that says what lies between them is not read"
+_BACKWARD = "it reads from the last timestep to the first: guessed from its name"
+_RESET_AFTER = (
+    "its reset gate acts after the product: guessed, as a GRU without a bias does not tell, and "
+    "this is Keras's default"
+)
+
+
+def without_direction(guessed: tuple[str, ...]) -> tuple[str, ...]:
+    """What is still guessed where the direction has been given."""
+    return tuple(each for each in guessed if each != _BACKWARD)
+
+
+def without_reset(guessed: tuple[str, ...]) -> tuple[str, ...]:
+    """What is still guessed where it has been given where the reset gate acts."""
+    return tuple(each for each in guessed if each != _RESET_AFTER)
+
+
+class _Scope(NamedTuple):
+    """The variables of one cell.
+
+    Attributes:
+        scope: their names without the last part.
+        names: the names that the file gives them, by their names.
+        is_keras: Keras has made them, and not TF1.
+        path: of the object that holds them; empty where the file does not tell it.
+    """
+
+    scope: str
+    names: Mapping[str, str]
+    is_keras: bool
+    path: str
+
+
+def scoped_drafts(
+    arrays: Mapping[str, Array], names: Mapping[str, str], places: Places, refused: list[str]
+) -> Iterator[Draft]:
+    """Cells whose arrays share a scope: `scope/kernel`, `scope/gates/kernel`.
+
+    Args:
+        arrays: read as they are asked for.
+        names: the names of arrays that may be weights, and the names that the file gives them.
+        places: what the file tells of its arrays.
+        refused: is added a sentence for each cell that cannot be shown.
+    """
+    scopes = [each for each in _scopes(names, places) if _is_cell(each)]
+    known = [each.scope for each in scopes]
+    for each in scopes:
+        shown = _shown(each, known)
+        try:
+            weights = from_variables({n: arrays[key] for n, key in each.names.items()}, each.scope)
+            cell, guessed = _cell(weights, each.is_keras)
+        except LstmProbeError as error:
+            # TF1 also has Dense layers in scopes that are called like a cell.
+            if each.is_keras or f"{each.scope}/gates/kernel" in each.names:
+                refused.append(f"{shown} is not shown: {error}")
+            continue
+        direction = direction_of(each.scope, each.path, known)
+        if direction.backward and direction.by == "name":
+            guessed = (_BACKWARD, *guessed)
+        stored = StoredCell(
+            shown,
+            cell,
+            weights,
+            reverse=direction.backward,
+            guessed=guessed,
+            in_sequence=each.is_keras and _SEQUENTIAL.match(each.scope) is not None,
+        )
+        yield _draft(stored, each, direction, places)
+
+
+def _scopes(names: Mapping[str, str], places: Places) -> Iterator[_Scope]:
+    by_scope: dict[str, dict[str, str]] = {}
+    for name in sorted(names):
+        for ending in ("/gates/kernel", "/kernel"):
+            if name.endswith(ending) and not name.endswith(
+                ("/candidate/kernel", "/projection/kernel")
+            ):
+                by_scope[name.removesuffix(ending)] = {}
+                break
+    for name in names:
+        parts = name.split("/")
+        for count in (1, 2):  # a variable of the cell itself, or of its gates
+            scope = "/".join(parts[:-count])
+            if scope in by_scope:
+                by_scope[scope][name] = names[name]
+    for scope, own in by_scope.items():
+        kernel = own.get(f"{scope}/kernel", own.get(f"{scope}/gates/kernel", ""))
+        path = places.path(kernel).removesuffix("/kernel").removesuffix("/_kernel")
+        yield _Scope(scope, own, f"{scope}/recurrent_kernel" in own, path)
+
+
+def _is_cell(scope: _Scope) -> bool:
+    by_arrays = scope.is_keras or f"{scope.scope}/gates/kernel" in scope.names
+    return by_arrays or _CELL_SCOPE.search(scope.scope) is not None
+
+
+def _shown(scope: _Scope, known: Sequence[str]) -> str:
+    """The layer's name; a cell is named by itself where its layer has several."""
+    if not scope.is_keras:
+        return scope.scope
+    layer = _KERAS_CELL.sub("", scope.scope)
+    stacked = [each for each in known if _KERAS_CELL.sub("", each) == layer]
+    return layer if len(stacked) == 1 else scope.scope
+
+
+def _cell(weights: GateWeights, is_keras: bool) -> tuple[Any, tuple[str, ...]]:
+    """The cell with the options that its framework has by default, and what of them is guessed."""
+    if isinstance(weights, LstmWeights):
+        return LstmCell(forget_bias=0.0 if is_keras else 1.0), ()
+    if isinstance(weights, GruWeights):
+        guessed = is_keras and weights.bias is None
+        return GruCell(reset_after=True if guessed else None), (_RESET_AFTER,) * guessed
+    if isinstance(weights, ConvLstmWeights):
+        raise LstmProbeError(
+            "A ConvLSTM's arrays do not tell its strides and padding. Received: convolutional "
+            "kernels. Expected: the model itself, as a .keras or .h5 file, or with its --config."
+        )
+    return SimpleRnnCell(), ()
+
+
+def _draft(cell: StoredCell, scope: _Scope, direction: Direction, places: Places) -> Draft:
+    stack = _STACKED_KERAS.match(scope.path) or _STACKED.match(scope.scope)
+    layers = _LAYERS.match(direction.pair)
+    of_both = _STACKED_KERAS.match(direction.pair) or _STACKED.match(direction.pair)
+    return Draft(
+        cell,
+        of_both["stack"] if of_both else direction.pair,
+        inner=(stack["stack"], int(stack["number"])) if stack else None,
+        outer=(layers["stack"], int(layers["number"])) if layers else None,
+        doubt="" if scope.is_keras else _DOUBT,
+        place=places.first(scope.names.values()),
+    )
+
+
+def numbered_draft(arrays: Mapping[str, Array]) -> list[Draft]:
+    """What `np.savez(path, *layer.get_weights())` makes: arr_0, arr_1, arr_2."""
+    if len(arrays) not in (2, 3) or set(arrays) != {f"arr_{k}" for k in range(len(arrays))}:
+        return []
+    weights = from_keras(*(arrays[f"arr_{k}"] for k in range(len(arrays))))
+    cell, guessed = _cell(weights, is_keras=True)
+    return [Draft(StoredCell("layer", cell, weights, guessed=guessed), "layer")]
