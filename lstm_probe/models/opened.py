@@ -20,7 +20,7 @@ from lstm_probe.models.files.scoped_cells import without_direction, without_rese
 from lstm_probe.models.files.sources import Source, sources_of
 from lstm_probe.models.files.wiring import StoredCell
 
-__all__ = ["Opened", "StoredCells", "with_options"]
+__all__ = ["Opened", "StoredCells", "analysed_alone", "with_options"]
 
 
 class Opened(ABC):
@@ -101,6 +101,7 @@ class StoredCells(Opened):
                 x = np.concatenate([outputs[name] for name in source.feeds], axis=-1)
             else:
                 x = inputs[stored.name] if shared is None else shared
+                x = x.swapaxes(0, 1) if stored.time_first and x.ndim == 3 else x
             analysis = _alone(stored, x, self.step, source)
             outputs[stored.name], found[stored.name] = analysis.trace.h, analysis
         shown = {k: v for k, v in found.items() if self.chosen is None or k in self.chosen}
@@ -152,24 +153,47 @@ class StoredCells(Opened):
             )
 
 
-@on_one_blas_thread
 def _alone(stored: StoredCell, x: Array, step: int, source: Source) -> Analysis:
     """Analyse a cell whose framework has given no output to compare with."""
     dtype = str(stored.weights.dtype)
-    precise = stored.weights.astype(np.float64)
-    trace = stored.cell.run(x, precise, dtype=np.float64, reverse=stored.reverse)
     snapshot = Snapshot(
         step,
         stored.name,
         stored.cell,
         stored.weights,
         x=x,
-        output=trace.h,
+        output=np.zeros((*x.shape[:2], stored.weights.output_size), np.float32),
         reverse=stored.reverse,
         dtype=dtype if dtype in ("float16", "float64") else "float32",
         guessed=(*stored.guessed, *((source.guessed,) if source.guessed else ())),
     )
-    trace = replace(trace, layer=stored.name, step=step)
+    return analysed_alone(snapshot)
+
+
+@on_one_blas_thread
+def analysed_alone(snapshot: Snapshot) -> Analysis:
+    """Analyse a snapshot whose output is not that of a framework, or is not to be compared with.
+
+    Args:
+        snapshot: what was read; its output is left out of account.
+
+    Returns:
+        The analysis, without parity. The output of its snapshot is what was recomputed.
+    """
+    cell, weights = snapshot.cell, snapshot.weights
+    if cell is None:
+        raise LstmProbeError(f"The recurrence of {snapshot.layer!r} is not known.")
+    precise = weights.astype(np.float64)
+    trace = cell.run(
+        snapshot.x,
+        precise,
+        mask=snapshot.mask,
+        initial_state=snapshot.initial_state,
+        dtype=np.float64,
+        reverse=snapshot.reverse,
+    )
+    trace = replace(trace, layer=snapshot.layer, step=snapshot.step)
+    snapshot = replace(snapshot, output=trace.h)
     gradient = gradient_through_time(replace(snapshot, weights=precise), trace)
     return Analysis(snapshot, trace, None, measure_health(snapshot, trace), gradient)
 

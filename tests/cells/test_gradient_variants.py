@@ -31,6 +31,9 @@ PARTS = {
     "clips": (LstmCell(cell_clip=0.3, proj_clip=0.2), ["projection"]),
     "norms": (LstmCell(norm_epsilon=1e-3), ["norm_scale", "state_norm"]),
     "coupled": (LstmCell("mish", forget_bias=1.0), []),
+    "clipped sums": (LstmCell(gate_clip=0.5, state_clip=0.4), ["peepholes"]),
+    "two activations": (LstmCell(state_activation="softsign", gate_clip=0.7), ["projection"]),
+    "clipped norms": (LstmCell("mish", gate_clip=0.6, state_clip=0.5), EXTRAS),
     "all": (WIDE, EXTRAS),
     "all, coupled": (WIDE, EXTRAS),
 }
@@ -80,6 +83,10 @@ def taped(snapshot):
     """The equations in TensorFlow, one tensor for each step, under a tape."""
     cell, w = snapshot.cell, snapshot.weights
     phi = keras.activations.get(cell.activation)
+    psi = keras.activations.get(cell.state_activation or cell.activation)
+
+    def clipped(a, bound):
+        return a if bound is None else tf.clip_by_value(a, -bound, bound)
 
     def norm(a):
         centred = a - tf.reduce_mean(a, 1, keepdims=True)
@@ -94,6 +101,7 @@ def taped(snapshot):
         if w.norm_scale is not None:
             a = norm(a) * w.norm_scale[w.gates.index(letter)]
         a += bias + (cell.forget_bias if letter == "f" else 0)
+        a = clipped(a, cell.gate_clip)
         return phi(a) if letter == "g" else tf.sigmoid(a)
 
     inputs = [tf.constant(snapshot.x[:, t]) for t in range(snapshot.timesteps)]
@@ -109,7 +117,7 @@ def taped(snapshot):
                 c = norm(c) * w.state_norm[0] + w.state_norm[1]
             if cell.cell_clip is not None:
                 c = tf.clip_by_value(c, -cell.cell_clip, cell.cell_clip)
-            h = gate("o", x_t, h, c) * phi(c)
+            h = gate("o", x_t, h, c) * psi(clipped(c, cell.state_clip))
             if w.projection is not None:
                 h = h @ w.projection
                 h = h if w.projection_bias is None else h + w.projection_bias

@@ -57,7 +57,7 @@ def cell_phrase(cell: Cell[Any] | None) -> str:
     shown = [
         f"{name} {getattr(value, '__name__', value)}"
         for name, value in options.items()
-        if name.endswith("activation") or value != getattr(type(cell), name, None)
+        if (name.endswith("activation") and value) or value != getattr(type(cell), name, None)
     ]
     return ", ".join([cell.name, *shown])
 

@@ -11,7 +11,7 @@ import numpy as np
 from lstm_probe.cells.backward import Back, Run, StepBack
 from lstm_probe.cells.lstm_cell.equations import LstmEquations, normalised
 from lstm_probe.cells.shared.slopes import slopes
-from lstm_probe.core.activations import ActivationLike, applied
+from lstm_probe.core.activations import ActivationLike
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.derivatives import derivative_of_argument
 
@@ -23,11 +23,13 @@ def lstm_back(cell: LstmEquations[Any], run: Run) -> Back:
 
     These are the derivatives of its equations, the last equation first:
 
-        h' = o phi(c')              do = phi(c') dh', dc' += o phi'(c') dh'
+        h' = o psi(c')              do = psi(c') dh', dc' += o psi'(c') dh'
         o = sigma(a_o + p_o c')     da_o = sigma' do, dc' += p_o da_o
         c' = f c + i g              df = c dc', di = g dc', dg = i dc', dc = f dc'
         i, f, g                     da = sigma' di, sigma' df, phi' dg; dc += p_i da_i + p_f da_f
         a = x W + h U               dh = da U^T
+
+    What a clip cuts off has no derivative.
 
     Everything that does not depend on the gradients is computed beforehand in float64, because
     `1 - g * g` of a saturated gate is small and needs all its digits.
@@ -43,7 +45,7 @@ def lstm_back(cell: LstmEquations[Any], run: Run) -> Back:
     gates, dtype, peepholes = len(weights.gates), weights.dtype, weights.peepholes
     i, f, g, o, c = (cell.unflattened(run.arrays[letter], weights) for letter in "ifgoc")
     before = {k: cell.unflattened(run.before(k), weights) for k in cell.states}
-    shown = applied(phi, c)
+    shown = cell.shown(c)
 
     @cache
     def sums() -> Array:
@@ -56,7 +58,10 @@ def lstm_back(cell: LstmEquations[Any], run: Run) -> Back:
         return sums() if norm is None else weights.norm_scale * norm[0] + weights.bias
 
     def slope(activation: ActivationLike, values: Array, gate: int) -> Array:
-        return slopes(activation, values, lambda: arguments()[..., gate, :])
+        found = slopes(activation, values, lambda: cell.clipped_sums(arguments()[..., gate, :]))
+        if cell.gate_clip is None:
+            return found
+        return found * (np.abs(arguments()[..., gate, :]) <= cell.gate_clip)
 
     slope_f, slope_g, slope_o = slope(sigma, f, -3), slope(phi, g, -2), slope(sigma, o, -1)
     if "i" in weights.gates:
@@ -65,7 +70,7 @@ def lstm_back(cell: LstmEquations[Any], run: Run) -> Back:
         early = [(before["c"] - g) * slope_f, i * slope_g]
     to_early = np.stack(early, axis=-2).astype(dtype)
     to_output = (shown * slope_o).astype(dtype)
-    to_cell, keeps = (o * derivative_of_argument(phi)(c)).astype(dtype), f.astype(dtype)
+    to_cell, keeps = (o * _slope_of_state(cell, c)).astype(dtype), f.astype(dtype)
     through_cell = _normalised_and_clipped_back(cell, weights, f * before["c"] + i * g)
     through_output = _projected_and_clipped_back(cell, weights, o * shown)
 
@@ -93,6 +98,12 @@ def lstm_back(cell: LstmEquations[Any], run: Run) -> Back:
         return StepBack(da, {"h": dh, "c": dc}, states)
 
     return back
+
+
+def _slope_of_state(cell: LstmEquations[Any], c: Array) -> Array:
+    """The derivative of `psi(c')`."""
+    slope = derivative_of_argument(cell.state_function)(cell.clipped_state(c))
+    return slope if cell.state_clip is None else slope * (np.abs(c) <= cell.state_clip)
 
 
 def _normalised_back(y: Array, spread: Array, change: Array) -> Array:
@@ -125,7 +136,7 @@ def _normalised_and_clipped_back(
 def _projected_and_clipped_back(
     cell: LstmEquations[Any], weights: Any, h: Array
 ) -> Callable[[int, Array], Array]:
-    """Prepare the way back from the hidden state to `h = o phi(c')`."""
+    """Prepare the way back from the hidden state to `h = o psi(c')`."""
     inside = None
     if weights.projection is not None and cell.proj_clip is not None:
         inside = np.abs(cell.projected(h, weights)) <= cell.proj_clip

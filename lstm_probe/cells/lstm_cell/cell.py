@@ -42,7 +42,7 @@ class LstmCell(LstmEquations[LstmWeights]):
         g = phi(x W_g + h U_g + b_g)            candidate
         o = sigma(x W_o + h U_o + b_o)          output gate
         c' = f * c + i * g                      cell state
-        h' = o * phi(c')                        hidden state
+        h' = o * psi(c')                        hidden state
 
     Variants add to that what their weights hold. Peepholes add `p_i * c`, `p_f * c` and `p_o * c'`.
     Layer normalisation brings the sums to mean 0 and variance 1 over the units and multiplies them
@@ -59,6 +59,12 @@ class LstmCell(LstmEquations[LstmWeights]):
         proj_clip: The bound of `|h'|` after the projection, 0 or more, or None for no clip.
         norm_epsilon: What layer normalisation adds to the variance. It is 1e-8 in TensorFlow Lite
             and 1e-12 in tf.contrib.
+        state_activation: psi, by its Keras name or as a function, or None for phi.
+        gate_clip: The bound of the sums that go into the activations of the gates and of the
+            candidate, or None for no clip. It is the attribute `clip` of ONNX.
+        state_clip: The bound of `c'` as it goes into psi, or None for no clip. The cell state that
+            is carried on keeps its value. ONNX clips what goes into every activation, with one
+            bound; ONNX Runtime does not clip this one.
 
     Raises:
         LstmProbeError: An activation is not known, or a clip is negative.
@@ -78,6 +84,9 @@ class LstmCell(LstmEquations[LstmWeights]):
     cell_clip: float | None = None
     proj_clip: float | None = None
     norm_epsilon: float = 1e-8
+    state_activation: ActivationLike | None = None
+    gate_clip: float | None = None
+    state_clip: float | None = None
 
     name: ClassVar[str] = "lstm"
     weights_type: ClassVar[type[GateWeights]] = LstmWeights
@@ -85,7 +94,8 @@ class LstmCell(LstmEquations[LstmWeights]):
     def __post_init__(self) -> None:
         get_activation(self.activation)
         get_activation(self.recurrent_activation)
-        for option in ("cell_clip", "proj_clip"):
+        get_activation(self.state_function)
+        for option in ("cell_clip", "proj_clip", "gate_clip", "state_clip"):
             bound = getattr(self, option)
             if bound is not None and not bound >= 0:
                 raise LstmProbeError(
@@ -96,7 +106,7 @@ class LstmCell(LstmEquations[LstmWeights]):
     def ranges(self, weights: LstmWeights | None = None) -> dict[str, Interval]:
         gate = value_range(self.recurrent_activation)
         candidate = value_range(self.activation)
-        hidden = candidate if gate == (0.0, 1.0) else None
+        hidden = value_range(self.state_function) if gate == (0.0, 1.0) else None
         if weights is not None and weights.projection is not None:
             hidden = _symmetric(self.proj_clip)
         cell = _symmetric(self.cell_clip)
@@ -123,7 +133,7 @@ class LstmCell(LstmEquations[LstmWeights]):
         return product_back(changes, weights.kernel)
 
     def back(self, run: Run) -> Back | None:
-        known = has_slopes(self.activation, self.recurrent_activation)
+        known = has_slopes(self.activation, self.recurrent_activation, self.state_function)
         return lstm_back(self, run) if known else None
 
     def rounding(
@@ -134,12 +144,14 @@ class LstmCell(LstmEquations[LstmWeights]):
 
     def is_variant(self, weights: LstmWeights) -> bool:
         """Whether the cell has anything beyond the plain equations."""
-        return bool(weights.extras) or "i" not in weights.gates or self.cell_clip is not None
+        clips = (self.cell_clip, self.gate_clip, self.state_clip)
+        more = any(clip is not None for clip in clips) or self.state_activation is not None
+        return bool(weights.extras) or "i" not in weights.gates or more
 
     def explaining(
         self, before: Values, values: Values, shown: Array, weights: LstmWeights, unit: int
     ) -> dict[str, Array]:
-        if self.activation != "tanh" or weights.projection is not None:
+        if self.activation != "tanh" or weights.projection is not None or self._acts_otherwise:
             return {}
         return lstm_changes(before, values, shown, unit)
 
@@ -148,6 +160,7 @@ class LstmCell(LstmEquations[LstmWeights]):
         if self.cell_clip is not None:
             does = "does not clip the cell state"
             yield Reading("clip", does, replace(self, cell_clip=None), weights)
+        yield from self._readings_of_clips(weights)
         if self.proj_clip is not None:
             does = "does not clip the projection"
             yield Reading("clip", does, replace(self, proj_clip=None), weights)
@@ -160,6 +173,24 @@ class LstmCell(LstmEquations[LstmWeights]):
                 letters = " ".join(weights.peephole_gates[order.index(k)] for k in range(count))
                 changed = replace(weights, peepholes=weights.peepholes[list(order)])
                 yield Reading("peephole", f"keeps the peepholes as {letters}", self, changed)
+
+    @property
+    def _acts_otherwise(self) -> bool:
+        """Whether anything but phi and sigma as they are acts on sums or on the cell state."""
+        clipped = self.gate_clip is not None or self.state_clip is not None
+        return clipped or self.state_activation is not None
+
+    def _readings_of_clips(self, weights: LstmWeights) -> Iterator[Reading]:
+        """What ONNX clips and ONNX Runtime does not, and the other way round."""
+        if self.gate_clip is not None:
+            does = "does not clip what goes into the gates"
+            yield Reading("clip", does, replace(self, gate_clip=None), weights)
+            if self.state_clip is None:
+                does = "clips the cell state on its way into the last activation"
+                yield Reading("clip", does, replace(self, state_clip=self.gate_clip), weights)
+        if self.state_clip is not None:
+            does = "does not clip the cell state on its way into the last activation"
+            yield Reading("clip", does, replace(self, state_clip=None), weights)
 
     def unknown_biases(self, weights: LstmWeights) -> list[UnknownBiases]:
         if self.is_variant(weights):

@@ -6,11 +6,12 @@
     g = phi(a_g + b_g)                      candidate
     c' = f c + i g                          cell state, which may be normalised and then clipped
     o = sigma(a_o + p_o c' + b_o)           output gate
-    h' = o phi(c')                          hidden state, which may be projected and then clipped
+    h' = o psi(c')                          hidden state, which may be projected and then clipped
 
-Some cells have peepholes `p`. Layer normalisation acts before the bias: it brings the sum to mean 0
-and variance 1 over the units and multiplies it by a scale. A convolutional LSTM has the same
-equations, with convolutions in place of the products.
+What goes into the activations may be clipped, and `h'` may show `c'` through an activation `psi` of
+its own instead of `phi`. Some cells have peepholes `p`. Layer normalisation acts before the bias:
+it brings the sum to mean 0 and variance 1 over the units and multiplies it by a scale. A
+convolutional LSTM has the same equations, with convolutions in place of the products.
 
 Source:
     Hochreiter & Schmidhuber 1997; Gers, Schmidhuber & Cummins 2000 (forget gate), 2002 (peepholes);
@@ -70,6 +71,11 @@ class LstmEquations(Cell[WeightsT]):
     #: The bounds of `|c'|` and of a projected `|h'|`, or None.
     cell_clip: float | None = None
     proj_clip: float | None = None
+    #: The bounds of what goes into the activations of the gates, and of `c'` as `h'` shows it.
+    gate_clip: float | None = None
+    state_clip: float | None = None
+    #: psi, by name or as a function; None for phi.
+    state_activation: ActivationLike | None = None
     #: What layer normalisation adds to the variance.
     norm_epsilon: float = 1e-8
 
@@ -128,15 +134,16 @@ class LstmEquations(Cell[WeightsT]):
         sigma, phi = self.recurrent_activation, self.activation
         if weights.peepholes is not None:
             a[..., :-2, :] += weights.peepholes[:-1] * c[..., None, :]
-        b = self._scaled(a, weights)
+        b = self.clipped_sums(self._scaled(a, weights))
         gates = of_gates(sigma, b)
         f, g, o = gates[..., -3, :], applied(phi, b[..., -2, :]), gates[..., -1, :]
         i = gates[..., 0, :] if "i" in weights.gates else 1 - f
         c = self._normalised_and_clipped(f * c + i * g, weights)
         if weights.peepholes is not None:  # the output gate reads the new cell state
             a[..., -1, :] += weights.peepholes[-1] * c
-            o = applied(sigma, self._scaled(a[..., -1:, :], weights, -1)[..., 0, :])
-        h = self._projected_and_clipped(o * applied(phi, c), weights)
+            last = self.clipped_sums(self._scaled(a[..., -1:, :], weights, -1))
+            o = applied(sigma, last[..., 0, :])
+        h = self._projected_and_clipped(o * self.shown(c), weights)
         return {"i": i, "f": f, "g": g, "o": o, "c": c, "h": h}
 
     def sums(self, x: Array, before: Values, c: Array, weights: Any) -> Array:
@@ -157,8 +164,25 @@ class LstmEquations(Cell[WeightsT]):
             a[..., -1, :] += weights.peepholes[-1] * c
         return a
 
+    def clipped_sums(self, a: Array) -> Array:
+        """What goes into the activations of the gates."""
+        return a if self.gate_clip is None else np.clip(a, -self.gate_clip, self.gate_clip)
+
+    @property
+    def state_function(self) -> ActivationLike:
+        """psi, through which `h'` shows the cell state."""
+        return self.activation if self.state_activation is None else self.state_activation
+
+    def clipped_state(self, c: Array) -> Array:
+        """What goes into psi."""
+        return c if self.state_clip is None else np.clip(c, -self.state_clip, self.state_clip)
+
+    def shown(self, c: Array) -> Array:
+        """`psi(c')`, the cell state as the hidden state shows it."""
+        return applied(self.state_function, self.clipped_state(c))
+
     def projected(self, h: Array, weights: Any) -> Array:
-        """`o phi(c')`, `(..., units)`, multiplied by the projection, `(..., output)`."""
+        """`o psi(c')`, `(..., units)`, multiplied by the projection, `(..., output)`."""
         h = h @ weights.projection
         return h if weights.projection_bias is None else h + weights.projection_bias
 
@@ -181,7 +205,7 @@ class LstmEquations(Cell[WeightsT]):
         return c if self.cell_clip is None else np.clip(c, -self.cell_clip, self.cell_clip)
 
     def _projected_and_clipped(self, h: Array, weights: Any) -> Array:
-        """The hidden state, from `o phi(c')`."""
+        """The hidden state, from `o psi(c')`."""
         if weights.projection is None:
             return h
         h = self.projected(h, weights)

@@ -25,7 +25,6 @@ from lstm_probe.cells.base import Values
 from lstm_probe.cells.lstm_cell.equations import LstmEquations, normalised
 from lstm_probe.cells.shared.rounding import error_of_sum
 from lstm_probe.cells.shared.rounding_of_functions import activated
-from lstm_probe.core.activations import applied
 from lstm_probe.core.arrays import Array, BoolArray
 
 __all__ = ["lstm_rounding"]
@@ -85,7 +84,7 @@ class _Errors:
             cell.unflattened(values[letter], weights) for letter in "ifgoc"
         )
         self.before = {k: cell.unflattened(before[k], weights) for k in cell.states}
-        self.shown = applied(cell.activation, self.c)
+        self.shown = cell.shown(self.c)
         self.sums = self._of_sums(x)
         self.a = None if weights.norm_scale is None else cell.sums(x, self.before, self.c, weights)
 
@@ -165,7 +164,8 @@ class _Errors:
             error = error + self._of_peepholes(output, self.c, error_c)
         error = self._after_norm(slice(None), output, error)[..., 0, :]
         error_o = activated(cell.recurrent_activation, self.o, error, u)
-        error_shown = activated(cell.activation, self.shown, error_c + u * np.abs(self.c), u)
+        error_c = error_c + u * np.abs(self.c)
+        error_shown = activated(cell.state_function, self.shown, error_c, u)
         error = np.abs(self.shown) * error_o + np.abs(self.o) * error_shown
         return error if self.weights.projection is None else self._of_projection(error)
 

@@ -20,7 +20,11 @@ __all__ = ["cell_from_onnx", "mask_from_onnx"]
 
 
 def cell_from_onnx(
-    op_type: str, attributes: Mapping[str, Any] | None = None, *, direction: int = 0
+    op_type: str,
+    attributes: Mapping[str, Any] | None = None,
+    *,
+    direction: int = 0,
+    as_runtime: bool = False,
 ) -> Cell[Any]:
     """The cell of one direction of an ONNX node; the weights are what `from_onnx` makes.
 
@@ -29,16 +33,17 @@ def cell_from_onnx(
         attributes: those of the node, such as `activations` (for every direction in turn),
             `activation_alpha`, `activation_beta`, `clip`, `linear_before_reset`.
         direction: 0, or 1 for the backward direction of a bidirectional node.
+        as_runtime: whether the cell computes what ONNX Runtime computes where that is something
+            else than the specification says.
 
     Returns:
-        The cell. A `clip` bounds what goes into each activation, so the cell's activations become
-        functions that clip first. That is the letter of the specification; ONNX Runtime (1.32)
-        lets the cell state of an LSTM go into its last activation as it is, which differs where
-        `|c|` is above the clip.
+        The cell. A `clip` bounds what goes into each activation. That is the letter of the
+        specification; ONNX Runtime (1.32) lets the cell state of an LSTM go into its last
+        activation as it is, which differs where `|c|` is above the clip.
 
     Raises:
-        LstmProbeError: an operator or an activation that ONNX does not have, a list of
-            activations that does not fit, or what no cell here computes.
+        LstmProbeError: an operator or an activation that ONNX does not have, or a list of
+            activations that does not fit.
 
     Source:
         https://github.com/onnx/onnx/blob/main/docs/Operators.md, `LSTM`, `GRU` and `RNN`.
@@ -55,13 +60,21 @@ def cell_from_onnx(
             f"ONNX has no such recurrent operator. Received: {op_type!r}. Expected one of "
             f"{', '.join(_DEFAULTS)}."
         )
-    clip = attributes.get("clip")
-    first, *others = (_clipped(each, clip) for each in _named(op_type, attributes, direction))
+    clip = attributes.get("clip") or None  # ONNX has no clip of 0: runtimes take it for none
+    named = _named(op_type, attributes, direction)
+    if op_type == "LSTM":
+        sigma, phi, psi = named
+        return LstmCell(
+            phi,
+            sigma,
+            state_activation=None if _same(phi, psi) else psi,
+            gate_clip=clip,
+            state_clip=None if as_runtime else clip,
+        )
+    first, *others = (_clipped(each, clip) for each in named)
     if op_type == "RNN":
         return SimpleRnnCell(first)
-    if op_type == "GRU":
-        return GruCell(others[0], first, reset_after=bool(attributes.get("linear_before_reset", 0)))
-    return LstmCell(others[0], first)
+    return GruCell(others[0], first, reset_after=bool(attributes.get("linear_before_reset", 0)))
 
 
 def mask_from_onnx(sequence_lens: npt.ArrayLike, timesteps: int) -> BoolArray:
@@ -93,7 +106,7 @@ def mask_from_onnx(sequence_lens: npt.ArrayLike, timesteps: int) -> BoolArray:
 
 
 def _clipped(activation: ActivationLike, clip: float | None) -> ActivationLike:
-    if not clip:  # ONNX has no clip of 0: runtimes take it for none
+    if clip is None:
         return activation
     function = get_activation(activation)
 
@@ -104,7 +117,7 @@ def _clipped(activation: ActivationLike, clip: float | None) -> ActivationLike:
 
 
 def _named(op_type: str, attributes: Mapping[str, Any], direction: int) -> Sequence[ActivationLike]:
-    """The activations of a direction: `f g h` of the node, without an `h` that is `g`."""
+    """The activations of a direction: `f`, `g` and `h` of the node, as far as it has them."""
     defaults = _DEFAULTS[op_type]
     count = len(defaults)
     names = [_text(name) for name in attributes.get("activations") or defaults * (direction + 1)]
@@ -116,14 +129,7 @@ def _named(op_type: str, attributes: Mapping[str, Any], direction: int) -> Seque
     numbers = [iter(attributes.get(f"activation_{each}") or ()) for each in ("alpha", "beta")]
     made = [_activation(name, *numbers) for name in names]
     start = count * direction
-    own, named = made[start : start + count], names[start : start + count]
-    if op_type == "LSTM" and not _same(own[1], own[2]):
-        raise LstmProbeError(
-            "No cell here has two activations besides its gates'. Received: "
-            f"{named[1]} for the candidate and {named[2]} for the cell state. Expected: one "
-            "for both."
-        )
-    return own
+    return made[start : start + count]
 
 
 def _activation(name: str, alphas: Iterator[float], betas: Iterator[float]) -> ActivationLike:

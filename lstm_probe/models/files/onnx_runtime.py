@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,17 +14,21 @@ from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.limits import reading
 from lstm_probe.models.files.onnx_cells import cell_from_onnx, mask_from_onnx
+from lstm_probe.models.files.onnx_exposed import expose
+from lstm_probe.models.files.onnx_graphs import Recurrent, recurrent_nodes
+from lstm_probe.models.files.onnx_inputs import GraphInputs
 from lstm_probe.models.files.onnx_nodes import (
+    RECURRENT,
     attributes_of,
-    constants_of,
     directions_of,
     inputs_of,
+    is_quantised,
     weights_of,
 )
-from lstm_probe.models.opened import Opened
+from lstm_probe.models.files.onnx_session import NotLoadedError
+from lstm_probe.models.opened import Opened, StoredCells, analysed_alone
 
 __all__ = ["Compute", "RuntimeModel"]
-
 
 #: Given a model as bytes, names of values and the inputs by name, gives the values.
 Compute: TypeAlias = Callable[[bytes, Sequence[str], Mapping[str, Array]], Sequence[Array]]
@@ -35,114 +39,197 @@ class RuntimeModel(Opened):
 
     Args:
         path: the file, for messages.
-        model: an `onnx.ModelProto`.
-        nodes: its recurrent nodes by name.
+        model: an `onnx.ModelProto`, as `prepared` makes it.
+        names: the names of the recurrent nodes that are to be shown.
         compute: has ONNX Runtime compute it.
+        alone: opens the same cells without ONNX Runtime, where it refuses the model.
     """
 
     kind = "an .onnx file (ONNX Runtime)"
     step = 0
 
-    def __init__(self, path: Path, model: Any, nodes: Mapping[str, Any], compute: Compute) -> None:
-        self._path, self._model, self._nodes, self._compute = path, model, nodes, compute
+    def __init__(
+        self,
+        path: Path,
+        model: Any,
+        names: Sequence[str],
+        compute: Compute,
+        alone: Callable[[str], StoredCells],
+    ) -> None:
+        self._path, self._model, self._names = path, model, names
+        self._compute, self._alone = compute, alone
+        self._inputs = GraphInputs(path, model)
         self.notes: list[str] = []
-        constants = {each.name for each in model.graph.initializer}
-        self._inputs = [each for each in model.graph.input if each.name not in constants]
 
     def random_probe(self, shape: Sequence[int], rng: np.random.Generator) -> Array:
-        if self._inputs and self._inputs[0].type.tensor_type.elem_type in (6, 7):
-            return rng.integers(0, 2, tuple(shape))
-        return rng.normal(size=tuple(shape)).astype(np.float32)
+        return self._inputs.random(shape, rng)
 
     def analyses(self, probe: Any) -> dict[str, Analysis]:
-        with reading(self._path, "an .onnx file"):
-            values = self._run(self._feed(probe))
-            nodes = self._nodes.items()
-            found = [each for name, node in nodes for each in _seen(name, node, values)]
-        return {snapshot.layer: analyse(snapshot) for snapshot in found}
+        feed = self._inputs.feed(probe)
+        try:
+            with reading(self._path, "an .onnx file"):
+                seen, self.notes = self._run(feed)
+        except NotLoadedError as error:
+            alone = self._alone(str(error))
+            found = alone.analyses(probe)
+            self.notes = alone.notes
+            return found
+        if not seen:
+            raise LstmProbeError(f"{self._path}: {'; '.join(self.notes)}")
+        return seen
 
-    def _feed(self, probe: Any) -> dict[str, Array]:
-        import onnx
+    def _run(self, feed: Mapping[str, Array]) -> tuple[dict[str, Analysis], list[str]]:
+        try:
+            return self._shown(*self._computed(feed, loops=True))
+        except NotLoadedError:
+            raise
+        except LstmProbeError:
+            # What loops read may have another shape at each step, and cannot be stacked then.
+            if not any(_loops(each) for each in self._nodes(self._model)):
+                raise
+            return self._shown(*self._computed(feed, loops=False))
 
-        names = [each.name for each in self._inputs]
-        given = probe if isinstance(probe, Mapping) else dict.fromkeys(names[:1], probe)
-        if set(given) != set(names):
-            raise LstmProbeError(
-                f"The probe does not fit {self._path}. Received: {', '.join(given)}. Expected: "
-                f"inputs {', '.join(names)}, by name in an .npz file."
-            )
-        feed = {}
-        for each in self._inputs:
-            kind = onnx.helper.tensor_dtype_to_np_dtype(each.type.tensor_type.elem_type)
-            array = np.asarray(given[each.name]).astype(kind)
-            sizes = [d.dim_value or None for d in each.type.tensor_type.shape.dim]
-            fits = len(sizes) == array.ndim and all(
-                size in (None, own) for size, own in zip(sizes, array.shape, strict=True)
-            )
-            if sizes and not fits:
-                shown = ", ".join("any" if size is None else str(size) for size in sizes)
-                raise LstmProbeError(
-                    f"The probe does not fit {self._path}. Received: shape {array.shape}. "
-                    f"Expected: ({shown}) for its input {each.name!r}."
-                )
-            feed[each.name] = array
-        return feed
+    def _nodes(self, model: Any) -> list[Recurrent]:
+        return [each for each in recurrent_nodes(model) if each.name in self._names]
 
-    def _run(self, feed: dict[str, Array]) -> dict[str, Array]:
+    def _computed(
+        self, feed: Mapping[str, Array], *, loops: bool
+    ) -> tuple[list[Recurrent], list[dict[str, Array] | None]]:
+        """The nodes, and for each the values that it knows; None where they are not to be had."""
         import onnx
 
         model = onnx.ModelProto()
         model.CopyFrom(self._model)
-        shown = constants_of(model)
-        wanted = [name for node in self._nodes.values() for name in inputs_of(node).values()]
-        for node, copied in zip(
-            self._nodes.values(), _same_nodes(model, self._nodes.values()), strict=True
-        ):
-            if not copied.output[0]:  # a node that hands out its last step only
-                copied.output[0] = node.output[0] = f"{'/'.join(node.output)}/lstm_probe"
-            wanted.append(copied.output[0])
-        wanted = [name for name in dict.fromkeys(wanted) if name not in shown and name not in feed]
-        already = {each.name for each in model.graph.output}
-        model.graph.output.extend(onnx.ValueInfoProto(name=n) for n in wanted if n not in already)
-        results = self._compute(model.SerializeToString(), wanted, feed)
-        return {**shown, **feed, **dict(zip(wanted, results, strict=True))}
+        nodes = self._nodes(model)
+        wanted = [each for each in nodes if loops or not _loops(each)]
+        exposed = expose(model, wanted)
+        results = self._compute(
+            model.SerializeToString(), [each.name for each in exposed], dict(feed)
+        )
+        values: list[dict[str, Array]] = [dict(each.constants) for each in wanted]
+        for each, array in zip(exposed, results, strict=True):
+            values[each.node][each.value] = array
+        by_name = {each.name: values[place] for place, each in enumerate(wanted)}
+        return nodes, [by_name.get(each.name) for each in nodes]
+
+    def _shown(
+        self, nodes: Sequence[Recurrent], values: Sequence[dict[str, Array] | None]
+    ) -> tuple[dict[str, Analysis], list[str]]:
+        found: dict[str, Analysis] = {}
+        notes: list[str] = []
+        for node, known in zip(nodes, values, strict=True):
+            reason = _unseen(node, known)
+            if known is None or reason:
+                notes.append(f"{node.name} is not shown: {reason}")
+                continue
+            try:
+                snapshots = list(_snapshots(node, known))
+            except LstmProbeError as error:
+                notes.append(f"{node.name} is not shown: {error}")
+                continue
+            for snapshot in snapshots:
+                analysis, note = _analysis(node, snapshot)
+                found[snapshot.layer] = analysis
+                notes += note
+            if _loops(node):
+                kind = node.inside[-1]
+                notes.append(
+                    f"{node.name} is in the body of a {kind}, whose steps are shown as sequences"
+                )
+        return found, notes
 
 
-def _same_nodes(model: Any, nodes: Any) -> list[Any]:
-    """The nodes of a copied model that stand where these do."""
-    outputs = [tuple(node.output) for node in nodes]
-    return [node for node in model.graph.node if tuple(node.output) in outputs]
+def _loops(node: Recurrent) -> int:
+    return sum(kind in ("Loop", "Scan") for kind in node.inside)
 
 
-def _seen(name: str, node: Any, values: Mapping[str, Array]) -> list[Snapshot]:
+def _unseen(node: Recurrent, values: Mapping[str, Array] | None) -> str:
+    """Why a node cannot be shown; empty where it can."""
+    if values is None:
+        return (
+            f"it is in the body of a {node.inside[-1]}, and what it reads there cannot be stacked, "
+            "as where its shape changes from step to step"
+        )
+    x = values.get(inputs_of(node.node).get("X", ""))
+    if x is None or x.ndim != 3 + _loops(node) or x.size == 0:
+        where = f"the graph of the {node.inside[-1]} that holds it" if node.inside else "it"
+        return f"{where} is not run for this probe"
+    return ""
+
+
+def _analysis(node: Recurrent, snapshot: Snapshot) -> tuple[Analysis, list[str]]:
+    """The analysis of one direction; weights of eight bits are not compared to the last digit."""
+    if not is_quantised(node.node):
+        return analyse(snapshot), []
+    analysis = analysed_alone(snapshot)
+    largest = float(np.abs(analysis.trace.h - snapshot.output).max())
+    note = (
+        f"{snapshot.layer} is not compared: ONNX Runtime rounds its inputs and states to eight "
+        f"bits, as its weights are; h is within {largest:.1g} of that of ONNX Runtime"
+    )
+    return analysis, [note]
+
+
+def _snapshots(recurrent: Recurrent, values: Mapping[str, Array]) -> Iterator[Snapshot]:
+    node = recurrent.node
     inputs, attributes = inputs_of(node), attributes_of(node)
-    batch_first = bool(attributes.get("layout", 0))
-    x, y = values[inputs["X"]], values[node.output[0]]
-    if not batch_first:  # X (time, batch, input), Y (time, directions, batch, units)
-        x, y = x.swapaxes(0, 1), y.transpose(2, 0, 1, 3)
+    values = _merged(recurrent, values)
+    # X (time, batch, input), Y (time, directions, batch, units)
+    x, y = values[inputs["X"]].swapaxes(0, 1), values[node.output[0]].transpose(2, 0, 1, 3)
     mask = None
     if "sequence_lens" in inputs:
         mask = mask_from_onnx(values[inputs["sequence_lens"]], x.shape[1])
-    snapshots = []
     for index, (end, reverse) in enumerate(directions_of(node)):
         given = [values[inputs[each]] for each in ("initial_h", "initial_c") if each in inputs]
-        state = tuple(s[:, index] if batch_first else s[index] for s in given) or None
+        state: tuple[Array, ...] | None = tuple(each[index] for each in given) or None
         weights = weights_of(node, values, index)
-        if state is not None and node.op_type == "LSTM" and len(state) == 1:
-            state = (state[0], np.zeros((len(x), weights.units), x.dtype))
-        snapshots.append(
-            Snapshot(
-                0,
-                name + end,
-                cell_from_onnx(node.op_type, attributes, direction=index),
-                weights,
-                x=x,
-                output=y[:, :, index],
-                mask=mask,
-                initial_state=state,
-                reverse=reverse,
-                zero_output_for_mask=True,
-                dtype=str(x.dtype),
-            )
+        if state is not None and RECURRENT[node.op_type] == "LSTM" and len(state) == 1:
+            zeros = np.zeros((len(x), weights.units), x.dtype)
+            is_cell_state = "initial_h" not in inputs
+            state = (zeros, state[0]) if is_cell_state else (state[0], zeros)
+        yield Snapshot(
+            0,
+            recurrent.name + end,
+            cell_from_onnx(RECURRENT[node.op_type], attributes, direction=index, as_runtime=True),
+            weights,
+            x=x,
+            output=y[:, :, index],
+            mask=mask,
+            initial_state=state,
+            reverse=reverse,
+            zero_output_for_mask=True,
+            dtype=str(x.dtype),
         )
-    return snapshots
+
+
+def _merged(recurrent: Recurrent, values: Mapping[str, Array]) -> dict[str, Array]:
+    """The values of a node that a loop runs, with the steps of the loop as further sequences."""
+    loops = _loops(recurrent)
+    if not loops:
+        return dict(values)
+    inputs = inputs_of(recurrent.node)
+    #: The axis of the batch, behind those of the loops.
+    batch = {inputs["X"]: 1, recurrent.node.output[0]: 2}
+    batch |= {inputs[k]: 1 for k in ("initial_h", "initial_c") if k in inputs}
+    batch |= {inputs[k]: 0 for k in ("sequence_lens",) if k in inputs}
+    steps = int(np.prod(values[inputs["X"]].shape[:loops]))
+    merged = dict(values)
+    for name in {*inputs.values(), recurrent.node.output[0]}:
+        array = values[name]
+        if name in recurrent.constants:
+            if name in batch:  # the same at each step
+                merged[name] = np.concatenate([array] * steps, axis=batch[name])
+            continue
+        array = array.reshape(steps, *array.shape[loops:])
+        if name in batch:
+            array = np.moveaxis(array, 0, batch[name])
+            shape = array.shape
+            axis = batch[name]
+            merged[name] = array.reshape(
+                *shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2 :]
+            )
+        elif (array == array[:1]).all():
+            merged[name] = array[0]
+        else:
+            raise LstmProbeError("its weights change from step to step of the loop that it is in")
+    return merged

@@ -9,7 +9,11 @@ from typing import Any
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 
-__all__ = ["run_graph"]
+__all__ = ["NotLoadedError", "run_graph"]
+
+
+class NotLoadedError(LstmProbeError):
+    """ONNX Runtime refuses the model, whatever the probe."""
 
 
 def run_graph(
@@ -24,7 +28,8 @@ def run_graph(
         feed: its inputs by name.
 
     Raises:
-        LstmProbeError: ONNX Runtime refuses the model or the inputs.
+        NotLoadedError: ONNX Runtime refuses the model.
+        LstmProbeError: it refuses the inputs.
     """
     import onnxruntime
 
@@ -39,11 +44,17 @@ def run_graph(
             providers=["CPUExecutionProvider"],
             enable_fallback=0,  # it would print that there is none
         )
+    except Exception as error:  # ONNX Runtime's errors share no public base class
+        raise NotLoadedError(f"ONNX Runtime does not load {path}: {_shown(error)}") from error
+    try:
         results: Any = session.run(list(wanted), dict(feed))
     except Exception as error:  # ONNX Runtime's errors share no public base class
-        shown_error = " ".join(str(error).split())[:300]
         raise LstmProbeError(
-            f"ONNX Runtime does not compute {path}. Received: {shown_error}. Expected: "
+            f"ONNX Runtime does not compute {path}. Received: {_shown(error)}. Expected: "
             "a probe that the model takes, and operators that this version knows."
         ) from error
     return list(results)
+
+
+def _shown(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

@@ -52,6 +52,7 @@ class StoredCell:
         candidates: where `feeds` is empty, the cells whose outputs may be its input.
         guessed: sentences that say what of this was guessed.
         unfed: why the probe cannot be its input; empty where it may be.
+        time_first: the probe is `(time, batch, features)` for this cell.
         in_sequence: the name of its model says that each layer reads the one before.
     """
 
@@ -64,6 +65,7 @@ class StoredCell:
     guessed: tuple[str, ...] = ()
     unfed: str = ""
     in_sequence: bool = False
+    time_first: bool = False
 
 
 @dataclass(frozen=True)

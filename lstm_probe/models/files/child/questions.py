@@ -19,6 +19,7 @@ from lstm_probe.models.files.child.packed import pack_probe, unpack_snapshot
 from lstm_probe.models.files.child.pool import child_for
 from lstm_probe.models.files.child.process import Child
 from lstm_probe.models.files.child.protocol import Frame
+from lstm_probe.models.files.onnx_session import NotLoadedError
 from lstm_probe.models.files.places import Place
 from lstm_probe.models.files.probes import RandomProbe
 from lstm_probe.models.opened import Opened
@@ -225,6 +226,8 @@ def compute_in_child(
         asked = _Asked(path, None, allowance)
         said = {"ask": "run", "shown": str(path), "wanted": list(wanted), "inputs": list(feed)}
         answer = asked(Frame(said, [np.frombuffer(model, np.uint8), *feed.values()]))
+        if "not_loaded" in answer.said:
+            raise NotLoadedError(str(answer.said["not_loaded"])[:1000])
         if len(answer.arrays) != len(wanted):
             raise LstmProbeError(
                 f"ONNX Runtime does not compute {path}. Received: {len(answer.arrays)} arrays. "

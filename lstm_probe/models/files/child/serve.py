@@ -174,14 +174,17 @@ class _Server:
         return Frame({})
 
     def _on_run(self, question: Frame) -> Frame:
-        from lstm_probe.models.files.onnx_session import run_graph
+        from lstm_probe.models.files.onnx_session import NotLoadedError, run_graph
 
         said = question.said
         with self._importing(said["limits"]):
             import onnxruntime  # noqa: F401
         model, *values = question.arrays
         feed = dict(zip(said["inputs"], values, strict=True))
-        results = run_graph(Path(said["shown"]), model.tobytes(), said["wanted"], feed)
+        try:
+            results = run_graph(Path(said["shown"]), model.tobytes(), said["wanted"], feed)
+        except NotLoadedError as error:
+            return Frame({"not_loaded": str(error)})
         return Frame({}, results)
 
 
