@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from lstm_probe.analysis.words.summary import LayerSummary
     from lstm_probe.analysis.words.values import ValueSummary
     from lstm_probe.models import Opened
+    from lstm_probe.models.described import Contents
 
 __all__ = ["inspect_model"]
 
@@ -98,11 +99,15 @@ def inspect_model(
 ) -> None:
     """Recompute every gate of a saved model for a probe, and compare with the model's own output.
 
+    Without a probe, it lists the recurrent layers, their shapes, and what a probe must be like.
+
     A file of Keras is loaded if it names nothing but what Keras computes with; no code in it is
     run, unless you say `--trusted`. Where the file's own framework is installed it computes the
     probe too, and the table says how far NumPy is from it; weights alone are *not compared*.
 
     Examples:
+
+    - `lstm-probe inspect model.keras`
 
     - `lstm-probe inspect model.keras --probe x_test.npy`
 
@@ -118,7 +123,9 @@ def inspect_model(
         from lstm_probe.analysis.alerts.board import AlertBoard
         from lstm_probe.models import open_model
 
-        check_probe(probe, random)
+        lists = probe is None and random is None and log_dir is None and plot is None and not check
+        if not lists:
+            check_probe(probe, random)
         if plot is not None:
             check_ending(plot, _PLOTS)
         opened = open_model(
@@ -131,6 +138,10 @@ def inspect_model(
             max_memory=max_memory,
             timeout=timeout,
         )
+        if lists:
+            contents = opened.contents()
+            _print_contents(model, opened, contents, as_json=as_json)
+            return
         analyses = opened.analyses(probe_for(opened, probe, random, seed))
         board = AlertBoard()
         board.update(list(analyses.values()))
@@ -143,6 +154,32 @@ def inspect_model(
         )
         if check and (alerts or any(_mismatches(each.summary()) for each in analyses.values())):
             raise typer.Exit(CHECK_FAILED)
+
+
+def _print_contents(model: Path, opened: Opened, contents: Contents, *, as_json: bool) -> None:
+    from rich.text import Text
+
+    from lstm_probe.cli.tables import console, contents_table
+    from lstm_probe.logs.stored.format import plain
+
+    if as_json:
+        body = {
+            "model": str(model),
+            "kind": opened.kind,
+            "step": opened.step,
+            "notes": opened.notes,
+            "layers": {each.name: vars(each) for each in contents.layers},
+            "probe": list(contents.probe),
+        }
+        typer.echo(json.dumps(plain(body), indent=2))
+        return
+    out = console()
+    out.print(Text(f"{model}: {opened.kind}, step {opened.step}"))
+    out.print(contents_table(contents), "")
+    for line in contents.probe:
+        out.print(Text(f"probe: {line}"))
+    for note in opened.notes:
+        out.print(Text(f"note: {note}", style="dim"))
 
 
 def _mismatches(summary: LayerSummary) -> bool:

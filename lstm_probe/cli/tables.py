@@ -14,11 +14,13 @@ from lstm_probe.analysis.words.phrases import verdict_phrase
 from lstm_probe.analysis.words.summary import GateSummary, LayerSummary
 from lstm_probe.analysis.words.values import ValueSummary
 from lstm_probe.core.trace import title
+from lstm_probe.models.described import Contents
 
 __all__ = [
     "VERDICT_STYLES",
     "alert_lines",
     "console",
+    "contents_table",
     "error_console",
     "gate_table",
     "layer_table",
@@ -92,6 +94,28 @@ def layer_table(summaries: Mapping[str, LayerSummary]) -> Table:
             _verdict(summary),
             "" if horizon is None else number(horizon),
             f"{len(summary.dead)} of {summary.units}",
+        )
+    return made
+
+
+def contents_table(contents: Contents) -> Table:
+    """A row for each recurrent layer of a model for which there is no probe.
+
+    Args:
+        contents: of the model.
+    """
+    with_sources = any(each.reads for each in contents.layers)
+    headings = ["layer", "cell", "features", "units", "arrays", *["reads"] * with_sources]
+    made = table(*headings, folded=("layer", "cell", "arrays", "reads"))
+    for each in contents.layers:
+        arrays = ", ".join(f"{name} {_sizes(shape)}" for name, shape in each.shapes.items())
+        sizes = ["" if size is None else str(size) for size in (each.features, each.units)]
+        made.add_row(
+            Text(each.name),
+            each.cell + (" (backward)" if each.reverse else ""),
+            *sizes,
+            Text(arrays),
+            *[Text(each.reads)] * with_sources,
         )
     return made
 

@@ -208,7 +208,7 @@ def _open(place: _Place) -> Opened:
         config=place.config,
         layers=place.layers,
     )
-    return _alone(place) if opened is None else opened
+    return _weights_of(place, opened) if isinstance(opened, str) else opened
 
 
 def _needs_framework(place: _Place) -> bool:
@@ -240,7 +240,18 @@ def _open_trusted(place: _Place) -> Opened:
     try_hdf5(path, "model.weights.h5" if place.kind is Kind.KERAS else "", place.allowance)
     if place.kind is Kind.KERAS:
         return keras_files.plan_keras(path, layers, trusted=True).build()
-    return keras_files.plan_hdf5(path, config=place.config, layers=layers, trusted=True).build()
+    try:
+        plan = keras_files.plan_hdf5(path, config=place.config, layers=layers, trusted=True)
+    except keras_files.WeightsAloneError as error:
+        return _weights_of(place, str(error))
+    return plan.build()
+
+
+def _weights_of(place: _Place, note: str) -> StoredCells:
+    """The weights of a file that turns out to hold no model, and a note about that."""
+    opened = _keras_weights(place) if place.kind is Kind.HDF5 else _alone(place)
+    opened.notes += [note] if note else []
+    return opened
 
 
 def _alone(place: _Place) -> StoredCells:
@@ -287,7 +298,7 @@ def _arrays(path: Path, kind: Kind) -> StoredCells:
     places = Places() if kind is Kind.SAFETENSORS else in_file_order(arrays)
     found = cells_in(arrays, places)
     notes = [] if kind in (Kind.TORCH, Kind.SAFETENSORS) else [DEFAULTS]
-    return StoredCells(kind.value, found.cells, notes=[*found.notes, *notes])
+    return StoredCells(kind.value, found.cells, notes=[*found.notes, *notes], others=found.others)
 
 
 def _choose(opened: StoredCells, layers: Sequence[str] | None) -> None:

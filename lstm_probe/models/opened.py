@@ -16,9 +16,10 @@ from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.blas import on_one_blas_thread
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.models.described import Contents, of_weights
 from lstm_probe.models.files.scoped_cells import without_direction, without_reset
 from lstm_probe.models.files.sources import Source, sources_of
-from lstm_probe.models.files.wiring import StoredCell
+from lstm_probe.models.files.wiring import Other, StoredCell
 
 __all__ = ["Opened", "StoredCells", "analysed_alone", "with_options"]
 
@@ -51,6 +52,10 @@ class Opened(ABC):
         """
 
     @abstractmethod
+    def contents(self) -> Contents:
+        """The model's recurrent layers, and what a probe must be like, without one."""
+
+    @abstractmethod
     def random_probe(self, shape: Sequence[int], rng: np.random.Generator) -> Any:
         """A probe of random numbers that the model takes.
 
@@ -70,6 +75,7 @@ class StoredCells(Opened):
         step: the training step of the weights; 0 where the file does not hold it.
         notes: sentences that the reader of the results should know.
         chosen: the names of the layers that the user asked for; None for all.
+        others: the layers of the file that are not recurrent.
     """
 
     kind: str
@@ -77,7 +83,34 @@ class StoredCells(Opened):
     step: int = 0
     notes: list[str] = field(default_factory=list)
     chosen: frozenset[str] | None = None
+    others: Sequence[Other] = ()
     _said: list[str] = field(default_factory=list, repr=False)
+
+    def contents(self) -> Contents:
+        roots = [each for each in self.cells if not each.feeds and not each.unfed]
+        first = [each for each in roots if not each.candidates] or roots
+        features = first[0].weights.input_size if first else None
+        sources = sources_of(self.cells, features, chosen=self.chosen, others=self.others)
+        shown = [each for each in self.cells if self.chosen is None or each.name in self.chosen]
+        layers = [
+            of_weights(
+                each.name,
+                each.cell.name,
+                each.weights,
+                reverse=each.reverse,
+                reads=sources[each.name].told,
+            )
+            for each in shown
+        ]
+        for each in shown:
+            source = sources[each.name]
+            guessed = [*each.guessed, *filter(None, [source.guessed])]
+            self.notes += [f"{each.name}: {sentence}" for sentence in guessed]
+            self.notes += [f"{each.name} is not run: {source.unknown}"] if source.unknown else []
+        axes = "(time, batch, {})" if first and first[0].time_first else "(batch, time, {})"
+        expected = [f"{axes.format(features)}: numbers"] if features is not None else []
+        expected.append("or an .npz with an input by layer name, each (batch, time, features)")
+        return Contents(layers, expected)
 
     def random_probe(self, shape: Sequence[int], rng: np.random.Generator) -> Array:
         return rng.normal(size=tuple(shape)).astype(np.float32)
@@ -92,6 +125,7 @@ class StoredCells(Opened):
             shared.shape[-1] if shared is not None and is_sequence else None,
             given=inputs,
             chosen=self.chosen,
+            others=self.others,
         )
         outputs: dict[str, Array] = {}
         found: dict[str, Analysis] = {}

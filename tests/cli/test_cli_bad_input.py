@@ -269,7 +269,9 @@ def test_one_line_says_what_is_wrong_when_the_probe_is_bad(name, tmp_path, rng):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ([], "One probe is needed. Received: none"),
+        (["--check"], "One probe is needed. Received: none"),
+        (["--plot", "gates.png"], "One probe is needed. Received: none"),
+        (["--log-dir", "logs"], "One probe is needed. Received: none"),
         (["--random", "1,4,3", "--probe", "x.npy"], "One probe is needed. Received: two"),
         (["--random", "1,x"], "no shape of a probe"),
         (["--random", "0,4,3"], "no shape of a probe"),

@@ -165,10 +165,17 @@ def test_a_probe_that_does_not_fit_is_told_what_the_model_wants(files):
     assert "takes 3, 'sequential" in line or "takes 3," in line
 
 
-def test_the_configuration_is_asked_for_when_weights_are_alone(files):
-    root, _ = files
-    line = one_line(run("inspect", root / "keras" / "model.weights.h5", "--random", "1,6,3"))
-    assert "--config" in line
+@pytest.mark.parametrize("package", ["keras", "tf_keras"])
+@pytest.mark.parametrize("trusted", [False, True])
+def test_weights_alone_in_an_h5_file_are_read_like_other_weights(files, package, trusted):
+    root, outputs = files
+    path = root / package / "model.weights.h5"
+    analyses = lstm_probe.inspect(path, probe(), trusted=trusted)
+    first, *_ = analyses.values()
+    np.testing.assert_allclose(first.trace.h, outputs[package], atol=1e-6)
+    assert first.parity is None
+    result = run("inspect", path, "--random", "1,6,3", *(["--trusted"] if trusted else []))
+    assert "nothing to compare with; --config" in " ".join(result.stdout.split())
 
 
 def test_words_are_drawn_at_random_when_the_model_reads_words(tmp_path, rng):

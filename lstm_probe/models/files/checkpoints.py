@@ -94,7 +94,11 @@ def load_saved_model(path: Path) -> StoredCells:
 def _cells(kind: str, bundle: Bundle, prefix: Path) -> StoredCells:
     found = cells_in(bundle, Places.of_paths(bundle.paths))
     return StoredCells(
-        kind, found.cells, step=_step(bundle, prefix), notes=[*found.notes, DEFAULTS]
+        kind,
+        found.cells,
+        step=_step(bundle, prefix),
+        notes=[*found.notes, DEFAULTS],
+        others=found.others,
     )
 
 
@@ -186,4 +190,4 @@ def _rebuilt(
 
         model = tf_keras.models.model_from_json(json.dumps(config))
         restore(model, prefix)
-    return KerasModel(model, "a SavedModel (tf_keras)", step=step, layers=layers)
+    return KerasModel(model, "a SavedModel (tf_keras)", step=step, layers=layers, is_loaded=True)

@@ -15,6 +15,7 @@ from typing import Any
 
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.limits import check_zip, damaged, reading
+from lstm_probe.models.files.former_keras import naming_former_defaults, with_former_defaults
 from lstm_probe.models.files.hdf5 import check_hdf5, step_in
 from lstm_probe.models.files.keras_config import check_config
 from lstm_probe.models.files.keras_model import KerasModel
@@ -23,6 +24,7 @@ from lstm_probe.models.opened import Opened
 
 __all__ = [
     "Plan",
+    "WeightsAloneError",
     "loading",
     "plan_hdf5",
     "plan_keras",
@@ -34,6 +36,10 @@ __all__ = [
 
 #: Where a .keras file keeps the arrays.
 _WEIGHTS = "model.weights.h5"
+
+
+class WeightsAloneError(LstmProbeError):
+    """A file holds weights and no model."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ def plan_keras(path: Path, layers: Sequence[str] | None = None, *, trusted: bool
             model = import_module(f"{package}.models").load_model(
                 str(path), compile=False, safe_mode=not trusted
             )
-        return KerasModel(model, f"{what} ({package})", step=step, layers=layers)
+        return KerasModel(model, f"{what} ({package})", step=step, layers=layers, is_loaded=True)
 
     return Plan(path, package, build)
 
@@ -104,7 +110,8 @@ def plan_hdf5(
         trusted: load whatever the file names, and run the code in it.
 
     Raises:
-        LstmProbeError: as `plan_keras`; or it holds weights alone and there is no configuration.
+        WeightsAloneError: it holds weights alone, and there is no configuration.
+        LstmProbeError: as `plan_keras`.
     """
     what = "a Keras .h5 file"
     if path.suffix == ".keras":  # Keras would look for an archive in it, which is not looked at
@@ -120,11 +127,10 @@ def plan_hdf5(
             path, config, size=size, step=step, is_hdf5=True, layers=layers, trusted=trusted
         )
     if stored is None:
-        raise LstmProbeError(
-            f"{path} holds weights and no model. Received: a file without a configuration. "
-            "Expected: model.save(...), or the configuration too: --config with what "
-            "model.to_json() gives, or with the .keras file of the same model. Or --weights-only, "
-            "which compares with nothing."
+        raise WeightsAloneError(
+            f"{path} holds weights and no model, so that there is nothing to compare with; "
+            "--config with what model.to_json() gives, or with the .keras file of the same model, "
+            "has Keras compute the probe"
         )
     with reading(path, what):
         described = json.loads(stored)
@@ -134,10 +140,10 @@ def plan_hdf5(
 
     def build() -> KerasModel:
         options = {"safe_mode": not trusted} if package == "keras" else {}
-        with loading(path, package):
+        with loading(path, package), with_former_defaults(package, described):
             models = import_module(f"{package}.models")
             model = models.load_model(str(path), compile=False, **options)
-        return KerasModel(model, f"{what} ({package})", step=step, layers=layers)
+        return KerasModel(model, f"{what} ({package})", step=step, layers=layers, is_loaded=True)
 
     return Plan(path, package, build)
 
@@ -192,13 +198,14 @@ def plan_with_config(
 
     def build() -> KerasModel:
         with loading(path, package), running_code(package, trusted):
-            model = import_module(f"{package}.models").model_from_json(json.dumps(described))
+            told = json.dumps(naming_former_defaults(package, described))
+            model = import_module(f"{package}.models").model_from_json(told)
             if is_hdf5:
                 model.load_weights(str(path))
             else:
                 restore(model, path)
         kind = f"weights with a configuration ({package})"
-        return KerasModel(model, kind, step=step, layers=layers)
+        return KerasModel(model, kind, step=step, layers=layers, is_loaded=True)
 
     return Plan(path, package, build)
 

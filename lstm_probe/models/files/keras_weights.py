@@ -87,7 +87,7 @@ def keras_cells(read: KerasArrays, kind: str) -> StoredCells:
     }
     order = {name + _SHAPE_ALONE * (name in read.shapes): at for name, at in read.order.items()}
     found = cells_in({**read.arrays, **others}, Places(read.paths, order))
-    opened = StoredCells(f"the weights of {kind}", found.cells, step=read.step)
+    opened = StoredCells(f"the weights of {kind}", found.cells, step=read.step, others=found.others)
     opened.notes += [*found.notes, DEFAULTS]
     return opened
 
@@ -127,13 +127,14 @@ def _arrays(file: Any, names: LayerNames) -> KerasArrays:
     named = _of_keras_3(file, found, names)
     if not named:
         return _of_keras_2(file, found, step)
-    read = {each.name for each in named.values()}
-    others = {name: item for name, item in found.items() if f"/{name}" not in read}
     places = {name: each.name.strip("/") for name, each in named.items()}
+    rest = [name for name in found if name not in set(places.values())]
+    other_places = {_beside(file, names, name): name for name in rest}
+    others = {name: found[place] for name, place in other_places.items()}
     order = {
         name: at
-        for name, path in {**places, **dict.fromkeys(others)}.items()
-        if (at := names.place(path or name)) is not None
+        for name, place in {**other_places, **places}.items()
+        if (at := names.place(place)) is not None
     }
     return KerasArrays(
         {name: each[()] for name, each in named.items()},
@@ -161,6 +162,12 @@ def _of_keras_3(file: Any, found: Mapping[str, Any], names: LayerNames) -> dict[
                 if (variable := found.get(f"{name.removesuffix('0')}{number}")) is not None:
                     named[f"{names.layer(file, match['place'])}/{each}"] = variable
     return named
+
+
+def _beside(file: Any, names: LayerNames, place: str) -> str:
+    """The name of an array of a layer that is not recurrent."""
+    layer, numbered, number = place.rpartition("/vars/")
+    return f"{names.layer(file, layer)}/{number}" if numbered else place
 
 
 def _of_keras_2(file: Any, found: Mapping[str, Any], step: int) -> KerasArrays:

@@ -10,6 +10,7 @@ import numpy as np
 
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.models.described import shown_shape
 
 __all__ = ["GraphInputs"]
 
@@ -57,7 +58,7 @@ class GraphInputs:
             if sizes and not fits:
                 raise LstmProbeError(
                     f"The probe does not fit {self._path}. Received: shape {array.shape}. "
-                    f"Expected: {_shown(sizes)} for its input {each.name!r}."
+                    f"Expected: {shown_shape(sizes)} for its input {each.name!r}."
                 )
             feed[each.name] = array
         return feed
@@ -69,7 +70,7 @@ class GraphInputs:
         return rng.normal(size=tuple(shape)).astype(np.float32)
 
     def described(self) -> list[str]:
-        """For each input its name, shape and dtype."""
+        """What a probe must be like: for each input its name, shape and dtype."""
         import onnx
 
         lines = []
@@ -77,7 +78,12 @@ class GraphInputs:
             kind = onnx.helper.tensor_dtype_to_np_dtype(each.type.tensor_type.elem_type)
             words = self._words.get(each.name)
             below = f", whole numbers below {words:,}" if words else ""
-            lines.append(f"{each.name!r}: {_shown(_sizes(each))} {np.dtype(kind).name}{below}")
+            lines.append(
+                f"{shown_shape(_sizes(each))} {np.dtype(kind).name}{below}, for its input "
+                f"{each.name!r}"
+            )
+        if len(lines) > 1:
+            lines.append("together in an .npz, by the names of the inputs")
         return lines
 
 
@@ -85,10 +91,6 @@ def _sizes(value: Any) -> list[int | None]:
     """The sizes of an input; 0, -1 and names stand for any size."""
     sizes = [each.dim_value for each in value.type.tensor_type.shape.dim]
     return [size if size > 0 else None for size in sizes]
-
-
-def _shown(sizes: Sequence[int | None]) -> str:
-    return f"({', '.join('any' if size is None else str(size) for size in sizes)})"
 
 
 def _words(graph: Any, held: Mapping[str, Any]) -> dict[str, int]:

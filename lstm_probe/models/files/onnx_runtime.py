@@ -13,6 +13,7 @@ from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.limits import reading
+from lstm_probe.models.described import Contents, LayerContents, of_weights
 from lstm_probe.models.files.onnx_cells import cell_from_onnx, mask_from_onnx
 from lstm_probe.models.files.onnx_exposed import expose
 from lstm_probe.models.files.onnx_graphs import Recurrent, recurrent_nodes
@@ -60,6 +61,20 @@ class RuntimeModel(Opened):
         self._compute, self._alone = compute, alone
         self._inputs = GraphInputs(path, model)
         self.notes: list[str] = []
+
+    def contents(self) -> Contents:
+        layers = []
+        for each in self._nodes(self._model):
+            kind = RECURRENT[each.node.op_type].lower()
+            for index, (end, reverse) in enumerate(directions_of(each.node)):
+                name = each.name + end
+                try:
+                    weights = weights_of(each.node, each.constants, index)
+                    layers.append(of_weights(name, kind, weights, reverse=reverse))
+                except (LstmProbeError, KeyError):  # computed while the model runs, or not readable
+                    units = attributes_of(each.node).get("hidden_size")
+                    layers.append(LayerContents(name, kind, reverse, units=units))
+        return Contents(layers, self._inputs.described())
 
     def random_probe(self, shape: Sequence[int], rng: np.random.Generator) -> Array:
         return self._inputs.random(shape, rng)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise, permutations
 from typing import Any, NamedTuple
 
 from lstm_probe.cells import GruCell, LstmCell, SimpleRnnCell
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.models.files.directions import Direction, direction_of
-from lstm_probe.models.files.places import Places
+from lstm_probe.models.files.places import Place, Places
 from lstm_probe.models.files.wiring import Draft, StoredCell
 from lstm_probe.weights import (
     ConvLstmWeights,
@@ -35,6 +37,10 @@ _LAYERS = re.compile(r"(?P<stack>(.*/)?stack_bidirectional_rnn(_\d+)?/)cell_(?P<
 _SEQUENTIAL = re.compile(r"sequential(_\d+)?/")
 _DOUBT = "the graph that says what lies between them is not read"
 _BACKWARD = "it reads from the last timestep to the first: guessed from its name"
+_IN_STACK = "its place among the cells of its stack: guessed, as their sizes fit in one order only"
+#: Of how many cells of a stack all orders are tried.
+_TALLEST = 6
+_NOWHERE = Place("", ())
 _RESET_AFTER = (
     "its reset gate acts after the product: guessed, as a GRU without a bias does not tell, and "
     "this is Keras's default"
@@ -78,6 +84,13 @@ def scoped_drafts(
         places: what the file tells of its arrays.
         refused: is added a sentence for each cell that cannot be shown.
     """
+    yield from _in_stacks(_found(arrays, names, places, refused))
+
+
+def _found(
+    arrays: Mapping[str, Array], names: Mapping[str, str], places: Places, refused: list[str]
+) -> Iterator[tuple[Draft, str]]:
+    """The cells, each with the layer that it is in: those of a stack share one."""
     scopes = [each for each in _scopes(names, places) if _is_cell(each)]
     known = [each.scope for each in scopes]
     for each in scopes:
@@ -101,7 +114,44 @@ def scoped_drafts(
             guessed=guessed,
             in_sequence=each.is_keras and _SEQUENTIAL.match(each.scope) is not None,
         )
-        yield _draft(stored, each, direction, places)
+        layer = _KERAS_CELL.sub("", each.scope) if each.is_keras else each.scope
+        yield _draft(stored, each, direction, places), layer
+
+
+def _in_stacks(found: Iterable[tuple[Draft, str]]) -> Iterator[Draft]:
+    """Keras's `StackedRNNCells` has several cells in a layer, each of which reads the one below."""
+    by_layer: dict[str, list[Draft]] = {}
+    for draft, layer in found:
+        by_layer.setdefault(layer, []).append(draft)
+    for layer, drafts in by_layer.items():
+        if len(drafts) == 1 or any(draft.inner for draft in drafts):
+            yield from drafts
+            continue
+        by_place = sorted(drafts, key=lambda draft: draft.place or _NOWHERE)
+        is_known = all(one.place and one.place.before(two.place) for one, two in pairwise(by_place))
+        orders = [tuple(by_place)] if is_known else _orders(drafts)
+        if len(orders) != 1:
+            yield from drafts
+            continue
+        shared = _KERAS_CELL.sub("", drafts[0].layer)
+        for height, draft in enumerate(orders[0]):
+            guessed = draft.cell.guessed + (() if is_known or not height else (_IN_STACK,))
+            cell = replace(draft.cell, guessed=guessed)
+            yield replace(draft, cell=cell, layer=shared, inner=(layer, height))
+
+
+def _orders(drafts: Sequence[Draft]) -> list[tuple[Draft, ...]]:
+    """The orders in which the cells of a stack may stand; none where there are too many to try."""
+    if len(drafts) > _TALLEST:
+        return []
+    return [order for order in permutations(drafts) if _fits(order)]
+
+
+def _fits(cells: Sequence[Draft]) -> bool:
+    """Whether each cell may read the one before it."""
+    return all(
+        one.cell.weights.output_size == two.cell.weights.input_size for one, two in pairwise(cells)
+    )
 
 
 def _scopes(names: Mapping[str, str], places: Places) -> Iterator[_Scope]:

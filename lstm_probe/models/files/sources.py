@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from lstm_probe.models.files.wiring import Candidate, StoredCell
+from lstm_probe.models.files.wiring import Candidate, Other, StoredCell
 
 __all__ = ["Source", "sources_of"]
 
@@ -28,6 +28,13 @@ class Source:
     guessed: str = ""
     unknown: str = ""
 
+    @property
+    def told(self) -> str:
+        """What the cell reads, in words."""
+        if self.unknown:
+            return "not known"
+        return "the probe" if not self.feeds else " and ".join(self.feeds)
+
 
 def sources_of(
     cells: Sequence[StoredCell],
@@ -35,6 +42,7 @@ def sources_of(
     *,
     given: Collection[str] = (),
     chosen: Collection[str] | None = None,
+    others: Sequence[Other] = (),
 ) -> dict[str, Source]:
     """What each cell reads, by its name.
 
@@ -44,12 +52,44 @@ def sources_of(
         given: the names of these.
         chosen: the layers that the user has asked for; None for all. Who asks for a layer that
             takes the probe, and that the file does not chain to others, means the probe for it.
+        others: the layers of the file that are not recurrent.
     """
+    if features is not None:
+        cells = [_with_possible(cell, cells, features, others) for cell in cells]
     found = {
         cell.name: Source(is_probe=True) if cell.name in given else _source(cell, features, chosen)
         for cell in cells
     }
     return _reachable(found)
+
+
+def _with_possible(
+    cell: StoredCell, cells: Sequence[StoredCell], features: int, others: Sequence[Other]
+) -> StoredCell:
+    """A cell without the candidates that nothing leads to from the probe, but through itself."""
+    if not cell.candidates or cell.weights.input_size != features:
+        return cell
+    rest = [each for each in cells if each.layer != cell.layer]
+    widths, reached = {features}, set[str]()
+    while True:
+        more = {
+            each.name
+            for each in rest
+            if each.name not in reached
+            and (
+                reached.issuperset(each.feeds) if each.feeds else each.weights.input_size in widths
+            )
+        }
+        wider = {each.gives for each in others if each.takes in widths} - widths
+        if not more and not wider:
+            break
+        reached |= more
+        widths |= wider
+        for each in rest:
+            pair = [one.weights.output_size for one in rest if one.layer == each.layer]
+            widths |= {each.weights.output_size, sum(pair)} if each.name in reached else set()
+    possible = tuple(each for each in cell.candidates if reached.issuperset(each.names))
+    return replace(cell, candidates=possible)
 
 
 def _reachable(found: dict[str, Source]) -> dict[str, Source]:

@@ -39,10 +39,12 @@ class Found:
     Attributes:
         cells: the cells that can be shown.
         notes: sentences about those that cannot, each with its reason.
+        others: the layers that are not recurrent.
     """
 
     cells: list[StoredCell]
     notes: list[str] = field(default_factory=list)
+    others: list[Other] = field(default_factory=list)
 
 
 def cells_in(arrays: Mapping[str, Array], places: Places | None = None) -> Found:
@@ -79,7 +81,7 @@ def cells_in(arrays: Mapping[str, Array], places: Places | None = None) -> Found
     if not drafts:
         raise LstmProbeError("; ".join(refused) if refused else _without_cells(arrays))
     others = list(_others(arrays, names, places))
-    return Found(wired(_named_once(drafts), others), refused)
+    return Found(wired(_named_once(drafts), others), refused, others)
 
 
 def _without_cells(arrays: Mapping[str, Array]) -> str:

@@ -52,6 +52,7 @@ class StoredCell:
         candidates: where `feeds` is empty, the cells whose outputs may be its input.
         guessed: sentences that say what of this was guessed.
         unfed: why the probe cannot be its input; empty where it may be.
+        layer: what the cells of one layer have in common.
         time_first: the probe is `(time, batch, features)` for this cell.
         in_sequence: the name of its model says that each layer reads the one before.
     """
@@ -65,6 +66,7 @@ class StoredCell:
     guessed: tuple[str, ...] = ()
     unfed: str = ""
     in_sequence: bool = False
+    layer: str = ""
     time_first: bool = False
 
 
@@ -168,7 +170,7 @@ def wired(drafts: Sequence[Draft], others: Sequence[Other] = ()) -> list[StoredC
                     cell = replace(cell, unfed="the layer below it is not in the file")
             if not cell.feeds and not cell.unfed:
                 cell = replace(cell, candidates=_candidates(draft, group, groups, others))
-            cells[cell.name] = cell
+            cells[cell.name] = replace(cell, layer=group.drafts[0].layer)
     return [cells[draft.cell.name] for draft in drafts]
 
 

@@ -13,11 +13,12 @@ from lstm_probe.cells import Cell, ConvLstmCell, GruCell, LstmCell, SimpleRnnCel
 from lstm_probe.cells.custom import CustomCell
 from lstm_probe.core.activations import Activation, ActivationLike
 from lstm_probe.core.arrays import Array
+from lstm_probe.models.described import LayerContents
 from lstm_probe.weights import GateWeights, GruWeights, LstmWeights, NamedWeights, SimpleRnnWeights
 from lstm_probe.weights.kinds import ConvLstmWeights
 from lstm_probe.weights.named import CellWeights
 
-__all__ = ["Packer", "pack_probe", "unpack_probe", "unpack_snapshot"]
+__all__ = ["Packer", "pack_probe", "unpack_layer", "unpack_probe", "unpack_snapshot"]
 
 #: Given the number of a function in the child, gives what asks for its values.
 Remote: TypeAlias = Callable[[int], Activation]
@@ -213,6 +214,30 @@ def unpack_probe(packed: Any, arrays: Sequence[Array]) -> Any:
     if "dict" in packed:
         return {name: unpack_probe(each, arrays) for name, each in packed["dict"]}
     return [unpack_probe(each, arrays) for each in packed["list"]]
+
+
+def unpack_layer(packed: Any) -> LayerContents:
+    """What the child says of a layer, with every value checked.
+
+    Args:
+        packed: as JSON gave it.
+
+    Raises:
+        Exception: it is something else.
+    """
+
+    def size(name: str) -> int | None:
+        return None if packed[name] is None else _whole(packed[name], 2**31)
+
+    return LayerContents(
+        _text(packed["name"]),
+        _text(packed["cell"]),
+        _flag(packed["reverse"]),
+        size("features"),
+        size("units"),
+        {_text(k): tuple(_whole(each, 2**31) for each in v) for k, v in packed["shapes"]},
+        _text(packed["reads"]),
+    )
 
 
 def _whole(value: Any, most: int) -> int:

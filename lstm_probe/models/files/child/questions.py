@@ -14,8 +14,9 @@ from lstm_probe.cells.custom import registered_cell, registered_kinds
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.limits import reading
+from lstm_probe.models.described import Contents
 from lstm_probe.models.files.child.allowance import Allowance
-from lstm_probe.models.files.child.packed import pack_probe, unpack_snapshot
+from lstm_probe.models.files.child.packed import pack_probe, unpack_layer, unpack_snapshot
 from lstm_probe.models.files.child.pool import child_for
 from lstm_probe.models.files.child.process import Child
 from lstm_probe.models.files.child.protocol import Frame
@@ -53,6 +54,13 @@ class ChildModel(Opened):
     def random_probe(self, shape: Sequence[int], rng: np.random.Generator) -> Any:
         return self._takes.draw(shape, rng)
 
+    def contents(self) -> Contents:
+        said = {"ask": "contents", "model": self._kept.number}
+        answer = self._asked(Frame(said), opens=False)
+        with reading(self._asked.path, _WHAT):
+            layers = [unpack_layer(each) for each in answer.said["layers"]]
+            return Contents(layers, [str(each)[:300] for each in answer.said["probe"]])
+
     def analyses(self, probe: Any) -> dict[str, Analysis]:
         arrays: list[Array] = []
         packed = pack_probe(probe, arrays)
@@ -88,12 +96,13 @@ class _Asked:
         try:
             return self.child.ask(question, self.allowance, opens=opens)
         except LstmProbeError as error:
-            raise LstmProbeError(self._as_given(str(error))) from error.__cause__
+            raise LstmProbeError(self.as_given(str(error))) from error.__cause__
         except OSError as error:
-            place = None if error.filename is None else self._as_given(str(error.filename))
+            place = None if error.filename is None else self.as_given(str(error.filename))
             raise OSError(error.errno, error.strerror, place) from error.__cause__
 
-    def _as_given(self, text: str) -> str:
+    def as_given(self, text: str) -> str:
+        """A text of the child with the paths that the user gave."""
         for place, given in sorted(self._given.items(), key=lambda each: -len(each[0])):
             text = text.replace(place, given)
         return text
@@ -138,7 +147,7 @@ def open_in_child(
     *,
     config: Path | None = None,
     layers: Sequence[str] | None = None,
-) -> ChildModel | None:
+) -> ChildModel | str:
     """Have the child load a model that only a framework can load.
 
     Args:
@@ -149,7 +158,8 @@ def open_in_child(
         layers: which layers; all recurrent ones by default.
 
     Returns:
-        The model; None where it turns out that no framework is needed.
+        The model; where it turns out that no framework is needed, a note that says why, or an
+        empty text.
 
     Raises:
         LstmProbeError: the file is refused, or has reached a limit.
@@ -165,7 +175,7 @@ def open_in_child(
     }
     answer = asked(Frame(said))
     if answer.said.get("stored") is True:
-        return None
+        return asked.as_given(str(answer.said.get("note", ""))[:1000])
     with reading(path, _WHAT):
         return ChildModel(asked, answer)
 

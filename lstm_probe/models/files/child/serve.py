@@ -104,12 +104,15 @@ class _Server:
         hold_back(limits)
 
     def _on_open(self, question: Frame) -> Frame:
-        from lstm_probe.models.files.keras_files import loading
+        from lstm_probe.models.files.keras_files import WeightsAloneError, loading
         from lstm_probe.models.opened import StoredCells
 
         said = question.said
         _stand_in_for(said["registered"])
-        plan = _plan(said)
+        try:
+            plan = _plan(said)
+        except WeightsAloneError as error:
+            return Frame({"stored": True, "note": str(error)})
         with self._importing(said["limits"]), loading(plan.path, plan.package):
             pass
         model: Any = plan.build()
@@ -127,6 +130,16 @@ class _Server:
                 "takes": {"dtype": takes.dtype, "words": takes.words},
             }
         )
+
+    def _on_contents(self, question: Frame) -> Frame:
+        said = question.said
+        hold_back(said["limits"])
+        contents = self._models[said["model"]].contents()
+        layers = [
+            {**vars(each), "shapes": [[k, list(v)] for k, v in each.shapes.items()]}
+            for each in contents.layers
+        ]
+        return Frame({"layers": layers, "probe": list(contents.probe)})
 
     def _on_outputs(self, question: Frame) -> Frame:
         said = question.said
