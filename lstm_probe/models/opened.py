@@ -17,7 +17,7 @@ from lstm_probe.core.arrays import Array
 from lstm_probe.core.blas import on_one_blas_thread
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.models.described import Contents, of_weights
-from lstm_probe.models.files.scoped_cells import without_direction, without_reset
+from lstm_probe.models.files.scoped_cells import without_given
 from lstm_probe.models.files.sources import Source, sources_of
 from lstm_probe.models.files.wiring import Other, StoredCell
 
@@ -265,7 +265,7 @@ def _with_own_options(
         for layer, name, text in sorted(parsed, key=lambda each: each[0] is not None)
         if layer in (None, stored.name) and name in _options_of(stored)
     }
-    reads_back, guessed = stored.reverse, stored.guessed
+    reads_back, guessed = stored.reverse, without_given(stored.guessed, own)
     if "reverse" in own:
         reverse = own.pop("reverse")
         if not isinstance(reverse, bool):
@@ -273,9 +273,7 @@ def _with_own_options(
                 f"A layer reads backward or forward. Received: reverse={reverse}. Expected: "
                 "reverse=true or reverse=false."
             )
-        reads_back, guessed = reverse, without_direction(guessed)
-    if "reset_after" in own:
-        guessed = without_reset(guessed)
+        reads_back = reverse
     cell: Any = stored.cell
     return replace(stored, cell=replace(cell, **own), reverse=reads_back, guessed=guessed)
 

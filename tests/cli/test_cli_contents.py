@@ -48,7 +48,7 @@ def test_layers_and_sizes_are_listed_for_every_kind_of_keras_file(root, name, ex
     found = listed(root / name)
     memory, reader = (
         next(layer for key, layer in found["layers"].items() if end in (key, key.split("/")[-1]))
-        for end in ("memory" if name != "keras/model.weights.h5" else "memory", "reader")
+        for end in ("memory", "reader")
     )
     assert (memory["cell"], memory["features"], memory["units"]) == ("lstm", 3, 5)
     assert (reader["cell"], reader["features"], reader["units"]) == ("gru", 5, 4)
@@ -175,3 +175,69 @@ def test_a_gru_of_older_keras_has_its_reset_gate_before_the_product(version, kin
     joined = np.concatenate([each.trace.h for each in analyses.values()], -1)
     np.testing.assert_allclose(joined, np.asarray(model(x)), atol=1e-6)
     assert all(str(each.parity.verdict) == "match" for each in analyses.values())
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "SimpleRNN"])
+@pytest.mark.parametrize("layout", ["gate by gate", "joined"])
+def test_weights_alone_of_older_keras_are_those_of_the_layer(kind, layout, tmp_path):
+    """Keras 1 kept each gate apart; both it and Keras 2.0 had hard sigmoids by default."""
+    import h5py
+
+    layers, gates = tf_keras.layers, {"LSTM": "ifco", "GRU": "zrh", "SimpleRNN": ""}[kind]
+    options = {} if kind == "SimpleRNN" else {"recurrent_activation": "hard_sigmoid"}
+    options |= {"reset_after": False} if kind == "GRU" else {}
+    wrapped = getattr(layers, kind)(4, return_sequences=True, **options)
+    layer = layers.Bidirectional(wrapped, merge_mode=None)
+    x = np.random.default_rng(2).normal(size=(2, 6, 3)).astype(np.float32)
+    rng = np.random.default_rng(3)
+    layer.build(x.shape)
+    for variable in layer.trainable_variables:
+        variable.assign(rng.normal(0, 0.5, variable.shape))
+    theirs = dict(zip(("forward", "backward"), map(np.asarray, layer(x)), strict=True))
+    path = tmp_path / "weights.h5"
+    with h5py.File(path, "w") as file:
+        names = []
+        group = file.create_group("bidirectional_1")
+        for direction in theirs:
+            own = getattr(layer, f"{direction}_layer").get_weights()
+            name = f"{direction}_{kind.lower()}_1"
+            for letter, last, array in zip(
+                "WUb", ("kernel", "recurrent_kernel", "bias"), own, strict=True
+            ):
+                if layout == "joined":
+                    parts = {f"{name}/{last}:0": array}
+                elif gates:
+                    cut = np.split(array, len(gates), axis=-1)
+                    parts = {f"{name}_{letter}_{g}:0": a for g, a in zip(gates, cut, strict=True)}
+                else:
+                    parts = {f"{name}_{letter}:0": array}
+                for part, values in parts.items():
+                    names.append(part.encode())
+                    group[part] = values
+        group.attrs["weight_names"] = names
+        file.attrs["layer_names"] = [b"bidirectional_1"]
+        if layout == "joined":
+            file.attrs["keras_version"] = b"2.0.8"
+    found = lstm_probe.inspect(path, x)
+    assert len(found) == 2
+    for direction, h in theirs.items():
+        (analysis,) = (each for name, each in found.items() if direction in name)
+        np.testing.assert_allclose(analysis.trace.h, h, atol=1e-6)
+        told = " ".join(analysis.snapshot.guessed)
+        assert ("its recurrent activation is a hard sigmoid: guessed" in told) == bool(gates)
+    if gates:
+        other = lstm_probe.inspect(path, x, cell={"recurrent_activation": "sigmoid"})
+        assert not any("hard" in each for a in other.values() for each in a.snapshot.guessed)
+
+
+def test_a_model_of_keras_1_is_named_as_one(tmp_path):
+    import h5py
+
+    config = {"class_name": "Sequential", "config": [{"class_name": "GRU", "config": {
+        "name": "g", "output_dim": 4, "inner_init": "orthogonal"}}]}  # fmt: skip
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file.attrs["model_config"] = json.dumps(config)
+        file.attrs["keras_version"] = "1.2.2"
+    line = one_line(run("inspect", tmp_path / "m.h5", "--random", "1,6,3"))
+    assert "is a model of Keras 1" in line
+    assert "--weights-only" in line

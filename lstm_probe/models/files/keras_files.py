@@ -15,7 +15,11 @@ from typing import Any
 
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.limits import check_zip, damaged, reading
-from lstm_probe.models.files.former_keras import naming_former_defaults, with_former_defaults
+from lstm_probe.models.files.former_keras import (
+    is_of_keras_1,
+    naming_former_defaults,
+    with_former_defaults,
+)
 from lstm_probe.models.files.hdf5 import check_hdf5, step_in
 from lstm_probe.models.files.keras_config import check_config
 from lstm_probe.models.files.keras_model import KerasModel
@@ -134,6 +138,12 @@ def plan_hdf5(
         )
     with reading(path, what):
         described = json.loads(stored)
+    if is_of_keras_1(described):
+        raise LstmProbeError(
+            f"{path} is a model of Keras 1, whose layers no later Keras builds. Received: a "
+            "configuration with output_dim. Expected: --weights-only (weights_only=True), which "
+            "shows the gates from the weights; or the model as Keras 2 has saved it."
+        )
     if not trusted:
         check_config(path, described, size=size, compiled=True)
     package = _package(path, version.decode() if isinstance(version, bytes) else str(version))

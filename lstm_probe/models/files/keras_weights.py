@@ -8,19 +8,23 @@ import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
+from lstm_probe.cells import GruCell, LstmCell
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.limits import check_zip, reading
+from lstm_probe.models.files.former_keras import has_hard_sigmoid, joined_gates
 from lstm_probe.models.files.hdf5 import check_hdf5, step_in
 from lstm_probe.models.files.keras_names import LayerNames
 from lstm_probe.models.files.places import Place, Places
+from lstm_probe.models.files.scoped_cells import HARD_SIGMOID
 from lstm_probe.models.files.stored_cells import DEFAULTS, cells_in
+from lstm_probe.models.files.wiring import StoredCell
 from lstm_probe.models.opened import StoredCells
 
 __all__ = ["KerasArrays", "keras_cells", "read_keras_weights"]
@@ -43,6 +47,7 @@ class KerasArrays:
         shapes: of the arrays of other layers, by name.
         order: by the names of all of them, their places in the model where these are known.
         step: the training step.
+        version: that of the Keras that wrote the file, where it tells.
     """
 
     arrays: Mapping[str, Array]
@@ -50,6 +55,7 @@ class KerasArrays:
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     order: Mapping[str, Place] = field(default_factory=dict)
     step: int = 0
+    version: str = ""
 
 
 def read_keras_weights(path: Path, kind: str) -> KerasArrays:
@@ -87,9 +93,21 @@ def keras_cells(read: KerasArrays, kind: str) -> StoredCells:
     }
     order = {name + _SHAPE_ALONE * (name in read.shapes): at for name, at in read.order.items()}
     found = cells_in({**read.arrays, **others}, Places(read.paths, order))
+    found.cells[:] = [_with_defaults(cell, read.version) for cell in found.cells]
     opened = StoredCells(f"the weights of {kind}", found.cells, step=read.step, others=found.others)
     opened.notes += [*found.notes, DEFAULTS]
     return opened
+
+
+def _with_defaults(stored: StoredCell, version: str) -> StoredCell:
+    """A cell with the default activation that gates had in the Keras that wrote the file."""
+    if not (has_hard_sigmoid(version) and isinstance(stored.cell, (LstmCell, GruCell))):
+        return stored
+    return replace(
+        stored,
+        cell=replace(stored.cell, recurrent_activation="hard_sigmoid_keras2"),
+        guessed=(*stored.guessed, HARD_SIGMOID),
+    )
 
 
 @contextmanager
@@ -175,29 +193,35 @@ def _of_keras_2(file: Any, found: Mapping[str, Any], step: int) -> KerasArrays:
 
     Some begin with the layer, some with the model: `sequential/reader/lstm_cell/kernel:0`.
     """
-    listed = [name for name in _listed(file) if name in found]
+    group = file.get("model_weights", file)
+    version = _text(group.attrs.get("keras_version", file.attrs.get("keras_version", "")))
+    listed = [name for name in _listed(group) if name in found]
     named = {}
     for name in [*listed, *(each for each in found if each not in set(listed))]:
         layer, _, below = name.removeprefix("model_weights/").partition("/")
         before, here, after = f"/{below}".partition(f"/{layer}/")
         named[f"{layer}/{after}" if here else before[1:]] = found[name]
     order = {name: Place("", (index,)) for index, name in enumerate(named) if index < len(listed)}
+    arrays = {name: each[()] for name, each in named.items()}
+    joined = joined_gates(arrays)
+    if joined.keys() != arrays.keys():
+        version = version or "1.0"
     recurrent = {
-        name.rpartition("/")[0] for name in named if re.search(r"/recurrent_kernel(:0)?$", name)
+        name.rpartition("/")[0] for name in joined if re.search(r"/recurrent_kernel(:0)?$", name)
     }
-    own = {name for name in named if name.rpartition("/")[0] in recurrent}
+    own = {name for name in joined if name.rpartition("/")[0] in recurrent}
     return KerasArrays(
-        {name: each[()] for name, each in named.items() if name in own},
+        {name: array for name, array in joined.items() if name in own},
         {},
-        {name: tuple(each.shape) for name, each in named.items() if name not in own},
+        {name: tuple(array.shape) for name, array in joined.items() if name not in own},
         order,
         step,
+        version,
     )
 
 
-def _listed(file: Any) -> list[str]:
+def _listed(group: Any) -> list[str]:
     """The arrays in the order of the model, which Keras 2 notes beside them."""
-    group = file.get("model_weights", file)
     names = []
     for layer in map(_text, group.attrs.get("layer_names", ())):
         if layer in group:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise, permutations
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ from lstm_probe.weights import (
     from_variables,
 )
 
-__all__ = ["numbered_draft", "scoped_drafts", "without_direction", "without_reset"]
+__all__ = ["HARD_SIGMOID", "numbered_draft", "scoped_drafts", "without_given"]
 
 #: The last part of a scope in which TF1 keeps a cell, and a Dense layer does not.
 _CELL_SCOPE = re.compile(r"(cell|rnn|lstm|gru)[^/]*$", re.IGNORECASE)
@@ -46,15 +46,28 @@ _RESET_AFTER = (
     "this is Keras's default"
 )
 
+#: What the activation of a cell's gates is by default in Keras up to 2.2.
+HARD_SIGMOID = (
+    "its recurrent activation is a hard sigmoid: guessed, as this was the default of the Keras "
+    "that wrote the file"
+)
+#: The sentences that no longer hold where an option has been given.
+_OF_OPTIONS = {
+    "reverse": _BACKWARD,
+    "reset_after": _RESET_AFTER,
+    "recurrent_activation": HARD_SIGMOID,
+}
 
-def without_direction(guessed: tuple[str, ...]) -> tuple[str, ...]:
-    """What is still guessed where the direction has been given."""
-    return tuple(each for each in guessed if each != _BACKWARD)
 
+def without_given(guessed: tuple[str, ...], options: Collection[str]) -> tuple[str, ...]:
+    """What is still guessed where some options have been given.
 
-def without_reset(guessed: tuple[str, ...]) -> tuple[str, ...]:
-    """What is still guessed where it has been given where the reset gate acts."""
-    return tuple(each for each in guessed if each != _RESET_AFTER)
+    Args:
+        guessed: sentences.
+        options: the names of the options.
+    """
+    given = {_OF_OPTIONS[name] for name in options if name in _OF_OPTIONS}
+    return tuple(each for each in guessed if each not in given)
 
 
 class _Scope(NamedTuple):

@@ -198,6 +198,7 @@ def weights_in_child(path: Path, kind: str, allowance: Allowance) -> KerasArrays
                 for name, container, numbers in said["order"]
             },
             int(said["step"]),
+            str(said["version"])[:80],
         )
 
 

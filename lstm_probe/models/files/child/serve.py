@@ -167,6 +167,7 @@ class _Server:
             "shapes": list(map(list, read.shapes.items())),
             "order": [[name, *at] for name, at in read.order.items()],
             "step": read.step,
+            "version": read.version,
         }
         return Frame(answer, list(read.arrays.values()))
 
