@@ -170,7 +170,9 @@ class StoredCells(Opened):
     def _fits_nothing(self, shared: Array | None) -> LstmProbeError:
         sizes = [f"{each.name!r} takes {each.weights.input_size}" for each in self.cells]
         received = "none" if shared is None else f"shape {shared.shape}"
-        reasons = [note for note in self._said if "which of them it reads" in note]
+        features = None if shared is None or shared.ndim != 3 else shared.shape[-1]
+        fitting = {each.name for each in self.cells if each.weights.input_size == features}
+        reasons = [note for note in self._said if note.partition(" is not run")[0] in fitting][:3]
         return LstmProbeError(
             f"The probe fits no layer. Received: {received}. Expected: (batch, time, "
             f"features): {', '.join(sizes)} features; or an .npz with an input by layer name."
@@ -185,6 +187,14 @@ class StoredCells(Opened):
                 f"The probe names no layer of the model. Received: {', '.join(unknown)}. Expected "
                 f"some of {', '.join(known)}."
             )
+        for each in self.cells:
+            shape = np.shape(inputs[each.name]) if each.name in inputs else None
+            features = each.weights.input_size
+            if shape is not None and (len(shape) != 3 or shape[-1] != features):
+                raise LstmProbeError(
+                    f"The probe does not fit layer {each.name!r}. Received: shape {shape}. "
+                    f"Expected: (batch, time, {features})."
+                )
 
 
 def _alone(stored: StoredCell, x: Array, step: int, source: Source) -> Analysis:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import warnings
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
-from cli_files import run
-from helpers_cells import naive_lstm, sigmoid
+from cli_files import one_line, run
+from helpers_cells import keras_lstm_arrays, naive_lstm, sigmoid
 from safetensors.numpy import save_file
 from session_graphs import cells, tf1
 
@@ -459,3 +460,98 @@ def test_the_names_of_tensorflow_1_0_stand_for_later_ones(tmp_path):
     )
     with pytest.raises(LstmProbeError, match="'rnn/basic_lstm_cell'"):
         lstm_probe.weights.from_variables(older, "elsewhere")
+
+
+def test_a_shuffled_file_tells_no_order(tmp_path):
+    """Thirty bidirectional layers of one size, whose arrays stand anyhow."""
+    rng = np.random.default_rng(12)
+    arrays, x = {}, probe().astype(np.float64)
+    for layer in range(30):
+        pair = []
+        for direction in ("forward", "backward"):
+            name = f"bidirectional_{layer}/{direction}_l"
+            own = keras_lstm_arrays(rng, x.shape[-1], 2)
+            ends = ("kernel", "recurrent_kernel", "bias")
+            arrays |= {f"{name}/{end}": each for end, each in zip(ends, own, strict=True)}
+            order = -1 if direction == "backward" else 1
+            pair.append(naive_lstm(x[:, ::order], *own)["h"][:, ::order])
+        x = np.concatenate(pair, -1)
+    for shuffled in (rng.permutation(sorted(arrays)), sorted(arrays, reverse=True)):
+        np.savez(tmp_path / "weights.npz", **{name: arrays[name] for name in shuffled})
+        found = lstm_probe.inspect(tmp_path / "weights.npz", probe())
+        assert len(found) == 60
+        last = [found[f"bidirectional_29/{each}_l"].trace.h for each in ("forward", "backward")]
+        np.testing.assert_allclose(np.concatenate(last, -1), x, atol=1e-9)
+
+
+def test_two_directions_of_other_inputs_are_no_pair(tmp_path):
+    path, _ = two_layers(tmp_path, second=(7, 4), names=("b/forward_l", "b/backward_l"))
+    arrays = dict(np.load(path))
+    arrays |= {"top/kernel": np.ones((8, 8)), "top/recurrent_kernel": np.ones((2, 8))}
+    np.savez(path, **arrays)
+    assert list(lstm_probe.inspect(path, probe())) == ["b/forward_l"]
+
+
+def test_directions_that_may_be_added_are_not_joined(tmp_path):
+    path, _ = two_layers(tmp_path, second=(3, 4), names=("b/forward_l", "b/backward_l"))
+    arrays = dict(np.load(path))
+    arrays |= {"top/kernel": np.ones((4, 8)), "top/recurrent_kernel": np.ones((2, 8))}
+    np.savez(path, **arrays)
+    assert "top" not in lstm_probe.inspect(path, probe())
+    words = " ".join(run("inspect", path, "--random", "1,5,3").stdout.split())
+    assert "but its two directions may be merged in several ways" in words
+
+
+def test_a_layer_of_torch_that_does_not_fit_the_one_below_is_said(tmp_path):
+    rng = np.random.default_rng(6)
+    shapes = {"weight_ih_l0": (16, 3), "weight_hh_l0": (16, 4)}
+    shapes |= {"weight_ih_l1": (16, 7), "weight_hh_l1": (16, 4)}
+    np.savez(tmp_path / "state.npz", **{k: rng.normal(size=s) for k, s in shapes.items()})
+    assert list(lstm_probe.inspect(tmp_path / "state.npz", probe())) == ["l0"]
+    words = " ".join(run("inspect", tmp_path / "state.npz", "--random", "1,5,3").stdout.split())
+    assert "l1 is not run: it takes 7 features, and l0, which it should read, has 4" in words
+
+
+def test_weights_that_torch_normalises_are_shown_and_others_not_hidden(tmp_path):
+    rng = np.random.default_rng(7)
+    own = {"weight_ih": rng.normal(size=(16, 3)), "weight_hh": rng.normal(size=(16, 4))}
+    state = {"bad.weight_ih_l0_g": np.ones((16, 1)), "bad.weight_hh_l0": own["weight_hh"]}
+    state |= {"plain.weight_ih_l0": own["weight_ih"], "plain.weight_hh_l0": own["weight_hh"]}
+    for name, weight in own.items():
+        length = np.linalg.norm(weight, axis=1, keepdims=True)
+        state |= {f"norm.{name}_l0_g": length, f"norm.{name}_l0_v": weight / 5}
+    save_file(state, tmp_path / "state.safetensors")
+    found = lstm_probe.inspect(tmp_path / "state.safetensors", probe())
+    assert list(found) == ["norm", "plain"]
+    np.testing.assert_allclose(found["norm"].trace.h, found["plain"].trace.h, atol=1e-12)
+    words = run("inspect", tmp_path / "state.safetensors", "--random", "1,5,3").stdout
+    assert "bad is not shown: bad.weight_ih_l0 is normalised" in " ".join(words.split())
+
+
+def test_arrays_that_hold_no_numbers_are_named(tmp_path):
+    texts = np.array([["a"] * 16] * 3)
+    path, arrays = two_layers(tmp_path)
+    np.savez(path, **{**arrays, "odd/kernel": texts, "odd/recurrent_kernel": texts})
+    assert list(lstm_probe.inspect(path, probe())) == ["lstm", "lstm_1"]
+    words = " ".join(run("inspect", path, "--random", "1,5,3").stdout.split())
+    assert "odd is not shown: its array kernel holds no real numbers. Received: <U1" in words
+
+
+def test_an_input_by_name_must_have_the_layer_s_features(tmp_path):
+    path, arrays = two_layers(tmp_path)
+    x = np.random.default_rng(1).normal(size=(2, 5, 4))
+    found = lstm_probe.inspect(path, {"lstm_1": x})
+    assert list(found) == ["lstm_1"]
+    np.testing.assert_allclose(found["lstm_1"].trace.h, of(arrays, "lstm_1", x), atol=1e-12)
+    assert found["lstm_1"].snapshot.guessed == ()
+    with pytest.raises(LstmProbeError, match=r"layer 'lstm_1'. Received: shape \(2, 5, 3\)"):
+        lstm_probe.inspect(path, {"lstm_1": x[..., :3]})
+
+
+def test_torch_s_older_format_is_named_with_the_line_that_saves_it_again(tmp_path):
+    for name in ("old.pt", "old.bin"):
+        path = tmp_path / name
+        path.write_bytes(pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2))
+        line = one_line(run("inspect", path, "--random", "1,5,3"))
+        assert "is in torch's legacy format, which torch before 1.6 wrote" in line
+        assert f'torch.save(torch.load("{name}", map_location="cpu", weights_only=True)' in line

@@ -10,10 +10,10 @@ shown as one.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["Direction", "direction_of"]
+__all__ = ["Direction", "direction_of", "unmarked"]
 
 #: The attributes of Keras's `Bidirectional`.
 _LAYERS = {"forward_layer": False, "backward_layer": True}
@@ -37,7 +37,7 @@ class Direction:
     pair: str
 
 
-def direction_of(scope: str, place: str, scopes: Collection[str]) -> Direction:
+def direction_of(scope: str, place: str, alike: Mapping[str, int]) -> Direction:
     """The direction of a cell.
 
     Args:
@@ -45,12 +45,12 @@ def direction_of(scope: str, place: str, scopes: Collection[str]) -> Direction:
             `bi/backward_lstm/lstm_cell`.
         place: the path of the objects that hold the cell, such as `layers/bi/backward_layer/cell`;
             empty where the file does not tell it.
-        scopes: those of all cells of the file.
+        alike: how many cells of the file have a scope, as `unmarked` gives it.
 
     Example:
-        >>> direction_of("bi/backward_lstm/lstm_cell", "", [])
+        >>> direction_of("bi/backward_lstm/lstm_cell", "", {})
         Direction(backward=True, by='name', pair='bi/lstm/lstm_cell')
-        >>> direction_of("memory", "", []).by
+        >>> direction_of("memory", "", {}).by
         ''
     """
     parts = place.split("/")
@@ -65,7 +65,7 @@ def direction_of(scope: str, place: str, scopes: Collection[str]) -> Direction:
         if word is None:
             continue
         pair = "/".join([*parts[:index], _without(parts[index], word), *parts[index + 1 :]])
-        if index == _layer(parts) or parts[index] == word or _has_sibling(pair, scope, scopes):
+        if index == _layer(parts) or parts[index] == word or _has_sibling(pair, scope, alike):
             return Direction(word.lower() in _BACKWARD, "name", pair)
     return Direction(False, "", scope)
 
@@ -92,13 +92,18 @@ def _layer(parts: list[str]) -> int:
     )
 
 
-def _has_sibling(pair: str, scope: str, scopes: Collection[str]) -> bool:
+def _has_sibling(pair: str, scope: str, alike: Mapping[str, int]) -> bool:
     """Whether another cell has the same path but for the direction."""
-    others = (each for each in scopes if each != scope)
-    return any(_unmarked(each) == pair for each in others)
+    return alike.get(pair, 0) > (unmarked(scope) == pair)
 
 
-def _unmarked(scope: str) -> str:
+def unmarked(scope: str) -> str:
+    """A scope without the last word in it that names a direction.
+
+    Example:
+        >>> unmarked("bi/backward_lstm/lstm_cell"), unmarked("memory")
+        ('bi/lstm/lstm_cell', 'memory')
+    """
     parts = scope.split("/")
     for index in reversed(range(len(parts))):
         word = _marked(parts[index])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, NamedTuple
 
 __all__ = ["Place", "Places", "in_file_order"]
@@ -72,7 +73,8 @@ class Places:
 def in_file_order(names: Iterable[str]) -> Places:
     """The places of arrays that a file keeps in the order in which they were given to it.
 
-    Names in alphabetical order tell nothing: somebody may have sorted them.
+    Names in alphabetical order tell nothing, as somebody may have sorted them; nor do names that
+    have been shuffled, so that those of one layer do not stand together.
 
     Example:
         >>> in_file_order(["b/kernel", "a/kernel"]).order["a/kernel"].numbers
@@ -81,7 +83,9 @@ def in_file_order(names: Iterable[str]) -> Places:
         {}
     """
     listed: list[Any] = list(names)
-    if listed == sorted(listed):
+    scopes = [name.rpartition("/")[0] for name in listed]
+    runs = [scope for scope, _ in groupby(scopes)]
+    if listed == sorted(listed) or len(runs) > len(set(runs)):
         return Places()
     return Places(order={name: Place("", (index,)) for index, name in enumerate(listed)})
 

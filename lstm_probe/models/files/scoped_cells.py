@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise, permutations
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 from lstm_probe.cells import GruCell, LstmCell, SimpleRnnCell
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
-from lstm_probe.models.files.directions import Direction, direction_of
+from lstm_probe.models.files.directions import Direction, direction_of, unmarked
 from lstm_probe.models.files.places import Place, Places
 from lstm_probe.models.files.wiring import Draft, StoredCell
 from lstm_probe.weights import (
@@ -37,7 +38,7 @@ _LAYERS = re.compile(r"(?P<stack>(.*/)?stack_bidirectional_rnn(_\d+)?/)cell_(?P<
 _SEQUENTIAL = re.compile(r"sequential(_\d+)?/")
 _DOUBT = "the graph that says what lies between them is not read"
 _BACKWARD = "it reads from the last timestep to the first: guessed from its name"
-_IN_STACK = "its place among the cells of its stack: guessed, as their sizes fit in one order only"
+_IN_STACK = "its place among the cells of its stack: guessed from the file's order or their sizes"
 #: Of how many cells of a stack all orders are tried.
 _TALLEST = 6
 _NOWHERE = Place("", ())
@@ -105,10 +106,12 @@ def _found(
 ) -> Iterator[tuple[Draft, str]]:
     """The cells, each with the layer that it is in: those of a stack share one."""
     scopes = [each for each in _scopes(names, places) if _is_cell(each)]
-    known = [each.scope for each in scopes]
+    in_layers = Counter(_KERAS_CELL.sub("", each.scope) for each in scopes)
+    alike = Counter(unmarked(each.scope) for each in scopes)
     for each in scopes:
-        shown = _shown(each, known)
+        shown = _shown(each, in_layers)
         try:
+            _check_numbers(each, arrays)
             weights = from_variables({n: arrays[key] for n, key in each.names.items()}, each.scope)
             cell, guessed = _cell(weights, each.is_keras)
         except LstmProbeError as error:
@@ -116,7 +119,7 @@ def _found(
             if each.is_keras or f"{each.scope}/gates/kernel" in each.names:
                 refused.append(f"{shown} is not shown: {error}")
             continue
-        direction = direction_of(each.scope, each.path, known)
+        direction = direction_of(each.scope, each.path, alike)
         if direction.backward and direction.by == "name":
             guessed = (_BACKWARD, *guessed)
         stored = StoredCell(
@@ -147,10 +150,16 @@ def _in_stacks(found: Iterable[tuple[Draft, str]]) -> Iterator[Draft]:
             yield from drafts
             continue
         shared = _KERAS_CELL.sub("", drafts[0].layer)
+        # The objects of a model are numbered; in other files, their order is a hint.
+        is_told = is_known and bool(_container(drafts[0]))
         for height, draft in enumerate(orders[0]):
-            guessed = draft.cell.guessed + (() if is_known or not height else (_IN_STACK,))
+            guessed = draft.cell.guessed + (() if is_told or not height else (_IN_STACK,))
             cell = replace(draft.cell, guessed=guessed)
             yield replace(draft, cell=cell, layer=shared, inner=(layer, height))
+
+
+def _container(draft: Draft) -> str:
+    return "" if draft.place is None else draft.place.container
 
 
 def _orders(drafts: Sequence[Draft]) -> list[tuple[Draft, ...]]:
@@ -193,13 +202,23 @@ def _is_cell(scope: _Scope) -> bool:
     return by_arrays or _CELL_SCOPE.search(scope.scope) is not None
 
 
-def _shown(scope: _Scope, known: Sequence[str]) -> str:
+def _check_numbers(scope: _Scope, arrays: Mapping[str, Array]) -> None:
+    """Raise an LstmProbeError if the arrays of a cell hold no real numbers."""
+    for name, key in scope.names.items():
+        dtype = arrays[key].dtype
+        if dtype.kind not in "iuf" and dtype.name != "bfloat16":
+            raise LstmProbeError(
+                f"its array {name.rpartition('/')[2]} holds no real numbers. Received: {dtype}. "
+                "Expected: floats."
+            )
+
+
+def _shown(scope: _Scope, known: Counter[str]) -> str:
     """The layer's name; a cell is named by itself where its layer has several."""
     if not scope.is_keras:
         return scope.scope
-    layer = _KERAS_CELL.sub("", scope.scope)
-    stacked = [each for each in known if _KERAS_CELL.sub("", each) == layer]
-    return layer if len(stacked) == 1 else scope.scope
+    layer = _KERAS_CELL.sub("", scope.scope) or "layer"
+    return layer if known[_KERAS_CELL.sub("", scope.scope)] == 1 else scope.scope
 
 
 def _cell(weights: GateWeights, is_keras: bool) -> tuple[Any, tuple[str, ...]]:

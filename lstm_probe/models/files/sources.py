@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
@@ -71,6 +72,9 @@ def _with_possible(
         return cell
     rest = [each for each in cells if each.layer != cell.layer]
     widths, reached = {features}, set[str]()
+    of_layers: Counter[str] = Counter()
+    for each in rest:
+        of_layers[each.layer] += each.weights.output_size
     while True:
         more = {
             each.name
@@ -86,8 +90,8 @@ def _with_possible(
         reached |= more
         widths |= wider
         for each in rest:
-            pair = [one.weights.output_size for one in rest if one.layer == each.layer]
-            widths |= {each.weights.output_size, sum(pair)} if each.name in reached else set()
+            if each.name in reached:
+                widths |= {each.weights.output_size, of_layers[each.layer]}
     possible = tuple(each for each in cell.candidates if reached.issuperset(each.names))
     return replace(cell, candidates=possible)
 
@@ -138,6 +142,8 @@ def _source(cell: StoredCell, features: int | None, chosen: Collection[str] | No
         by_order = "from the order of the layers and the number of its features"
         by_size = "as no other layer of the file gives as many features"
         return _guess(candidates[0], size, by_order if candidates[0].by_order else by_size)
+    if features is None:
+        return Source(unknown="the probe does not name it")
     return Source(unknown=f"it takes {size} features, and what comes before it is not in the file")
 
 

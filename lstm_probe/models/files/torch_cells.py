@@ -20,6 +20,7 @@ _INPUT = re.compile(
 )
 #: The arrays of a module, and those of which torch's weight normalisation makes one.
 _OURS = re.compile(r"(weight|bias)_[ih]h|weight_hr", re.DOTALL)
+_MODULE = re.compile(r"(?P<module>.*?)(parametrizations\.)?(weight|bias)_[ih][hr]", re.DOTALL)
 _DOUBT = "modules of torch need not stand in a row"
 
 
@@ -37,7 +38,7 @@ def torch_drafts(
     ours = [name for name in names if _OURS.search(name)]
     if not any(".weight_hh" in f".{name}" for name in ours):
         return
-    held = folded_normalisation({name: arrays[names[name]] for name in ours})
+    held = _folded({name: arrays[names[name]] for name in ours}, refused)
     found = {name: match for name in held if (match := _INPUT.match(name)) is not None}
     for name in sorted(found, key=lambda name: _in_order(found[name])):
         prefix, ending = found[name]["prefix"], found[name]["ending"]
@@ -58,6 +59,31 @@ def torch_drafts(
             doubt=_DOUBT,
             place=places.first(names[key] for key in cell_names),
         )
+
+
+def _folded(held: Mapping[str, Array], refused: list[str]) -> dict[str, Array]:
+    """The weights that torch computes with, of those modules of which they are known."""
+    by_module: dict[str, dict[str, Array]] = {}
+    for name, array in held.items():
+        module = _MODULE.match(name)
+        by_module.setdefault(module["module"] if module else name, {})[name] = array
+    folded: dict[str, Array] = {}
+    for module_name, own in by_module.items():
+        try:
+            _check_numbers(own)
+            folded |= folded_normalisation(own)
+        except LstmProbeError as error:
+            refused.append(f"{module_name.rstrip('.') or 'the module'} is not shown: {error}")
+    return folded
+
+
+def _check_numbers(held: Mapping[str, Array]) -> None:
+    for name, array in held.items():
+        if array.dtype.kind not in "iuf" and array.dtype.name != "bfloat16":
+            raise LstmProbeError(
+                f"its array {name} holds no real numbers. Received: {array.dtype}. Expected: "
+                "floats."
+            )
 
 
 def _in_order(match: re.Match[str]) -> tuple[str, int, bool]:

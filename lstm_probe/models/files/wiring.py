@@ -9,8 +9,9 @@ open, and who runs the cells says so.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from lstm_probe.cells import Cell
@@ -19,6 +20,8 @@ from lstm_probe.weights import GateWeights
 
 __all__ = ["Candidate", "Draft", "Other", "StoredCell", "wired"]
 
+#: Of how many layers it is tried which reads which; models have fewer.
+_MOST = 500
 _NUMBER = re.compile(r"(.*?)_?(\d+)$")
 
 
@@ -153,7 +156,7 @@ def wired(drafts: Sequence[Draft], others: Sequence[Other] = ()) -> list[StoredC
         drafts: what the file tells of each of them.
         others: the layers of the file that are not recurrent.
     """
-    groups = _grouped(_stacked(drafts))
+    groups = _grouped(_stacked(_without_false_places(drafts)))
     below = {
         draft.outer: group for group in groups for draft in group.drafts if draft.outer is not None
     }
@@ -161,31 +164,60 @@ def wired(drafts: Sequence[Draft], others: Sequence[Other] = ()) -> list[StoredC
     for group in groups:
         for draft in group.drafts:
             cell = draft.cell
-            if not cell.feeds and draft.outer is not None:
+            if not cell.feeds and not cell.unfed and draft.outer is not None and draft.outer[1]:
                 key, height = draft.outer
                 feeding = below.get((key, height - 1))
-                if feeding is not None:
-                    cell = replace(cell, feeds=feeding.names)
-                elif height:
-                    cell = replace(cell, unfed="the layer below it is not in the file")
+                cell = _fed(cell, [] if feeding is None else feeding.tops, "layer")
             if not cell.feeds and not cell.unfed:
                 cell = replace(cell, candidates=_candidates(draft, group, groups, others))
             cells[cell.name] = replace(cell, layer=group.drafts[0].layer)
     return [cells[draft.cell.name] for draft in drafts]
 
 
+def _without_false_places(drafts: Sequence[Draft]) -> list[Draft]:
+    """The order of a file tells nothing where it is not that of the numbers of its layers."""
+    by_stem: dict[tuple[str, ...], list[tuple[tuple[int, ...], Place]]] = {}
+    for draft in drafts:
+        stems, numbers = _numbered(draft.layer)
+        if draft.place is not None and not draft.place.container:
+            by_stem.setdefault(stems, []).append((numbers, draft.place))
+    for numbered in by_stem.values():
+        by_place = [numbers for numbers, _ in sorted(numbered, key=lambda each: each[1])]
+        if by_place != sorted(by_place):
+            return [replace(draft, place=None) for draft in drafts]
+    return list(drafts)
+
+
 def _stacked(drafts: Sequence[Draft]) -> list[Draft]:
     """Cells of a stack read the one below, where there is exactly one."""
+    heights: dict[tuple[str, int], list[StoredCell]] = {}
+    for draft in drafts:
+        if draft.inner is not None:
+            heights.setdefault(draft.inner, []).append(draft.cell)
     made = []
     for draft in drafts:
         if draft.inner is not None and draft.inner[1] > 0:
             key, height = draft.inner
-            below = [each.cell.name for each in drafts if each.inner == (key, height - 1)]
-            known = {"feeds": tuple(below)} if len(below) == 1 else {}
-            unfed = {} if known else {"unfed": "the cell below it is not in the file"}
-            draft = replace(draft, cell=replace(draft.cell, **known, **unfed))  # type: ignore[arg-type]
+            below = heights.get((key, height - 1), [])
+            cell = _fed(draft.cell, below if len(below) == 1 else [], "cell")
+            draft = replace(draft, cell=cell)
         made.append(draft)
     return made
+
+
+def _fed(cell: StoredCell, below: Sequence[StoredCell], what: str) -> StoredCell:
+    """A cell that is known to read the outputs of others, if these have its features."""
+    if not below:
+        return replace(cell, unfed=f"the {what} below it is not in the file")
+    width = sum(each.weights.output_size for each in below)
+    names = tuple(each.name for each in below)
+    if width != cell.weights.input_size:
+        return replace(
+            cell,
+            unfed=f"it takes {cell.weights.input_size} features, and {' and '.join(names)}, which "
+            f"it should read, {'has' if len(names) == 1 else 'have'} {width}",
+        )
+    return replace(cell, feeds=names)
 
 
 def _grouped(drafts: Sequence[Draft]) -> list[_Group]:
@@ -199,10 +231,12 @@ def _grouped(drafts: Sequence[Draft]) -> list[_Group]:
 
 
 def _candidates(
-    draft: Draft, group: _Group, groups: Iterable[_Group], others: Sequence[Other]
+    draft: Draft, group: _Group, groups: Sequence[_Group], others: Sequence[Other]
 ) -> tuple[Candidate, ...]:
     """The layers whose outputs have as many features as a cell reads."""
     features, found = draft.cell.weights.input_size, []
+    if len(groups) > _MOST:
+        return ()
     for each in groups:
         if each is group or _comes_before(group, each) or _reads(each, group):
             continue
@@ -248,6 +282,7 @@ def _comes_before(one: _Group, other: _Group) -> bool:
     return first[0] == second[0] and first[1] < second[1]
 
 
+@lru_cache(maxsize=10_000)
 def _numbered(layer: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """The names that Keras gives to layers of a kind, and the numbers that tell them apart."""
     parts = layer.split("/")
