@@ -64,7 +64,7 @@ def inspect_model(
     model: Annotated[
         Path,
         typer.Argument(
-            help=".keras, .h5, .weights.h5 with --config, a SavedModel, a TensorFlow or TF1 "
+            help=".keras, .h5, .weights.h5 (best with --config), a SavedModel, a TensorFlow or TF1 "
             "checkpoint, .onnx, a torch state dictionary (.pt, .safetensors), or .npz.",
             metavar="MODEL",
             show_default=False,

@@ -62,7 +62,7 @@ CellOptions = Annotated[
     typer.Option(
         "--cell",
         help="An option of the cells that a file of weights does not tell, such as "
-        "`forget_bias=0` or `activation=relu`.",
+        "`forget_bias=0` or `activation=relu`; `LAYER:reverse=true` is for one layer.",
         metavar="NAME=VALUE",
     ),
 ]

@@ -42,7 +42,7 @@ def inspect(
             result of `model.to_json()`, or a `.keras` file.
         layers: the names of the layers; None for all recurrent layers.
         cell: options of the cells that a file of weights does not hold, such as
-            `{"forget_bias": "0"}`.
+            `{"forget_bias": "0"}`; `{"reader:reverse": "true"}` is for one layer alone.
         trusted: whether to load a Keras file in full, whatever classes and functions it names,
             and to run the code in it. By default, only what is known to do nothing but compute is
             loaded.

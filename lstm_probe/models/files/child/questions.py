@@ -56,8 +56,8 @@ class ChildModel(Opened):
 
     def contents(self) -> Contents:
         said = {"ask": "contents", "model": self._kept.number}
-        answer = self._asked(Frame(said), opens=False)
-        with reading(self._asked.path, _WHAT):
+        answer, path = self._asked(Frame(said), opens=False), self._asked.path
+        with reading(path, _WHAT):
             layers = [unpack_layer(each) for each in answer.said["layers"]]
             return Contents(layers, [str(each)[:300] for each in answer.said["probe"]])
 
