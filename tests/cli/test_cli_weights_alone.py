@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import warnings
+import zipfile
 from pathlib import Path
 
 import keras
@@ -147,6 +148,7 @@ def test_a_layer_that_may_read_the_probe_or_another_is_not_drawn(tmp_path):
         result.stdout.split()
     )
     alone = lstm_probe.inspect(path, probe(), layers=["lstm_1"])["lstm_1"]
+    assert alone.snapshot.guessed == ("it reads the probe: taken so, as it was asked for",)
     np.testing.assert_allclose(alone.trace.h, of(arrays, "lstm_1", probe()), atol=1e-12)
 
 
@@ -157,6 +159,8 @@ def test_layers_of_a_sequential_model_stand_in_a_row(tmp_path):
     upper = of(arrays, names[1], of(arrays, names[0], probe()))
     np.testing.assert_allclose(analyses[names[1]].trace.h, upper, atol=1e-12)
     assert "guessed, from the name of the model" in analyses[names[1]].snapshot.guessed[0]
+    chosen = lstm_probe.inspect(path, probe(), layers=[names[1]])[names[1]]
+    np.testing.assert_array_equal(chosen.trace.h, analyses[names[1]].trace.h)
 
 
 def test_nothing_is_chained_over_another_layer(tmp_path):
@@ -555,3 +559,19 @@ def test_torch_s_older_format_is_named_with_the_line_that_saves_it_again(tmp_pat
         line = one_line(run("inspect", path, "--random", "1,5,3"))
         assert "is in torch's legacy format, which torch before 1.6 wrote" in line
         assert f'torch.save(torch.load("{name}", map_location="cpu", weights_only=True)' in line
+
+
+@pytest.mark.parametrize("config", [None, b"{", b"[" * 100_000, b'{"config": {"layers": 3}}'])
+def test_weights_are_read_whatever_the_configuration_is(config, tmp_path):
+    model, outputs = three_deep(keras)
+    model.save(tmp_path / "m.keras")
+    path = tmp_path / "n.keras"
+    with zipfile.ZipFile(tmp_path / "m.keras") as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            if name != "config.json":
+                new.writestr(name, old.read(name))
+        if config is not None:
+            new.writestr("config.json", config)
+    found = lstm_probe.inspect(path, probe(), weights_only=True)
+    forward = [each for name, each in found.items() if "forward" in name and each.trace.units == 4]
+    np.testing.assert_allclose(forward[0].trace.h, outputs[0], atol=1e-6)

@@ -431,3 +431,15 @@ def test_words_are_drawn_from_the_table_that_the_graph_looks_them_up_in(tmp_path
     drawn = open_model(path).random_probe((50, 20), rng)
     assert drawn.max() == 39
     assert drawn.min() == 0
+
+
+def test_a_function_that_is_called_like_an_operator_is_no_recurrent_node(tmp_path, rng):
+    inner = function("LSTM", [node("y", name="memory")])
+    nodes = [helper.make_node("LSTM", ["x", "W", "R", "B"], ["y"], "call", domain="own")]
+    inputs = [value("x", FLOAT, ["t", "b", 3])]
+    path = save(tmp_path / "m.onnx", nodes, inputs, "y", arrays(rng), functions=[inner])
+    x = rng.normal(size=(5, 2, 3)).astype(np.float32)
+    found, notes = shown(path, x)
+    assert len(found) == 1
+    assert notes == []
+    assert_matches(next(iter(found.values())), runtime(path, {"x": x})[0])

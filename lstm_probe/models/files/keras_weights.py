@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-
 from lstm_probe.cells import GruCell, LstmCell
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
@@ -23,7 +21,7 @@ from lstm_probe.models.files.hdf5 import check_hdf5, step_in
 from lstm_probe.models.files.keras_names import LayerNames
 from lstm_probe.models.files.places import Place, Places
 from lstm_probe.models.files.scoped_cells import HARD_SIGMOID
-from lstm_probe.models.files.stored_cells import DEFAULTS, cells_in
+from lstm_probe.models.files.stored_cells import DEFAULTS, cells_in, other_layers
 from lstm_probe.models.files.wiring import StoredCell
 from lstm_probe.models.opened import StoredCells
 
@@ -33,8 +31,6 @@ _MEMBER = "model.weights.h5"
 #: Keras 3 numbers a layer's variables, below its class: `layers/lstm_1/cell/vars/0`.
 _NUMBERED = re.compile(r"(?P<place>.+)/vars/0")
 _NAMES = ("kernel", "recurrent_kernel", "bias")
-#: The end of the name of an array of which only the shape is known.
-_SHAPE_ALONE = "/shape"
 
 
 @dataclass(frozen=True)
@@ -86,13 +82,9 @@ def keras_cells(read: KerasArrays, kind: str) -> StoredCells:
     Raises:
         LstmProbeError: there is no recurrent cell.
     """
+    places = Places(read.paths, read.order)
     # Arrays of other layers are not read: they only tell what may stand between recurrent ones.
-    others = {
-        f"{name}{_SHAPE_ALONE}": np.broadcast_to(np.float32(0), shape)
-        for name, shape in read.shapes.items()
-    }
-    order = {name + _SHAPE_ALONE * (name in read.shapes): at for name, at in read.order.items()}
-    found = cells_in({**read.arrays, **others}, Places(read.paths, order))
+    found = cells_in(read.arrays, places, other_layers(read.shapes, places))
     found.cells[:] = [_with_defaults(cell, read.version) for cell in found.cells]
     opened = StoredCells(f"the weights of {kind}", found.cells, step=read.step, others=found.others)
     opened.notes += [*found.notes, DEFAULTS]
@@ -126,9 +118,17 @@ def _opened(path: Path, kind: str) -> Iterator[tuple[Any, LayerNames]]:
             check_zip(path, kind)
             with zipfile.ZipFile(path) as archive:
                 source = io.BytesIO(archive.read(_MEMBER))
-                names = LayerNames.of_config(json.loads(archive.read("config.json")))
+                names = _names(archive)
         with h5py.File(source, "r") as file:
             yield file, names
+
+
+def _names(archive: zipfile.ZipFile) -> LayerNames:
+    """What the configuration calls the layers. Weights are read whatever else is in the file."""
+    try:
+        return LayerNames.of_config(json.loads(archive.read("config.json")))
+    except (KeyError, ValueError, RecursionError):
+        return LayerNames()
 
 
 def _arrays(file: Any, names: LayerNames) -> KerasArrays:

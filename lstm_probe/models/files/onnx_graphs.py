@@ -10,7 +10,13 @@ from typing import Any
 
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
-from lstm_probe.models.files.onnx_nodes import RECURRENT, Budget, attributes_of, constants_of
+from lstm_probe.models.files.onnx_nodes import (
+    RECURRENT,
+    Budget,
+    attributes_of,
+    constants_of,
+    is_recurrent,
+)
 
 __all__ = ["Recurrent", "graphs_of", "prepared", "recurrent_nodes", "subgraphs_of"]
 
@@ -54,8 +60,8 @@ def prepared(path: Path, model: Any) -> Any:
     import onnx
     import onnx.inliner
 
-    kinds = {node.op_type for function in model.functions for node in _nodes_within(function)}
-    if kinds.intersection(RECURRENT):
+    functions = [node for function in model.functions for node in _nodes_within(function)]
+    if any(is_recurrent(node) for node in functions):
         _check_calls(path, model)
         model = onnx.inliner.inline_local_functions(model)
     copied = onnx.ModelProto()
@@ -97,7 +103,7 @@ def _collect(
 ) -> None:
     constants = {**outer, **constants_of(graph, outer, budget)}
     for node in graph.node:
-        if node.op_type in RECURRENT:
+        if is_recurrent(node):
             base = (node.name or RECURRENT[node.op_type].lower()).strip("/")
             name, count = base, 1
             while name in taken:
@@ -167,7 +173,7 @@ def _put_batch_second(graph: Any) -> None:
 
     nodes = []
     for node in graph.node:
-        if node.op_type not in RECURRENT or not attributes_of(node).get("layout", 0):
+        if not is_recurrent(node) or not attributes_of(node).get("layout", 0):
             nodes.append(node)
             continue
         made = onnx.NodeProto()

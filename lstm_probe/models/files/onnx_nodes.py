@@ -19,6 +19,7 @@ __all__ = [
     "directions_of",
     "inputs_of",
     "is_quantised",
+    "is_recurrent",
     "weights_of",
 ]
 
@@ -44,6 +45,12 @@ def directions_of(node: Any) -> list[tuple[str, bool]]:
     if direction == "bidirectional":
         return [("/forward", False), ("/backward", True)]
     return [("", direction == "reverse")]
+
+
+def is_recurrent(node: Any) -> bool:
+    """Whether a node is a recurrent operator; a function of a model may be called like one."""
+    domains = ("com.microsoft",) if is_quantised(node) else ("", "ai.onnx")
+    return node.op_type in RECURRENT and node.domain in domains
 
 
 def is_quantised(node: Any) -> bool:

@@ -86,7 +86,8 @@ class RuntimeModel(Opened):
                 seen, self.notes = self._run(feed)
         except NotLoadedError as error:
             alone = self._alone(str(error))
-            found = alone.analyses(probe)
+            # Cells alone know their own names, and not that of the only input of the graph.
+            found = alone.analyses(next(iter(feed.values())) if len(feed) == 1 else probe)
             self.notes = alone.notes
             return found
         if not seen:

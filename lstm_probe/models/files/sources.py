@@ -123,13 +123,13 @@ def _source(cell: StoredCell, features: int | None, chosen: Collection[str] | No
     fits = features == size and not cell.unfed
     if cell.feeds:
         return Source(feeds=cell.feeds)
-    if fits and chosen is not None and cell.name in chosen:
-        return Source(is_probe=True)
     candidates = cell.candidates
     if fits and candidates and cell.in_sequence and len(candidates) == 1:
         return _guess(
             candidates[0], size, "from the name of the model: in it, layers stand in a row"
         )
+    if fits and candidates and chosen is not None and cell.name in chosen:
+        return Source(is_probe=True, guessed="it reads the probe: taken so, as it was asked for")
     if fits and candidates:
         return Source(unknown=_ambiguous(["the probe", *map(_named, candidates)], size))
     if fits:

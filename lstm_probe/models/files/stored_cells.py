@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lstm_probe.core.arrays import Array
@@ -15,7 +15,7 @@ from lstm_probe.models.files.wiring import Draft, Other, StoredCell, wired
 from lstm_probe.weights.bundle import Bundle
 from lstm_probe.weights.checkpoint import current_name
 
-__all__ = ["DEFAULTS", "Found", "StoredCell", "cells_in"]
+__all__ = ["DEFAULTS", "Found", "StoredCell", "cells_in", "other_layers"]
 
 #: What optimizers and averages keep beside the weights.
 _BESIDE = re.compile(
@@ -29,6 +29,8 @@ DEFAULTS = (
     "read forward where nothing says otherwise; --cell sets others, and --cell LAYER:reverse=true "
     "those of one layer"
 )
+#: Scopes of variables that no layer computes its output from.
+_STATES = re.compile(f"{_BESIDE.pattern}|(^|/)seed_generator", re.IGNORECASE)
 _ENDING = re.compile(r"/\.ATTRIBUTES/VARIABLE_VALUE$|:0$")
 
 
@@ -47,12 +49,15 @@ class Found:
     others: list[Other] = field(default_factory=list)
 
 
-def cells_in(arrays: Mapping[str, Array], places: Places | None = None) -> Found:
+def cells_in(
+    arrays: Mapping[str, Array], places: Places | None = None, others: Sequence[Other] = ()
+) -> Found:
     """The recurrent cells among arrays by name: in the layout of Keras, TF1 or torch.
 
     Args:
         arrays: read as they are asked for.
         places: what the file tells of the objects that hold the arrays, and of their order.
+        others: layers that are not recurrent, beside those that the arrays tell of.
 
     Raises:
         LstmProbeError: there is none that can be shown.
@@ -80,7 +85,7 @@ def cells_in(arrays: Mapping[str, Array], places: Places | None = None) -> Found
         drafts = numbered_draft(arrays)
     if not drafts:
         raise LstmProbeError("; ".join(refused) if refused else _without_cells(arrays))
-    others = list(_others(arrays, names, places))
+    others = [*others, *_others(arrays, names, places)]
     return Found(wired(_named_once(drafts), others), refused, others)
 
 
@@ -108,21 +113,34 @@ def _named_once(drafts: Sequence[Draft]) -> list[Draft]:
     return made
 
 
-def _others(
-    arrays: Mapping[str, Array], names: Mapping[str, str], places: Places
-) -> Iterator[Other]:
-    """The layers that are not recurrent, by the scopes of their variables."""
-    recurrent = {n.rpartition("/")[0] for n in names if n.endswith("/recurrent_kernel")}
+def other_layers(
+    shapes: Mapping[str, tuple[int, ...]], places: Places, recurrent: Collection[str] = ()
+) -> list[Other]:
+    """The layers that are not recurrent, by the scopes of their variables.
+
+    Args:
+        shapes: of arrays, by name.
+        places: what the file tells of the arrays.
+        recurrent: scopes that are left out.
+    """
     by_scope: dict[str, list[str]] = {}
-    for name, key in names.items():
-        scope = name.rpartition("/")[0]
-        if scope and scope not in recurrent:
+    for key in shapes:
+        scope = current_name(_ENDING.sub("", key)).rpartition("/")[0]
+        if scope and scope not in recurrent and not _STATES.search(scope):
             by_scope.setdefault(scope, []).append(key)
+    found = []
     for scope, keys in by_scope.items():
-        shape = max((_shape(arrays, key) for key in keys), key=len)
+        shape = max((shapes[key] for key in keys), key=len)
         if shape:
             takes, gives = shape[-2:] if len(shape) > 1 else (shape[0], shape[0])
-            yield Other(scope, takes, gives, places.first(keys))
+            found.append(Other(scope, takes, gives, places.first(keys)))
+    return found
+
+
+def _others(arrays: Mapping[str, Array], names: Mapping[str, str], places: Places) -> list[Other]:
+    recurrent = {n.rpartition("/")[0] for n in names if n.endswith("/recurrent_kernel")}
+    shapes = {key: _shape(arrays, key) for key in names.values()}
+    return other_layers(shapes, places, recurrent)
 
 
 def _shape(arrays: Mapping[str, Array], key: str) -> tuple[int, ...]:
