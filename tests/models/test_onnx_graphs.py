@@ -252,10 +252,11 @@ def test_functions_that_never_end_are_refused(tmp_path, rng, kind):
         lstm_probe.inspect(path, np.ones((5, 2, 3), np.float32))
 
 
+@pytest.mark.parametrize("kind", ["QInt8", "QUInt8"])
 @pytest.mark.parametrize("per_channel", [False, True])
 @pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
 def test_weights_of_eight_bits_are_those_that_the_runtime_computes_with(
-    tmp_path, rng, direction, per_channel
+    tmp_path, rng, direction, per_channel, kind
 ):
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -267,7 +268,7 @@ def test_weights_of_eight_bits_are_those_that_the_runtime_computes_with(
     path = tmp_path / "m.onnx"
     quantize_dynamic(
         whole, path, op_types_to_quantize=["LSTM"], per_channel=per_channel,
-        weight_type=QuantType.QInt8,
+        weight_type=getattr(QuantType, kind),
     )  # fmt: skip
     logging.disable(logging.NOTSET)
     x = rng.normal(size=(5, 2, 3)).astype(np.float32)
@@ -443,3 +444,24 @@ def test_a_function_that_is_called_like_an_operator_is_no_recurrent_node(tmp_pat
     assert len(found) == 1
     assert notes == []
     assert_matches(next(iter(found.values())), runtime(path, {"x": x})[0])
+
+
+def test_what_a_node_with_the_batch_first_gives_is_read_by_others(tmp_path, rng):
+    held = {**arrays(rng, directions=2), **arrays(rng, size=2 * UNITS, end="2")}
+    held |= {"joined": np.array([0, 0, -1])}
+    for layout in (0, 1):
+        options = {"layout": 1} if layout else {}
+        nodes = [
+            node("a", name="low", direction="bidirectional", **options),
+            # (time, directions, batch, units), or (batch, time, directions, units)
+            helper.make_node(
+                "Transpose", ["a"], ["b"], perm=[0, 1, 2, 3] if layout else [0, 2, 1, 3]
+            ),
+            helper.make_node("Reshape", ["b", "joined"], ["c"]),
+            node("y", x="c", end="2", name="top", **options),
+        ]
+        inputs = [value("x", FLOAT, [2, 5, 3] if layout else [5, 2, 3])]
+        save(tmp_path / f"{layout}.onnx", nodes, inputs, "y", held)
+    x = rng.normal(size=(2, 5, 3)).astype(np.float32)
+    (y,) = runtime(tmp_path / "0.onnx", {"x": x.swapaxes(0, 1).copy()})
+    assert_matches(shown(tmp_path / "1.onnx", x)[0]["top"], y)
