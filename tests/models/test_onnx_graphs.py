@@ -13,6 +13,7 @@ import lstm_probe
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.models import open_model
 from lstm_probe.models.files import onnx_file
+from lstm_probe.models.files.onnx_nodes import weights_of
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -465,3 +466,30 @@ def test_what_a_node_with_the_batch_first_gives_is_read_by_others(tmp_path, rng)
     x = rng.normal(size=(2, 5, 3)).astype(np.float32)
     (y,) = runtime(tmp_path / "0.onnx", {"x": x.swapaxes(0, 1).copy()})
     assert_matches(shown(tmp_path / "1.onnx", x)[0]["top"], y)
+
+
+@pytest.mark.parametrize("per_row", [False, True])
+def test_whole_numbers_stand_for_what_is_above_their_zero(rng, per_row):
+    """The operator keeps its weights transposed: (directions, columns, rows)."""
+    plain = arrays(rng, directions=2)
+    names = ["x", "W", "R", "B", "", "", "", ""]
+    values = {"B": plain["B"]}
+    for name in "WR":
+        shape = (2, 16) if per_row else (2,)
+        scale = rng.uniform(0.01, 0.02, shape).astype(np.float32)
+        zero = rng.integers(100, 150, shape).astype(np.uint8)
+        whole = rng.integers(0, 255, plain[name].swapaxes(1, 2).shape).astype(np.uint8)
+        spread = (slice(None), None, slice(None)) if per_row else (slice(None), None, None)
+        plain[name] = ((whole.astype(float) - zero[spread]) * scale[spread]).swapaxes(1, 2)
+        values |= {name: whole, f"{name}_scale": scale, f"{name}_zero": zero}
+        names += [f"{name}_scale", f"{name}_zero"]
+    made = helper.make_node(
+        "DynamicQuantizeLSTM", names, ["y"], domain="com.microsoft", direction="bidirectional"
+    )
+    for direction in (0, 1):
+        ours = weights_of(made, values, direction)
+        theirs = lstm_probe.weights.from_onnx(
+            plain["W"], plain["R"], b=plain["B"], direction=direction
+        )
+        np.testing.assert_allclose(ours.kernel, theirs.kernel, rtol=1e-5)
+        np.testing.assert_allclose(ours.recurrent_kernel, theirs.recurrent_kernel, rtol=1e-5)
