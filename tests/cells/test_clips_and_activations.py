@@ -84,4 +84,4 @@ def test_options_are_checked_and_named():
     assert cell_phrase(LstmCell()) == "lstm, activation tanh, recurrent_activation sigmoid"
     assert "state_activation tanh, gate_clip 0.6, state_clip 0.4" in cell_phrase(CELLS["all"])
     assert CELLS["psi"].ranges()["h"] == (-1.0, 1.0)
-    assert LstmCell(state_activation="relu").ranges()["h"] == (0.0, np.inf)
+    assert LstmCell(state_activation="relu").ranges()["h"] is None
