@@ -12,7 +12,8 @@ from lstm_probe.analysis.conventions.weights import Convention
 from lstm_probe.analysis.gradient.gradient import Gradient, gradient_through_time
 from lstm_probe.analysis.health.health import Health, measure_health
 from lstm_probe.analysis.parity.error import TOLERANCES, Parity, ParityError
-from lstm_probe.analysis.parity.judge import excess_of_steps, judge
+from lstm_probe.analysis.parity.judge import judge
+from lstm_probe.analysis.parity.judged_steps import judge_steps
 from lstm_probe.analysis.parity.teacher_forcing import follow
 from lstm_probe.analysis.parity.verdict import Verdict
 from lstm_probe.analysis.recomputation import InOwnDtype, recompute, recompute_in_own_dtype
@@ -142,7 +143,7 @@ def analyse(
     known = previous.parity.verdict if explanation and previous and previous.parity else None
     earlier = _earlier_rounding(snapshot, previous)
     verdict = judge(snapshot, exact, lambda: own().rounding, earlier=earlier, known=known)
-    if exact.max_abs > TOLERANCES[snapshot.dtype] and str(verdict) == "match":
+    if exact.max_abs > TOLERANCES[snapshot.dtype] and verdict.kind == "match":
         if _obeys_the_equations(snapshot, shown):
             # Chaotic: let the pictures show what the framework does.
             truth = follow(snapshot, truth)
@@ -213,5 +214,5 @@ def _obeys_the_equations(snapshot: Snapshot, shown: Array) -> bool:
     """Whether NumPy's own sequence does, each step by itself. The verdict goes by equations that
     are written a second time: a mistake in either is told from chaos."""
     ours = replace(snapshot, output=shown, final_output=None, dtype="float64")
-    excess = excess_of_steps(ours)
-    return excess is None or bool(excess.max() <= 1)
+    judged = judge_steps(ours)
+    return judged is None or judged.within_bounds

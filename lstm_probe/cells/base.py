@@ -127,6 +127,20 @@ class Cell(Recurrence[WeightsT]):
         """
         return None
 
+    def largest_sums(self, x: Array, before: Values, weights: WeightsT) -> Array | None:
+        """The largest sum that each step may reach, whatever the order and the signs of its terms.
+
+        Args:
+            x: The input, `(time, batch, input)`.
+            before: The states before each step, by letter, `(time, batch, size)`.
+            weights: The weights, of the dtype of `x`.
+
+        Returns:
+            The largest sum of absolute values, over all gates and units, `(time, batch)`. None if
+            the cell does not know its sums.
+        """
+        return None
+
     def explaining(
         self, before: Values, values: Values, shown: Array, weights: WeightsT, unit: int
     ) -> dict[str, Array]:

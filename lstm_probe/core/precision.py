@@ -6,7 +6,7 @@ import numpy as np
 
 from lstm_probe.core.arrays import Array
 
-__all__ = ["LARGEST", "SMALLEST", "UNIT_ROUNDOFF", "is_half", "round_to", "ulp"]
+__all__ = ["LARGEST", "SMALLEST", "UNIT_ROUNDOFF", "is_half", "round_to", "smallest", "ulp"]
 
 #: Half of the distance from 1 to the next number, by dtype. Tensor cores round their operands to
 #: TF32.
@@ -33,6 +33,16 @@ def is_half(unit_roundoff: float) -> bool:
         (True, False)
     """
     return unit_roundoff > UNIT_ROUNDOFF["float32"]
+
+
+def smallest(unit_roundoff: float) -> float:
+    """The largest absolute error that underflow causes, by the unit roundoff.
+
+    Example:
+        >>> smallest(UNIT_ROUNDOFF["float16"]), smallest(UNIT_ROUNDOFF["float32"]) == 2.0**-126
+        (5.960464477539063e-08, True)
+    """
+    return SMALLEST["float16" if unit_roundoff == UNIT_ROUNDOFF["float16"] else "float32"]
 
 
 def ulp(largest: float, dtype: str) -> float:

@@ -96,7 +96,11 @@ def test_an_earlier_yardstick_serves_only_as_long_as_it_suffices(
     wrong, times = computed(1e-4, second)
     assert (wrong.parity.verdict.kind, times) == ("mismatch", 1)
     amplified = replace(
-        first, parity=replace(first.parity, rounding=ParityError(1e-4, 1e-4, np.full(50, 1e-4)))
+        first,
+        parity=replace(
+            first.parity,
+            rounding=ParityError(1e-4, 1e-4, np.full(50, 1e-4), np.full((2, 50), 1e-4)),
+        ),
     )
     assert computed(3e-7, amplified)[1] == 1
 

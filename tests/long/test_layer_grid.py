@@ -14,7 +14,7 @@ from layer_grid import BOUNDS, Config, build, configs
 from lstm_probe import Snapshot, analyse, capture
 from lstm_probe.analysis.conventions.search import find_convention
 from lstm_probe.analysis.parity.error import difference
-from lstm_probe.analysis.parity.judge import excess_of_steps
+from lstm_probe.analysis.parity.judged_steps import excess_of_steps
 from lstm_probe.analysis.parity.verdict import Verdict
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.masks import emitted

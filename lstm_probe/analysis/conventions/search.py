@@ -29,7 +29,7 @@ from lstm_probe.analysis.conventions.weights import (
     readings,
     transposed,
 )
-from lstm_probe.analysis.parity.judge import excess_of_steps, within_rounding
+from lstm_probe.analysis.parity.judged_steps import excess_of_steps, judge_steps
 from lstm_probe.analysis.parity.teacher_forcing import in_reading_order
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.weights import GateWeights
@@ -204,3 +204,8 @@ def _states(snapshot: Snapshot) -> Iterator[Candidate]:
     if len(state) == 2 and state[0].shape == state[1].shape:
         does = "reads the states in the other order, c before h"
         yield change(snapshot, "initial_state", does, initial_state=state[::-1])
+
+
+def within_rounding(snapshot: Snapshot) -> bool:
+    judged = judge_steps(snapshot)
+    return judged is not None and judged.within_bounds and judged.unjudged is None

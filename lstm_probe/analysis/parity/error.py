@@ -30,6 +30,8 @@ class ParityError:
         rms: the root mean square of all differences; 0 or more.
         per_timestep: `(time,)`, float64, the largest difference at each timestep, over batch and
             units.
+        per_sequence: `(batch, time)`, float64, the largest difference of each sequence at each
+            timestep, over units.
 
     Example:
         >>> ours, theirs = np.zeros((1, 3, 2)), np.full((1, 3, 2), 0.5)
@@ -40,6 +42,7 @@ class ParityError:
     max_abs: float
     rms: float
     per_timestep: Array
+    per_sequence: Array
 
     @classmethod
     def between(cls, ours: Array, theirs: Array, final: Array | None, last: int) -> ParityError:
@@ -55,14 +58,15 @@ class ParityError:
         error = difference(ours, theirs)
         if final is not None:
             error[:, last] = np.maximum(error[:, last], difference(ours[:, last], final))
-        per_timestep = error.max(axis=(0, 2))
+        per_sequence = error.max(axis=2)
+        per_timestep = per_sequence.max(axis=0)
         largest = float(per_timestep.max())
         scale = largest if 0 < largest < np.inf else 1.0
         # Beside an infinite error, the scale is 1, and the square of a huge error overflows.
         with np.errstate(over="ignore"):
             scaled = (error / scale).ravel()
             rms = scale * float(np.sqrt(scaled @ scaled / scaled.size))
-        return cls(max_abs=largest, rms=rms, per_timestep=per_timestep)
+        return cls(largest, rms, per_timestep, per_sequence)
 
 
 @dataclass(frozen=True, eq=False)

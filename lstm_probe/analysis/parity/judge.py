@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from lstm_probe.analysis.parity.error import ParityError
 from lstm_probe.analysis.parity.gate_at_fault import gate_at_fault
+from lstm_probe.analysis.parity.judged_steps import JudgedSteps, judge_steps
 from lstm_probe.analysis.parity.reduced_precision import narrower_precision
-from lstm_probe.analysis.parity.rounding import step_bound
-from lstm_probe.analysis.parity.step_errors import as_multiple_of, errors_before_overflow
-from lstm_probe.analysis.parity.teacher_forcing import (
-    ForcedSteps,
-    in_reading_order,
-    teacher_force,
-)
-from lstm_probe.analysis.parity.verdict import Place, Verdict
+from lstm_probe.analysis.parity.rounding import LARGEST_BOUND
+from lstm_probe.analysis.parity.verdict import Place, Unjudged, Verdict
 from lstm_probe.analysis.snapshot import Snapshot
-from lstm_probe.core.arrays import Array, computing_dtype
+from lstm_probe.core.arrays import computing_dtype
 from lstm_probe.core.precision import UNIT_ROUNDOFF
 
-__all__ = ["excess_of_steps", "judge", "within_rounding"]
+__all__ = ["judge"]
 
 #: Up to this multiple of the roundoff and of the error of NumPy's own recomputation in the layer's
 #: dtype, an error is rounding. A larger one is judged step by step.
@@ -34,6 +27,8 @@ _AMPLIFIED = 1000.0
 #: Where NumPy's own error at an earlier training step was at most this many roundoffs, the network
 #: does not amplify rounding, and that error may stand for the one at this step.
 _QUIET = 16.0
+#: Where a cell has no bound, an error up to this multiple of NumPy's own is rounding.
+_NEAR = 16.0
 
 
 def judge(
@@ -78,62 +73,18 @@ def judge(
     excess_of_rounding = _excess_of_rounding(snapshot, exact, rounding, u, earlier)
     if excess_of_rounding <= 1:
         return Verdict("match", excess_of_rounding)
-    seen = in_reading_order(replace(snapshot, weights=snapshot.weights.astype(np.float64)))
-    steps = teacher_force(seen, dtype=_judging_dtype(seen.dtype))
-    bound = None if steps is None else step_bound(seen, steps, snapshot.dtype)
-    if steps is None or bound is None:  # the cell's states or its rounding are not known
-        near = _is_near(exact, rounding(), u)
-        return Verdict("match" if near else "mismatch", excess_of_rounding)
-    errors = errors_before_overflow(seen, steps)
-    excess = as_multiple_of(bound, errors)
-    largest = float(excess.max()), float(errors.max()), float(bound.max())
-    if largest[0] <= 1:
-        return Verdict("match", *largest)
-    precision = None if known else narrower_precision(seen, steps, errors, excess)
+    judged = judge_steps(snapshot)
+    if judged is None:  # the cell's states or its rounding are not known
+        return _judge_by_rounding(snapshot, exact, rounding(), excess_of_rounding)
+    largest = float(judged.excess.max()), float(judged.errors.max()), float(judged.bound.max())
+    if judged.within_bounds:
+        return Verdict("match", *largest, unjudged=judged.unjudged)
+    seen, steps = judged.seen, judged.steps
+    precision = None if known else narrower_precision(seen, steps, judged.errors, judged.excess)
     if precision is not None:
         return Verdict("reduced precision", *largest, precision=precision)
-    return Verdict("mismatch", *largest, place=_place(snapshot, seen, steps, excess, known))
-
-
-def within_rounding(snapshot: Snapshot) -> bool:
-    """Whether every step of a snapshot obeys its cell's equations, up to rounding in its dtype.
-
-    Args:
-        snapshot: what was captured.
-
-    Example:
-        >>> from lstm_probe import GruCell, Snapshot, gru, weights
-        >>> rng = np.random.default_rng(0)
-        >>> w = weights.from_keras(rng.normal(size=(3, 6)), rng.normal(size=(2, 6)))
-        >>> x = rng.normal(size=(1, 5, 3))
-        >>> within_rounding(Snapshot(0, "gru", GruCell(), w, x=x, output=gru(x, w).h))
-        True
-    """
-    excess = excess_of_steps(snapshot)
-    return excess is not None and bool(excess.max() <= 1)
-
-
-def excess_of_steps(snapshot: Snapshot) -> Array | None:
-    """The error of each step from the framework's own state, as a multiple of its bound.
-
-    Args:
-        snapshot: what was captured.
-
-    Returns:
-        `(batch, time, units)`, 0 or more, in reading order: at most 1 where rounding explains the
-        error. None for a cell whose states or whose rounding are not known.
-    """
-    seen = in_reading_order(snapshot)
-    steps = teacher_force(seen, dtype=_judging_dtype(seen.dtype))
-    bound = None if steps is None else step_bound(seen, steps, snapshot.dtype)
-    if steps is None or bound is None:
-        return None
-    return as_multiple_of(bound, errors_before_overflow(seen, steps))
-
-
-def _judging_dtype(dtype: str) -> npt.DTypeLike:
-    """A dtype that is far more exact than the layer's: float32 is enough for half precisions."""
-    return np.float64 if dtype in ("float32", "float64") else np.float32
+    place = _place(snapshot, judged, known)
+    return Verdict("mismatch", *largest, place=place, unjudged=judged.unjudged)
 
 
 def _excess_of_rounding(
@@ -152,8 +103,9 @@ def _excess_of_rounding(
     order = slice(None, None, -1 if snapshot.reverse else 1)
 
     def compared_with(own: ParityError) -> float:
-        grown = np.maximum.accumulate(own.per_timestep[order])
-        return float((exact.per_timestep[order] / (_CLEAR * (grown + u))).max())
+        # Each sequence by itself: what rounding does to one of them excuses nothing in another.
+        grown = np.maximum.accumulate(own.per_sequence[:, order], axis=1)
+        return float((exact.per_sequence[:, order] / (_CLEAR * (grown + u))).max())
 
     if earlier is not None and earlier.max_abs <= _QUIET * u:
         excess = compared_with(earlier)
@@ -163,20 +115,42 @@ def _excess_of_rounding(
     return np.inf if own.max_abs > _AMPLIFIED * u else compared_with(own)
 
 
-def _is_near(exact: ParityError, own: ParityError, u: float) -> bool:
-    """Whether the error stays near NumPy's own rounding error, for a cell without a bound."""
-    grown = np.maximum.accumulate(own.per_timestep)
-    return bool((exact.per_timestep <= 16 * (grown + 8 * u)).all())
+def _judge_by_rounding(
+    snapshot: Snapshot, exact: ParityError, own: ParityError, excess: float
+) -> Verdict:
+    """Judge a cell without a bound: by whether the error stays near NumPy's own rounding error.
+
+    Each sequence is compared by itself, in the order of its steps. Where NumPy's own error is so
+    large that it would excuse anything, there is nothing to judge by.
+    """
+    order = slice(None, None, -1 if snapshot.reverse else 1)
+    error = exact.per_sequence[:, order]
+    grown = np.maximum.accumulate(own.per_sequence[:, order], axis=1)
+    bound = _NEAR * (grown + 2 * _CLEAR * UNIT_ROUNDOFF[snapshot.dtype])
+    with np.errstate(invalid="ignore"):
+        size = np.fmax.reduce(np.abs(snapshot.output[:, order]), axis=2, initial=0.0)
+    lost = np.logical_or.accumulate(~(bound <= LARGEST_BOUND * (1 + size)), axis=1)
+    if ((error > bound) & ~lost).any():
+        return Verdict("mismatch", excess)
+    differs = lost & (error > LARGEST_BOUND * (1 + size))
+    if not differs.any():
+        return Verdict("match", excess)
+    first = int(lost[differs.any(axis=1)].argmax(axis=1).min())
+    unjudged = Unjudged(
+        timestep=snapshot.timesteps - 1 - first if snapshot.reverse else first,
+        sequences=tuple(np.flatnonzero(differs.any(axis=1)).tolist()),
+        reason="rounding grows to the size of the values",
+    )
+    return Verdict("match", excess, unjudged=unjudged)
 
 
-def _place(
-    snapshot: Snapshot, seen: Snapshot, steps: ForcedSteps, excess: Array, known: Verdict | None
-) -> Place:
+def _place(snapshot: Snapshot, judged: JudgedSteps, known: Verdict | None) -> Place:
     """The first step, in reading order, whose error is beyond its bound, and its worst unit."""
+    seen, excess = judged.seen, judged.excess
     first = int(np.flatnonzero((excess > 1).any(axis=(0, 2)))[0])
     sequence, unit = np.unravel_index(int(excess[:, first].argmax()), excess[:, first].shape)
     if known is None or known.place is None:
-        gate = gate_at_fault(seen, steps, int(unit))
+        gate = gate_at_fault(seen, judged.steps, int(unit))
     else:
         gate = known.place.gate
     return Place(

@@ -9,10 +9,10 @@ from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.precision import SMALLEST, UNIT_ROUNDOFF
 
-__all__ = ["step_bound"]
+__all__ = ["LARGEST_BOUND", "step_bound"]
 
 #: A bound is at most this part of the values: a larger one would excuse any computation.
-_MOST = 0.5
+LARGEST_BOUND = 0.5
 
 
 def step_bound(snapshot: Snapshot, steps: ForcedSteps, dtype: str) -> Array | None:
@@ -65,5 +65,5 @@ def step_bound(snapshot: Snapshot, steps: ForcedSteps, dtype: str) -> Array | No
         bound = of_step.swapaxes(0, 1) + (SMALLEST[dtype] + u * size)
         if mask is not None:  # a masked step repeats an earlier one
             bound = np.maximum.accumulate(bound, axis=1)
-        most = _MOST * (1 + np.where(np.isfinite(size), size, 0))
+        most = LARGEST_BOUND * (1 + np.where(np.isfinite(size), size, 0))
         return np.where(np.isfinite(bound), np.minimum(bound, most), most)

@@ -7,13 +7,9 @@ import numpy as np
 from lstm_probe.analysis.parity.error import difference
 from lstm_probe.analysis.parity.teacher_forcing import ForcedSteps
 from lstm_probe.analysis.snapshot import Snapshot
-from lstm_probe.core.arrays import Array, BoolArray
-from lstm_probe.core.precision import LARGEST
+from lstm_probe.core.arrays import Array
 
-__all__ = ["as_multiple_of", "errors_before_overflow", "step_errors"]
-
-#: A step whose values come this near to the dtype's largest number may overflow on the way there.
-_NEAR_OVERFLOW = 2.0**-6
+__all__ = ["as_multiple_of", "step_errors"]
 
 
 def step_errors(seen: Snapshot, steps: ForcedSteps) -> Array:
@@ -30,31 +26,6 @@ def step_errors(seen: Snapshot, steps: ForcedSteps) -> Array:
     if seen.final_output is not None:
         last = difference(steps.output[:, -1], seen.final_output)
         error[:, -1] = np.maximum(error[:, -1], last)
-    return error
-
-
-def errors_before_overflow(seen: Snapshot, steps: ForcedSteps) -> Array:
-    """The errors of the steps that can be judged: those before a value leaves the dtype's range.
-
-    After a value that is not finite, there is no state from which a step could be recomputed. The
-    step in which that value arises is judged too, unless it has simply overflowed.
-
-    Args:
-        seen: what was captured, in reading order.
-        steps: its steps, recomputed from the framework's own states.
-
-    Returns:
-        `(batch, time, units)`, float64, as `step_errors`; 0 at the steps that cannot be judged.
-    """
-    error = step_errors(seen, steps)
-    lost: BoolArray = np.asarray(~np.isfinite(seen.output).all(axis=2), np.bool_)
-    first = lost.argmax(axis=1)
-    for sequence in np.flatnonzero(lost.any(axis=1)):
-        start = int(first[sequence])
-        values = [np.abs(array[sequence, start]).max() for array in steps.arrays.values()]
-        values.append(np.abs(steps.before["h"][sequence, start]).max())
-        overflows = max(values) > LARGEST[seen.dtype] * _NEAR_OVERFLOW
-        error[sequence, start if overflows else start + 1 :] = 0.0
     return error
 
 

@@ -1,15 +1,20 @@
-"""`Verdict`: what a parity error means. `Place`: where the two computations part."""
+"""`Verdict`: what a parity error means. `Place`: where the two computations part.
+
+`Unjudged`: what of the output cannot be judged, and why.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, get_args
 
-__all__ = ["KINDS", "Kind", "Place", "Verdict"]
+__all__ = ["KINDS", "Kind", "Place", "Unjudged", "Verdict"]
 
 Kind: TypeAlias = Literal["match", "reduced precision", "mismatch"]
 #: The kinds of verdicts, from the best to the worst.
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+#: So many sequences are listed in words.
+_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,33 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Unjudged:
+    """What of a framework's output differs, but cannot be judged.
+
+    Attributes:
+        timestep: the index, in the order of the input's time, of the first timestep, in the order
+            of reading, that cannot be judged.
+        sequences: the indices in the batch of the sequences that it concerns.
+        reason: why, as the rest of a sentence that begins with "where".
+
+    Example:
+        >>> print(Unjudged(timestep=3, sequences=(0, 2), reason="numbers leave the range of float32"))
+        not judged from timestep 3 of sequences 0, 2 on, where numbers leave the range of float32
+    """
+
+    timestep: int
+    sequences: tuple[int, ...]
+    reason: str
+
+    def __str__(self) -> str:
+        shown = ", ".join(map(str, self.sequences[:_SHOWN]))
+        several = "s" if len(self.sequences) > 1 else ""
+        more = " and others" if len(self.sequences) > _SHOWN else ""
+        whose = f"sequence{several} {shown}{more}"
+        return f"not judged from timestep {self.timestep} of {whose} on, where {self.reason}"
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What the parity error means.
 
@@ -53,6 +85,8 @@ class Verdict:
         bound: the largest error of a single step that rounding explains; NaN like `defect`.
         precision: the name of the narrower type, for `reduced precision`.
         place: where the two computations part first, for `mismatch`.
+        unjudged: what the verdict says nothing about, because it cannot be judged; None if
+            everything was.
 
     Source:
         Corless 1994, "What good are numerical simulations of chaotic dynamical systems?" (the
@@ -69,8 +103,11 @@ class Verdict:
     bound: float = float("nan")
     precision: str | None = None
     place: Place | None = None
+    unjudged: Unjudged | None = None
 
     def __str__(self) -> str:
         if self.precision is not None:
             return f"{self.kind} ({self.precision})"
+        if self.kind == "match" and self.unjudged is not None:
+            return f"{self.kind} ({self.unjudged})"
         return self.kind if self.place is None else f"{self.kind} from {self.place}"

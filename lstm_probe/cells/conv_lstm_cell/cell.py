@@ -162,6 +162,11 @@ class ConvLstmCell(LstmEquations[ConvLstmWeights]):
         result = convolve(_images(h, kernel), _fused(kernel))
         return result.reshape(*h.shape[:-1], *kernel.shape[-2:])
 
+    def sums_in_half_precision(self, weights: ConvLstmWeights) -> bool:
+        # TensorFlow's convolutions in three dimensions do so on the CPU:
+        # tensorflow/core/kernels/conv_ops_3d.cc, `LaunchConvOp`, whose product is Eigen's.
+        return weights.kernel.ndim - 3 == 3
+
     def states_back(self, changes: Array, kernel: Array) -> Array:
         images = _images(changes.reshape(*changes.shape[:-2], -1), kernel)
         result = convolve_back(images, _fused(kernel), images.shape[1:-1])

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from lstm_probe.cells.backward import Back, Run
 from lstm_probe.cells.base import Cell, Reading, UnknownBiases, Values
 from lstm_probe.cells.gru_cell.backward import gru_back
-from lstm_probe.cells.shared.products import product, product_back
-from lstm_probe.cells.shared.rounding import error_of_sum
+from lstm_probe.cells.shared.products import largest_sum, product, product_back
+from lstm_probe.cells.shared.rounding import error_of_sum, of_flushing
 from lstm_probe.cells.shared.rounding_of_functions import activated
 from lstm_probe.cells.shared.slopes import has_slopes
 from lstm_probe.core.activations import (
@@ -158,7 +158,7 @@ class GruCell(Cell[GruWeights]):
             len(kernel) + len(recurrent),
             first + second,
             u,
-        )
+        ) + of_flushing((x, h), (kernel, recurrent), u)
         z_error = activated(self.recurrent_activation, z, a[..., 0, :], u)
         r_error = activated(self.recurrent_activation, r, a[..., 1, :], u)
         if self.resets_after(weights):
@@ -168,8 +168,14 @@ class GruCell(Cell[GruWeights]):
             reset = np.square(h * (r_error + u * np.abs(r)))
             inner = 2 * np.sqrt(reset @ np.square(recurrent[:, 2], dtype=np.float64))
         g_error = activated(self.activation, g, a[..., 2, :] + inner, u)
-        mixed = np.abs(h - g) * z_error + np.abs(1 - z) * g_error
+        mixed = np.abs(h - g) * z_error + (np.abs(1 - z) + z_error) * g_error
         return mixed + 3 * u * (np.abs(z * h) + np.abs((1 - z) * g)) + u * np.abs(g)
+
+    def largest_sums(self, x: Array, before: Values, weights: GruWeights) -> Array:
+        sums = product(np.abs(x), np.abs(weights.kernel)) + np.abs(np.asarray(weights.bias))
+        sums += product(np.abs(before["h"]), np.abs(weights.recurrent_kernel))
+        second = weights.recurrent_bias
+        return largest_sum(sums if second is None else sums + np.abs(second))
 
     def explaining(
         self, before: Values, values: Values, shown: Array, weights: GruWeights, unit: int

@@ -29,6 +29,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from lstm_probe.cells.base import Cell, Values
+from lstm_probe.cells.shared.products import largest_sum
 from lstm_probe.core.activations import ActivationLike, applied, of_gates
 from lstm_probe.core.arrays import Array, BoolArray
 from lstm_probe.weights.gates import GateWeights
@@ -105,6 +106,10 @@ class LstmEquations(Cell[WeightsT]):
         Returns:
             `(..., *space, gates, units)`.
         """
+
+    def sums_in_half_precision(self, weights: Any) -> bool:
+        """Whether a framework sums the products of half precisions in that type, not in float32."""
+        return False
 
     @abstractmethod
     def states_back(self, changes: Array, kernel: Array) -> Array:
@@ -210,6 +215,15 @@ class LstmEquations(Cell[WeightsT]):
             return h
         h = self.projected(h, weights)
         return h if self.proj_clip is None else np.clip(h, -self.proj_clip, self.proj_clip)
+
+    def largest_sums(self, x: Array, before: Values, weights: Any) -> Array:
+        kernel, recurrent = np.abs(weights.kernel), np.abs(weights.recurrent_kernel)
+        h, c = (np.abs(self.unflattened(before[letter], weights)) for letter in self.states)
+        sums = self.input_products(np.abs(x), kernel) + self.state_products(h, recurrent)
+        largest = largest_sum(sums + np.abs(weights.bias))
+        if weights.peepholes is not None:
+            largest = largest + np.abs(weights.peepholes).max() * largest_sum(c)
+        return largest
 
     def steps(
         self, x: Array, h: Array, initial: Values, weights: WeightsT, mask: BoolArray | None = None

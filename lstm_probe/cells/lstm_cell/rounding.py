@@ -4,10 +4,12 @@ Where `s` is the activation of a gate and `phi` the other activation,
 
     |error of s(a)| <=  |s'(a)| |error of a| + K |error of a|^2 + own error of s
     |error of c'|   <=  |f| |error of c| + |c| |error of f| + |g| |error of i| + |i| |error of g|
+                        + |error of f| |error of c| + |error of i| |error of g|
                         + 3 u (|f c| + |i g|)
-    |error of h'|   <=  |phi(c')| |error of o| + |o| |error of phi(c')| + u |h'|
+    |error of h'|   <=  |phi(c')| |error of o| + |o| |error of phi(c')|
+                        + |error of o| |error of phi(c')| + u |h'|
 
-`K` bounds the curvature: it is half of the largest second derivative. A peephole adds
+The products of two errors matter where both factors are nearly 0, as with saturated gates. `K` bounds the curvature: it is half of the largest second derivative. A peephole adds
 `|p| |error of c|` to the error of the sum that it is part of. The errors of the units are nearly
 independent. So layer normalisation over `n` units makes errors `e_k` into
 `sqrt(((1 - (1 + y^2) / n) e)^2 + sum(((1 + y y_k) / n)^2 e_k^2)) / spread`, but never into more
@@ -23,7 +25,7 @@ import numpy as np
 
 from lstm_probe.cells.base import Values
 from lstm_probe.cells.lstm_cell.equations import LstmEquations, normalised
-from lstm_probe.cells.shared.rounding import error_of_sum
+from lstm_probe.cells.shared.rounding import error_of_sum, of_flushing
 from lstm_probe.cells.shared.rounding_of_functions import activated
 from lstm_probe.core.arrays import Array, BoolArray
 
@@ -103,7 +105,9 @@ class _Errors:
 
         products = cell.input_products(x, kernel), cell.state_products(h, recurrent)
         terms = kernel[..., 0, 0].size + recurrent[..., 0, 0].size
-        return error_of_sum(products, squares, terms, others, self.u)
+        narrow = cell.sums_in_half_precision(weights)
+        error = error_of_sum(products, squares, terms, others, self.u, in_half_precision=narrow)
+        return error + of_flushing((x, h), (kernel, recurrent), self.u, rank=error.ndim)
 
     def of_gates(self, t: int | slice, error_c: Array) -> Array:
         """The errors of `i`, `f` and `g`, given the error of the cell state before.
@@ -144,12 +148,12 @@ class _Errors:
         u = self.u
         i, f, g, c = (np.abs(each[t]) for each in (self.i, self.f, self.g, self.before["c"]))
         error_i, error_f, error_g = np.moveaxis(gates, -2, 0)
-        of_step = c * (error_f + 3 * u * f) + g * (error_i + 3 * u * i) + i * error_g
-        error = f * last + of_step
+        of_step = c * (error_f + 3 * u * f) + g * (error_i + 3 * u * i) + (i + error_i) * error_g
+        error = (f + error_f) * last + of_step
         if self.weights.state_norm is not None:
             # Normalisation may multiply the error of each step, so that a sum would soon be far too
             # large. The errors of earlier steps are independent of the error of this one.
-            error = np.hypot(f * last, of_step)
+            error = np.hypot((f + error_f) * last, of_step)
             scale, shift = np.abs(self.weights.state_norm)
             made = self.f[t] * self.before["c"][t] + self.i[t] * self.g[t]
             y, grown = _of_normalised(made, error, self.cell.norm_epsilon, u)
@@ -166,7 +170,7 @@ class _Errors:
         error_o = activated(cell.recurrent_activation, self.o, error, u)
         error_c = error_c + u * np.abs(self.c)
         error_shown = activated(cell.state_function, self.shown, error_c, u)
-        error = np.abs(self.shown) * error_o + np.abs(self.o) * error_shown
+        error = np.abs(self.shown) * error_o + (np.abs(self.o) + error_o) * error_shown
         return error if self.weights.projection is None else self._of_projection(error)
 
     def _of_projection(self, error: Array) -> Array:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from lstm_probe.core.arrays import Array
 
-__all__ = ["product", "product_back"]
+__all__ = ["largest_sum", "product", "product_back"]
 
 
 def product(values: Array, kernel: Array) -> Array:
@@ -25,6 +27,19 @@ def product(values: Array, kernel: Array) -> Array:
     n, gates, units = kernel.shape
     flat = values.reshape(-1, n).dot(kernel.reshape(n, gates * units))
     return flat.reshape(*values.shape[:-1], gates, units)
+
+
+def largest_sum(sums: Array) -> Array:
+    """The largest of the sums of each step, `(time, batch)`. NaN is left out.
+
+    Args:
+        sums: Sums of absolute values, `(time, batch, ...)`.
+
+    Example:
+        >>> largest_sum(np.array([[[1.0, 3.0, np.nan]]])).tolist()
+        [[3.0]]
+    """
+    return np.asarray(np.fmax.reduce(sums.reshape(*sums.shape[:2], -1), axis=2, initial=0.0))
 
 
 def product_back(changes: Array, kernel: Array) -> Array:

@@ -31,9 +31,9 @@ from collections.abc import Callable
 import numpy as np
 
 from lstm_probe.core.arrays import Array
-from lstm_probe.core.precision import UNIT_ROUNDOFF, is_half
+from lstm_probe.core.precision import UNIT_ROUNDOFF, is_half, smallest
 
-__all__ = ["error_of_sum"]
+__all__ = ["error_of_sum", "of_flushing"]
 
 #: The squares of four standard deviations of the error of a sum: see the top of this module.
 _SCATTERED, _COHERENT = 16 / 3, 16 / 9
@@ -45,16 +45,19 @@ def error_of_sum(
     terms: int,
     others: Array | float,
     u: float,
+    *,
+    in_half_precision: bool = False,
 ) -> Array:
     """Bound the error of a sum of matrix products, such as `x W + h U + b`.
 
     Args:
         products: The products, all of one shape.
         squares: Computes the sum of the products of the squares, `x^2 W^2 + h^2 U^2`. It is not
-            called for half precisions.
+            called for half precisions whose sums are made in float32.
         terms: The number of terms that are summed for each value.
         others: The absolute values of what is added to the products: `|b|`.
         u: The unit roundoff of the framework's computation.
+        in_half_precision: Whether half precisions are summed in that type, term by term.
 
     Returns:
         A bound of the absolute error, of the shape of the products.
@@ -68,10 +71,43 @@ def error_of_sum(
         >>> bool(error < 2e-6)
         True
     """
+    of_result = np.asarray(0.0)
     if is_half(u):
         size = sum(np.abs(each) for each in products) + np.abs(sum(products))
-        return np.asarray(1.5 * u * (size + others))
+        of_result = np.asarray(1.5 * u * (size + others))
+        if not in_half_precision:
+            return of_result
     coherent = _COHERENT * sum(np.square(each) for each in products)
     error = (1 + np.sqrt(terms)) * np.sqrt(coherent + _SCATTERED * squares()) + 2 * others
     # In float64, NumPy rounds as much when it recomputes.
-    return np.asarray(error * (u if u > UNIT_ROUNDOFF["float64"] else 2 * u))
+    return np.asarray(of_result + error * (u if u > UNIT_ROUNDOFF["float64"] else 2 * u))
+
+
+def of_flushing(
+    values: tuple[Array, ...], kernels: tuple[Array, ...], u: float, *, rank: int = 4
+) -> Array:
+    """Bound what it does to a sum that numbers near 0 become 0, as in TensorFlow.
+
+    Large weights make a difference of a number that was flushed to 0, and so do large values.
+
+    Args:
+        values: What the kernels multiply, each `(time, batch, ...)`.
+        kernels: The kernels, each `(..., gates, units)`.
+        u: The unit roundoff of the framework's computation.
+        rank: The number of axes of the sum.
+
+    Returns:
+        `(time, batch, 1, ...)`, with `rank` axes.
+
+    Example:
+        >>> x, kernel = np.full((1, 1, 2), 1e-40), np.full((2, 1, 3), 1e38)
+        >>> of_flushing((x,), (kernel,), 2.0**-24).shape
+        (1, 1, 1, 1)
+    """
+    result = np.zeros(values[0].shape[:2])
+    for each, kernel in zip(values, kernels, strict=True):
+        flat = np.abs(each).reshape(*each.shape[:2], -1)
+        largest = flat.max(axis=2).astype(np.float64)
+        terms = kernel[..., 0, 0].size
+        result = result + smallest(u) * terms * (1 + largest + np.abs(kernel).max())
+    return result.reshape(*result.shape, *[1] * (rank - 2))

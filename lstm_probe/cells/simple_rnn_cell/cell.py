@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from lstm_probe.cells.backward import Back, Run, StepBack
 from lstm_probe.cells.base import Cell, Values
-from lstm_probe.cells.shared.products import product, product_back
-from lstm_probe.cells.shared.rounding import error_of_sum
+from lstm_probe.cells.shared.products import largest_sum, product, product_back
+from lstm_probe.cells.shared.rounding import error_of_sum, of_flushing
 from lstm_probe.cells.shared.rounding_of_functions import activated
 from lstm_probe.cells.shared.slopes import has_slopes, slopes
 from lstm_probe.core.activations import ActivationLike, applied, get_activation, value_range
@@ -102,5 +102,10 @@ class SimpleRnnCell(Cell[SimpleRnnWeights]):
             len(kernel) + len(recurrent),
             np.abs(np.asarray(weights.bias)),
             u,
-        )
+        ) + of_flushing((x, h), (kernel, recurrent), u)
         return activated(self.activation, values["h"], error[..., 0, :], u)
+
+    def largest_sums(self, x: Array, before: Values, weights: SimpleRnnWeights) -> Array:
+        sums = product(np.abs(x), np.abs(weights.kernel)) + np.abs(np.asarray(weights.bias))
+        recurrent = np.abs(weights.recurrent_kernel)
+        return largest_sum(sums + product(np.abs(before["h"]), recurrent))

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from lstm_probe.analysis.analysis import analyse
 from lstm_probe.analysis.parity.error import TOLERANCES, Parity, difference
-from lstm_probe.analysis.parity.judge import excess_of_steps
+from lstm_probe.analysis.parity.judged_steps import excess_of_steps
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
