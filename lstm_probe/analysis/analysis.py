@@ -7,8 +7,8 @@ from functools import partial
 
 import numpy as np
 
+from lstm_probe.analysis.conventions.candidate import Convention
 from lstm_probe.analysis.conventions.explanation import Explanation
-from lstm_probe.analysis.conventions.weights import Convention
 from lstm_probe.analysis.gradient.gradient import Gradient, gradient_through_time
 from lstm_probe.analysis.health.health import Health, measure_health
 from lstm_probe.analysis.parity.error import TOLERANCES, Parity, ParityError

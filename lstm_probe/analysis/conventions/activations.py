@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from lstm_probe.analysis.conventions.weights import Candidate, change
+from lstm_probe.analysis.conventions.candidate import Candidate, change, joined
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.activations import SIGMOIDS, ActivationLike
 from lstm_probe.core.arrays import Array
 
-__all__ = ["any_activation", "likely_activations"]
+__all__ = ["any_activation", "likely_activations", "pairs_of_activations"]
 
 #: The functions that cells are usually built with. Functions that jump are left out: a snapshot
 #: would match one by chance.
@@ -25,6 +25,7 @@ _USUAL = (
     "linear",
     "hard_tanh",
     "hard_sigmoid",
+    "hard_sigmoid_keras2",
     "softsign",
     "elu",
     "selu",
@@ -66,18 +67,35 @@ def any_activation(snapshot: Snapshot) -> Iterator[Candidate]:
     Args:
         snapshot: what was captured; its cell is known.
     """
+    yield from _others(snapshot, "activation", "")
+    yield from _others(snapshot, "recurrent_activation", " in the gates")
+
+
+def pairs_of_activations(snapshot: Snapshot) -> Iterator[Candidate]:
+    """Other functions in both places at once.
+
+    Args:
+        snapshot: what was captured; its cell is known.
+    """
+    for candidate in _others(snapshot, "activation", ""):
+        changed = candidate.reread(snapshot)
+        assert changed is not None
+        for other in _others(changed, "recurrent_activation", " in the gates"):
+            yield joined(candidate, other)
+
+
+def _others(snapshot: Snapshot, option: str, where: str) -> Iterator[Candidate]:
     cell: Any = snapshot.cell
-    for option, where in (("activation", ""), ("recurrent_activation", " in the gates")):
-        described = getattr(cell, option, None)
-        for name in _USUAL if isinstance(described, str) else ():
-            if name != described:
-                does = f"computes {name}{where}, not {described}"
-                yield _with(snapshot, "activation", does, **{option: name})
+    described = getattr(cell, option, None)
+    for name in _USUAL if isinstance(described, str) else ():
+        if name != described:
+            does = f"computes {name}{where}, not {described}"
+            yield _with(snapshot, "activation", does, **{option: name})
 
 
 def _with(snapshot: Snapshot, name: str, explanation: str, **options: Any) -> Candidate:
     cell: Any = snapshot.cell
-    return change(snapshot, name, explanation, cell=replace(cell, **options))
+    return change(name, explanation, cell=replace(cell, **options))
 
 
 def _namesakes(activation: ActivationLike | None) -> dict[str, Callable[[Array], Array]]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from lstm_probe.analysis.conventions.weights import Candidate, change
+from lstm_probe.analysis.conventions.candidate import Candidate, change
+from lstm_probe.analysis.conventions.evidence import first_steps, sequences
 from lstm_probe.analysis.parity.teacher_forcing import teacher_force
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.cells.base import UnknownBiases
@@ -26,13 +27,18 @@ _STEP = 1e-5
 #: There must be this many more equations than unknowns, over all units: biases that fit them all do
 #: not do so by chance.
 _REDUNDANT = 4
+#: So many sequences and equations for each unit are used.
+_SEQUENCES, _EQUATIONS = 4, 64
+#: Where most units keep more than this part of the squares of their output, no biases explain it.
+_HOPELESS = 1e-3
 
 
 def inferred_biases(seen: Snapshot) -> Iterator[Candidate]:
-    """The biases with which the steps fit best, by the Gauss-Newton method.
+    """The biases or the peepholes with which the steps fit best, by the Gauss-Newton method.
 
     Each step begins with the framework's own state, so that a unit's output depends on no biases
-    but its own. These are a few unknowns, and each step gives one equation for them.
+    but its own. These are a few unknowns, and each step gives one equation for them. They are
+    found from the first steps of some sequences.
 
     Args:
         seen: what was captured, in reading order.
@@ -43,27 +49,46 @@ def inferred_biases(seen: Snapshot) -> Iterator[Candidate]:
     """
     weights = seen.weights
     assert isinstance(weights, GateWeights)
-    if not _solvable(seen):
+    part = _first_steps(seen)
+    if not _solvable(part):
         return
-    equations = seen.output.size // weights.units
-    if seen.mask is not None:
-        equations = equations * int(seen.mask.sum()) // seen.mask.size
+    equations = part.output.size // weights.units
+    if part.mask is not None:
+        equations = equations * int(part.mask.sum()) // part.mask.size
     cell: Any = seen.cell
     for unknowns in cell.unknown_biases(weights):
         if (equations - len(unknowns)) * weights.units < _REDUNDANT:
             continue
-        offsets = np.zeros((len(unknowns), weights.units))
-        left = np.full(weights.units, np.inf)
-        rng = np.random.default_rng(0)
-        does = "adds biases that the weights do not hold"
-        for _ in range(_STARTS):
-            start = rng.normal(0, 0.5, offsets.shape) * np.isfinite(left)
-            for _ in range(_ROUNDS):
-                start += _newton(seen, unknowns, start)
-            rest = np.square(_error(seen, unknowns, start)).sum(axis=0)
-            better = rest < left
-            offsets[:, better], left[better] = start[:, better], rest[better]
-            yield change(seen, "bias", does, weights=_with_offsets(weights, unknowns, offsets))
+        fitted = len(unknowns) * weights.units
+        name, does = "bias", "adds biases that the weights do not hold"
+        if "peepholes" in unknowns[0][1]:
+            name, does = "peephole", "has peepholes that the weights do not hold"
+        for offsets in _solutions(part, unknowns):
+            found = _with_offsets(weights, unknowns, offsets)
+            yield change(name, does, fitted=fitted, weights=found)
+
+
+def _solutions(seen: Snapshot, unknowns: UnknownBiases) -> Iterator[Array]:
+    """Offsets `(unknowns, units)`, each better than the ones before, from several starts."""
+    units = seen.weights.units
+    offsets, left = np.zeros((len(unknowns), units)), np.full(units, np.inf)
+    rng = np.random.default_rng(0)
+    for _ in range(_STARTS):
+        start = rng.normal(0, 0.5, offsets.shape) * np.isfinite(left)
+        for _ in range(_ROUNDS):
+            start += _newton(seen, unknowns, start)
+        rest = np.square(_error(seen, unknowns, start)).sum(axis=0)
+        better = rest < left
+        offsets[:, better], left[better] = start[:, better], rest[better]
+        yield offsets.copy()
+        if np.median(left) > _HOPELESS * np.square(seen.output).mean() * len(seen.output):
+            return  # another start helps single units, not most of them
+
+
+def _first_steps(seen: Snapshot) -> Snapshot:
+    """The first steps of some sequences: there are enough equations in them."""
+    few = sequences(seen, np.arange(min(len(seen.x), _SEQUENCES)))
+    return first_steps(few, max(1, -(-_EQUATIONS // len(few.x))))
 
 
 def _solvable(seen: Snapshot) -> bool:
@@ -104,11 +129,13 @@ def _error(seen: Snapshot, unknowns: UnknownBiases, offsets: Array) -> Array:
 def _with_offsets(weights: GateWeights, unknowns: UnknownBiases, offsets: Array) -> GateWeights:
     """The weights with `(unknowns, units)` added to their biases."""
     arrays: dict[str, Any] = {}
-    for name in ("bias", "recurrent_bias") if hasattr(weights, "recurrent_bias") else ("bias",):
-        array = np.zeros((len(weights.gates), weights.units))
+    for name in {name: None for _, places in unknowns for name in places}:
+        shape = (3 if name == "peepholes" else len(weights.gates), weights.units)
+        array = np.zeros(shape)
         if getattr(weights, name) is not None:
             array += getattr(weights, name)
         for (gate, places), offset in zip(unknowns, offsets, strict=True):
-            array[gate] += places.get(name, 0.0) * offset
+            if name in places:
+                array[gate] += places[name] * offset
         arrays[name] = array
     return replace(weights, **arrays)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from lstm_probe.analysis.conventions.candidate import Convention
 from lstm_probe.analysis.conventions.search import find_convention, still_explains
-from lstm_probe.analysis.conventions.weights import Convention
 from lstm_probe.analysis.snapshot import Snapshot
 
 __all__ = ["Explanation"]
@@ -14,8 +14,8 @@ __all__ = ["Explanation"]
 class Explanation:
     """Why a framework's output is not what the description of its layer says.
 
-    The search takes up to a few hundred recomputations, so it is made only when `convention` is
-    read, and once.
+    The search takes up to some 1000 recomputations of a few steps, so it is made only when
+    `convention` is read, and once.
 
     Args:
         snapshot: one that does not match its cell.

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from lstm_probe.analysis.conventions.weights import Candidate, change
+from lstm_probe.analysis.conventions.candidate import Candidate, Convention, change
+from lstm_probe.analysis.parity.error import difference
 from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.core.precision import UNIT_ROUNDOFF
 
 __all__ = ["directions", "inferred_masks", "last_outputs", "masks", "shifts"]
+
+#: Two outputs of one step that differ by at most so many roundoffs are the same.
+_SAME = 4.0
 
 
 def masks(snapshot: Snapshot) -> Iterator[Candidate]:
@@ -24,8 +28,14 @@ def masks(snapshot: Snapshot) -> Iterator[Candidate]:
     if mask is None or mask.all():
         return
     does = "repeats the last output at masked steps" if zero else "shows zeros at masked steps"
-    yield change(snapshot, "mask", does, zero_output_for_mask=not zero)
-    yield change(snapshot, "mask", "ignores the mask", mask=None)
+    yield change("mask", does, zero_output_for_mask=not zero)
+    yield change("mask", "ignores the mask", mask=None)
+    if snapshot.initial_state is not None and not mask[:, 0].all():
+        initial = snapshot.initial_output_for_mask
+        shown = "zeros" if initial else "the initial state"
+        does = f"shows {shown} before the first valid step"
+        changes = {"initial_output_for_mask": not initial, "zero_output_for_mask": False}
+        yield change("mask", does, **changes)
 
 
 def inferred_masks(seen: Snapshot) -> Iterator[Candidate]:
@@ -36,64 +46,86 @@ def inferred_masks(seen: Snapshot) -> Iterator[Candidate]:
     Args:
         seen: what was captured, in reading order.
     """
+    does = "skips other steps than the mask says" if seen.mask is not None else "skips steps"
+    for zeros in (False, True):
+        skipped = _skipped(seen, zeros=zeros)
+        if skipped.any() and not skipped.all():
+
+            def reread(part: Snapshot, zeros: bool = zeros) -> Snapshot:
+                mask = ~_skipped(part, zeros=zeros)
+                return replace(part, mask=mask, zero_output_for_mask=zeros)
+
+            yield Candidate(Convention("mask", does), reread)
+
+
+def _skipped(seen: Snapshot, *, zeros: bool) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """Which steps show zeros, or repeat the last output; `(batch, time)`."""
     output = seen.output
     zero = (output == 0).all(axis=2)
+    if zeros:
+        return np.asarray(zero, np.bool_)
     repeated = np.zeros_like(zero)
     repeated[:, 1:] = (output[:, 1:] == output[:, :-1]).all(axis=2)
-    leading = np.logical_and.accumulate(zero, axis=1)
-    for skipped, zeros in ((repeated | leading, False), (zero, True)):
-        if skipped.any() and not skipped.all():
-            does = (
-                "skips other steps than the mask says" if seen.mask is not None else "skips steps"
-            )
-            yield change(seen, "mask", does, mask=~skipped, zero_output_for_mask=zeros)
+    return np.asarray(repeated | np.logical_and.accumulate(zero, axis=1), np.bool_)
 
 
 def last_outputs(snapshot: Snapshot) -> Iterator[Candidate]:
-    """A layer whose steps are right, and whose last output is not that of its last step.
+    """A layer whose steps are right, and whose last output is that of another step.
 
     Args:
         snapshot: what was captured.
     """
-    if snapshot.final_output is None:
+    final = snapshot.final_output
+    if final is None:
         return
-    does = "gives another output as its last than that of the last step"
-    same = (snapshot.output == snapshot.final_output[:, None]).all(axis=(0, 2))
-    if same.any():
-        does = f"gives as its last output that of timestep {int(np.flatnonzero(same)[0])}"
-    yield change(snapshot, "last_output", does, final_output=None)
+    least = _SAME * UNIT_ROUNDOFF[snapshot.dtype] * (1 + np.abs(final[:, None]))
+    same = (difference(snapshot.output, np.broadcast_to(final[:, None], snapshot.output.shape))
+            <= least).all(axis=(0, 2))  # fmt: skip
+    for timestep in np.flatnonzero(same)[:1]:
+        does = f"gives as its last output that of timestep {int(timestep)}"
+        yield change("last_output", does, final_output=None)
 
 
-def directions(snapshot: Snapshot) -> Iterator[Candidate]:
+def directions(seen: Snapshot) -> Iterator[Candidate]:
     """A layer that begins at the other end, or outputs its steps in the other order.
 
     Args:
-        snapshot: what was captured.
+        seen: what was captured.
     """
-    if snapshot.timesteps < 2:
+    if seen.timesteps < 2:
         return
     does = "reads in the other direction"
-    yield change(snapshot, "direction", does, reverse=not snapshot.reverse)
-    turned = snapshot.output[:, ::-1]
-    yield change(snapshot, "direction", "leaves its output reversed", output=turned)
-    both = {"output": turned, "reverse": not snapshot.reverse}
-    yield change(snapshot, "direction", f"{does}, and leaves its output reversed", **both)
-    if snapshot.mask is not None:
-        own_end = _rows_reversed(snapshot)
-        yield change(snapshot, "direction", "begins each row at its own end", **own_end)
+
+    def turned(part: Snapshot) -> Snapshot:
+        return replace(part, reverse=not part.reverse)
+
+    def left_reversed(part: Snapshot) -> Snapshot:
+        return replace(part, output=part.output[:, ::-1])
+
+    def both(part: Snapshot) -> Snapshot:
+        return left_reversed(turned(part))
+
+    leaves = "leaves its output reversed"
+    for words, reread in ((does, turned), (leaves, left_reversed), (f"{does}, and {leaves}", both)):
+        yield Candidate(Convention("direction", words), reread, aligned=False)
+    if seen.mask is not None:
+        own_end = Convention("direction", "begins each row at its own end")
+        yield Candidate(own_end, _rows_reversed, aligned=False)
 
 
-def _rows_reversed(snapshot: Snapshot) -> dict[str, Any]:
-    """The arrays with each row reversed within its own length, as TF1, ONNX and torch do."""
-    assert snapshot.mask is not None
-    lengths = snapshot.mask.sum(axis=1)[:, None]
-    steps = np.arange(snapshot.timesteps)
+def _rows_reversed(part: Snapshot) -> Snapshot | None:
+    """Each row reversed within its own length, as TF1, ONNX and torch do."""
+    if part.mask is None:
+        return None
+    lengths = part.mask.sum(axis=1)[:, None]
+    steps = np.arange(part.timesteps)
     index = np.where(steps < lengths, lengths - 1 - steps, steps)[:, :, None]
-    return {
-        "x": np.take_along_axis(snapshot.x, index, axis=1),
-        "output": np.take_along_axis(snapshot.output, index, axis=1),
-        "reverse": False,
-    }
+    return replace(
+        part,
+        x=np.take_along_axis(part.x, index, axis=1),
+        output=np.take_along_axis(part.output, index, axis=1),
+        reverse=False,
+    )
 
 
 def shifts(seen: Snapshot) -> Iterator[Candidate]:
@@ -108,7 +140,16 @@ def shifts(seen: Snapshot) -> Iterator[Candidate]:
     if seen.timesteps < 3:
         return
     front, back = slice(None, -1), slice(1, None)
-    for (steps, shown), name in (((front, back), "late"), ((back, front), "early")):
-        mask = None if seen.mask is None else seen.mask[:, steps]
-        moved = replace(seen, x=seen.x[:, steps], output=seen.output[:, shown], mask=mask)
-        yield change(moved, "shift", f"shows its output one step {name}", final_output=None)
+    for steps, shown, name in ((front, back, "late"), (back, front, "early")):
+
+        def reread(part: Snapshot, steps: slice = steps, shown: slice = shown) -> Snapshot:
+            return replace(
+                part,
+                x=part.x[:, steps],
+                output=part.output[:, shown],
+                mask=None if part.mask is None else part.mask[:, steps],
+                final_output=None,
+            )
+
+        does = f"shows its output one step {name}"
+        yield Candidate(Convention("shift", does), reread, aligned=False)

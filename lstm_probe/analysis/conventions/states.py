@@ -1,4 +1,4 @@
-"""The initial states of sequences, inferred from the outputs that follow them."""
+"""Candidates with other initial states: known ones, and ones inferred from the output."""
 
 from __future__ import annotations
 
@@ -7,12 +7,67 @@ from dataclasses import replace
 
 import numpy as np
 
-from lstm_probe.analysis.conventions.weights import Candidate, change
+from lstm_probe.analysis.conventions.candidate import Candidate, Convention, change
 from lstm_probe.analysis.parity.teacher_forcing import teacher_force
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.weights import GateWeights
 
-__all__ = ["inferred_states"]
+__all__ = ["inferred_states", "other_states"]
+
+_NAME = "initial_state"
+
+
+def other_states(snapshot: Snapshot) -> Iterator[Candidate]:
+    """A layer that ignores its initial states, takes them in the other order, or goes on.
+
+    Args:
+        snapshot: what was captured; its cell is known.
+    """
+    if snapshot.initial_state is not None:
+        yield change(_NAME, "begins with zeros", initial_state=None)
+        yield from _of_pair(snapshot.initial_state)
+    does = "begins with the states in which the batch before ended"
+    yield Candidate(Convention(_NAME, does), _continued)
+
+
+def _of_pair(states: tuple[np.ndarray, ...]) -> Iterator[Candidate]:
+    """Two states in the other order, or one of them alone."""
+    if len(states) != 2:
+        return
+
+    def alone(part: Snapshot, kept: int) -> Snapshot:
+        assert part.initial_state is not None
+        each = [s if k == kept else np.zeros_like(s) for k, s in enumerate(part.initial_state)]
+        return replace(part, initial_state=tuple(each))
+
+    if states[0].shape == states[1].shape:
+        does = "reads the states in the other order, c before h"
+        yield Candidate(
+            Convention(_NAME, does),
+            lambda part: replace(part, initial_state=(part.initial_state or ())[::-1]),
+        )
+    does = "begins with the given h, and with zeros for c"
+    yield Candidate(Convention(_NAME, does), lambda part: alone(part, 0))
+    does = "begins with the given c, and with zeros for h"
+    yield Candidate(Convention(_NAME, does), lambda part: alone(part, 1))
+
+
+def _continued(part: Snapshot) -> Snapshot | None:
+    """The snapshot with the final states of the same sequences as its initial ones."""
+    cell = part.cell
+    assert cell is not None
+    trace = cell.run(
+        part.x,
+        part.weights,
+        initial_state=part.initial_state,
+        mask=part.mask,
+        dtype=np.float64,
+        reverse=part.reverse,
+    )
+    final = trace.final
+    if tuple(final) != cell.states:
+        return None
+    return replace(part, initial_state=tuple(final[letter] for letter in cell.states))
 
 
 def inferred_states(seen: Snapshot) -> Iterator[Candidate]:
@@ -20,30 +75,36 @@ def inferred_states(seen: Snapshot) -> Iterator[Candidate]:
 
     The first valid step of each sequence is left out. Its output is the hidden state with which the
     next step begins, whatever the sequence began with. The cell state of an LSTM after that step is
-    inferred as the one with which the following steps fit best. It is one unknown for each unit, so
-    that the fit of two or more steps is a proof.
+    inferred as the one with which the following steps fit best. It is one unknown for each unit.
 
     Args:
         seen: what was captured, in reading order.
     """
+    cell = seen.cell
+    assert cell is not None
+    others = [cell.state_size(letter, seen.weights) for letter in cell.states[1:]]
+    does = "begins with a state that the snapshot does not hold"
+    fitted = len(seen.x) * sum(others)
+    yield Candidate(Convention(_NAME, does), _started, fitted=fitted, leaves_out=True)
+
+
+def _started(seen: Snapshot) -> Snapshot | None:
     cell, weights = seen.cell, seen.weights
     assert isinstance(weights, GateWeights)
     assert cell is not None
     if not np.isfinite(seen.output).all():
-        return
+        return None
     started = _after_the_first_step(seen)
     mask = started.mask
     assert mask is not None
     if len(cell.states) > 1:
         if mask.sum(axis=1).max() < 2:
-            return
+            return None
         known = _with_other_states(started)
         if known is None:
-            return
+            return None
         started = known
-    if mask.any():
-        does = "begins with a state that the snapshot does not hold"
-        yield change(started, "initial_state", does)
+    return started if mask.any() else None
 
 
 def _after_the_first_step(seen: Snapshot) -> Snapshot:

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from itertools import permutations
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
+from lstm_probe.analysis.conventions.candidate import Candidate, change
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.weights import GateWeights
 
-__all__ = [
-    "Candidate",
-    "Convention",
-    "biases",
-    "change",
-    "change_weights",
-    "gate_orders",
-    "readings",
-    "transposed",
-]
-
-#: A convention that may explain a mismatch, and the snapshot as it reads under that convention.
-Candidate: TypeAlias = "tuple[Convention, Snapshot]"
+__all__ = ["biases", "gate_orders", "readings", "transposed"]
 
 #: Which frameworks keep the gates in an order, by the letters of that order.
 _HOMES = {
@@ -37,54 +26,6 @@ _HOMES = {
 }
 
 
-@dataclass(frozen=True)
-class Convention:
-    """A convention of a framework that explains a mismatch.
-
-    Attributes:
-        name: one of `gate_order`, `sigmoid`, `activation`, `forget_bias`, `bias`, `reset_after`,
-            `update_gate`, `mask`, `shift`, `last_output`, `direction`, `initial_state`,
-            `transposed`, `mirrored`, `clip`, `peephole`; two of them joined by `+`.
-        explanation: what the framework does, as the rest of a sentence that begins with "the
-            framework".
-
-    Example:
-        >>> print(Convention("forget_bias", "adds 1.0 to the forget gate"))
-        forget_bias: the framework adds 1.0 to the forget gate
-    """
-
-    name: str
-    explanation: str
-
-    def __str__(self) -> str:
-        return f"{self.name}: the framework {self.explanation}"
-
-
-def change(snapshot: Snapshot, name: str, explanation: str, **changes: Any) -> Candidate:
-    """A snapshot with some fields changed, and the convention that the change stands for.
-
-    Args:
-        snapshot: what was captured.
-        name: the name of the convention.
-        explanation: what the framework does.
-        changes: the new values of the snapshot's fields.
-    """
-    return Convention(name, explanation), replace(snapshot, **changes)
-
-
-def change_weights(snapshot: Snapshot, name: str, explanation: str, **arrays: Any) -> Candidate:
-    """A snapshot with some arrays of its weights changed, and what the change stands for.
-
-    Args:
-        snapshot: what was captured.
-        name: the name of the convention.
-        explanation: what the framework does.
-        arrays: the new arrays, by the names of the weights' fields.
-    """
-    weights: Any = snapshot.weights
-    return change(snapshot, name, explanation, weights=replace(weights, **arrays))
-
-
 def readings(snapshot: Snapshot, names: Collection[str]) -> Iterator[Candidate]:
     """The other ways to compute the cell that the cell itself knows.
 
@@ -95,7 +36,7 @@ def readings(snapshot: Snapshot, names: Collection[str]) -> Iterator[Candidate]:
     cell: Any = snapshot.cell
     for name, explanation, other, weights in cell.readings(snapshot.weights):
         if name in names:
-            yield change(snapshot, name, explanation, cell=other, weights=weights)
+            yield change(name, explanation, cell=other, weights=weights)
 
 
 def gate_orders(snapshot: Snapshot) -> Iterator[Candidate]:
@@ -118,7 +59,8 @@ def gate_orders(snapshot: Snapshot) -> Iterator[Candidate]:
             for name in gated
             if (array := getattr(weights, name)) is not None
         }
-        yield change_weights(snapshot, "gate_order", _order_in_words(weights, order), **arrays)
+        moved = replace(weights, **arrays)
+        yield change("gate_order", _order_in_words(weights, order), weights=moved)
 
 
 def _actual(weights: GateWeights, order: tuple[int, ...]) -> str:
@@ -148,16 +90,14 @@ def biases(snapshot: Snapshot) -> Iterator[Candidate]:
         array = getattr(weights, name, None)
         if array is None:
             continue
-        yield change_weights(
-            snapshot, "bias", f"does not add the {name}", **{name: np.zeros_like(array)}
-        )
         assert isinstance(weights, GateWeights)
+        without: Any = replace(weights, **{name: np.zeros_like(array)})
+        yield change("bias", f"does not add the {name}", weights=without)
         for index, letter in enumerate(weights.gates):
             rest = array.copy()
             rest[index] = 0
-            yield change_weights(
-                snapshot, "bias", f"does not add the {name} of gate {letter}", **{name: rest}
-            )
+            without = replace(weights, **{name: rest})
+            yield change("bias", f"does not add the {name} of gate {letter}", weights=without)
     yield from readings(snapshot, ("bias",))
 
 
@@ -174,11 +114,12 @@ def transposed(snapshot: Snapshot) -> Iterator[Candidate]:
         return
     turned = recurrent.swapaxes(0, 2)
     does = "has the recurrent kernel of each gate transposed (as CuDNNLSTM files)"
-    yield change_weights(snapshot, "transposed", does, recurrent_kernel=turned)
+    yield change("transposed", does, weights=replace(weights, recurrent_kernel=turned))
     inputs = weights.kernel
     relaid = np.stack(
         [inputs[:, k].T.reshape(inputs[:, k].shape, order="F") for k in range(inputs.shape[1])],
         axis=1,
     )
     does += ", and the input kernels laid out anew"
-    yield change_weights(snapshot, "transposed", does, recurrent_kernel=turned, kernel=relaid)
+    other = replace(weights, recurrent_kernel=turned, kernel=relaid)
+    yield change("transposed", does, weights=other)

@@ -11,6 +11,10 @@ from lstm_probe.core.arrays import Array
 __all__ = ["gate_at_fault"]
 
 _MOST_STEPS = 2000
+#: A gate is named only if other weights explain all but this part of the changes that it would
+#: need. Where one gate's weights are wrong, 1e-3 is left; where values are wrong that no weights
+#: explain, 0.8 is left in every gate.
+_EXPLAINED = 0.1
 
 
 def gate_at_fault(seen: Snapshot, steps: ForcedSteps, unit: int) -> str | None:
@@ -28,8 +32,8 @@ def gate_at_fault(seen: Snapshot, steps: ForcedSteps, unit: int) -> str | None:
         unit: the index of the unit.
 
     Returns:
-        The gate's letter; None where it cannot be told, because the cell does not know the changes
-        or the probe has too few steps.
+        The gate's letter; None where it cannot be told, because the cell does not know the
+        changes, the probe has too few steps, or no gate's weights explain the errors.
     """
     with np.errstate(all="ignore"):
         changes = _changes(seen, steps, unit)
@@ -47,7 +51,8 @@ def gate_at_fault(seen: Snapshot, steps: ForcedSteps, unit: int) -> str | None:
         letter: _unexplained(rows, change[usable][:_MOST_STEPS])
         for letter, change in changes.items()
     }
-    return min(unexplained, key=unexplained.__getitem__)
+    likeliest = min(unexplained, key=unexplained.__getitem__)
+    return likeliest if unexplained[likeliest] <= _EXPLAINED else None
 
 
 def _changes(seen: Snapshot, steps: ForcedSteps, unit: int) -> dict[str, Array]:
@@ -70,8 +75,8 @@ def _unexplained(rows: Array, change: Array) -> float:
     Large changes are quotients of small numbers and inexact, so they have less weight.
     """
     size = np.median(np.abs(change)) + np.abs(change)
-    if not size.any():
-        return 0.0
+    if not size.any():  # nothing has to change, so that this gate explains nothing
+        return 1.0
     # A step at which nothing has to change has the weight of the smallest change, not an infinite
     # one.
     weights = 1 / np.maximum(size, size[size > 0].min())

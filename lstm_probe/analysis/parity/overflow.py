@@ -82,7 +82,7 @@ def _sums_overflow(
             {letter: array.swapaxes(0, 1) for letter, array in steps.before.items()},
             steps.weights.astype(np.float64),
         )
-        return False if sums is None else np.asarray(sums.T > largest * _AT_OVERFLOW)
+        return False if sums is None else np.asarray(largest * _AT_OVERFLOW < sums.T)
 
 
 def _first(marked: BoolArray) -> npt.NDArray[np.intp]:

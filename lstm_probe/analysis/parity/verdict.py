@@ -55,8 +55,8 @@ class Unjudged:
         reason: why, as the rest of a sentence that begins with "where".
 
     Example:
-        >>> print(Unjudged(timestep=3, sequences=(0, 2), reason="numbers leave the range of float32"))
-        not judged from timestep 3 of sequences 0, 2 on, where numbers leave the range of float32
+        >>> print(Unjudged(timestep=3, sequences=(0, 2), reason="float32 overflows"))
+        not judged from timestep 3 of sequences 0, 2 on, where float32 overflows
     """
 
     timestep: int

@@ -15,6 +15,7 @@ from lstm_probe.cells.base import Reading, UnknownBiases, Values
 from lstm_probe.cells.lstm_cell.backward import lstm_back
 from lstm_probe.cells.lstm_cell.equations import LstmEquations
 from lstm_probe.cells.lstm_cell.inference import (
+    coupled_readings,
     forget_bias_readings,
     lstm_changes,
     unseen_cell_state,
@@ -164,6 +165,7 @@ class LstmCell(LstmEquations[LstmWeights]):
         if self.proj_clip is not None:
             does = "does not clip the projection"
             yield Reading("clip", does, replace(self, proj_clip=None), weights)
+        yield from coupled_readings(self, weights)
         if weights.peepholes is None:
             return
         yield Reading("peephole", "has no peepholes", self, replace(weights, peepholes=None))
@@ -193,9 +195,11 @@ class LstmCell(LstmEquations[LstmWeights]):
             yield Reading("clip", does, replace(self, state_clip=None), weights)
 
     def unknown_biases(self, weights: LstmWeights) -> list[UnknownBiases]:
-        if self.is_variant(weights):
+        if set(weights.extras) - {"peepholes"} or "i" not in weights.gates:
             return []
-        return [[(k, {"bias": 1.0}) for k in range(len(weights.gates))]]
+        biases: UnknownBiases = [(k, {"bias": 1.0}) for k in range(len(weights.gates))]
+        peepholes: UnknownBiases = [(k, {"peepholes": 1.0}) for k in range(3)]
+        return [peepholes] if self.is_variant(weights) else [biases, peepholes]
 
     def unseen_states(
         self, values: Values, shown: Array, mask: BoolArray, weights: LstmWeights

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from lstm_probe.cells.base import Cell, Reading, Values
-from lstm_probe.core.activations import ActivationLike, applied
+from lstm_probe.core.activations import SIGMOIDS, ActivationLike, applied
 from lstm_probe.core.arrays import Array, BoolArray
 
-__all__ = ["forget_bias_readings", "lstm_changes", "unseen_cell_state"]
+__all__ = ["coupled_readings", "forget_bias_readings", "lstm_changes", "unseen_cell_state"]
 
 _GUESSES = np.linspace(-4, 4, 33)
 _ROUNDS = 12
@@ -80,6 +80,33 @@ def unseen_cell_state(
             curvature = np.square(slope).sum(axis=0) + 1e-30
             first = first - np.clip((slope * rest).sum(axis=0) / curvature, -1, 1)
     return np.asarray(first)
+
+
+def coupled_readings(cell: Any, weights: Any) -> Iterator[Reading]:
+    """The input and the forget gate coupled, so that the weights of one of them are not used.
+
+    A sigmoid has `1 - s(a) = s(-a)`, so that a coupled gate has the weights of the other, negated.
+
+    Args:
+        cell: The options of an LSTM cell.
+        weights: The weights of the cell.
+    """
+    symmetrical = cell.recurrent_activation in SIGMOIDS
+    if "i" not in weights.gates or weights.norm_scale is not None or not symmetrical:
+        return
+    for used, unused in (("f", "i"), ("i", "f")):
+        arrays = {}
+        for name in ("kernel", "recurrent_kernel", "bias", "peepholes"):
+            array = getattr(weights, name)
+            if array is not None:
+                arrays[name] = array.copy()
+                arrays[name][..., "if".index(unused), :] = -array[..., "if".index(used), :]
+        if cell.forget_bias:
+            bias = arrays.get("bias", np.zeros((len(weights.gates), weights.units)))
+            arrays["bias"] = bias
+            bias["if".index(unused)] -= cell.forget_bias
+        does = f"couples the gates: the gate {unused} is 1 - {used}"
+        yield Reading("coupled", does, cell, replace(weights, **arrays))
 
 
 def forget_bias_readings(cell: Cell[Any], weights: Any, current: float) -> Iterator[Reading]:

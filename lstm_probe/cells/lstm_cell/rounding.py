@@ -9,7 +9,8 @@ Where `s` is the activation of a gate and `phi` the other activation,
     |error of h'|   <=  |phi(c')| |error of o| + |o| |error of phi(c')|
                         + |error of o| |error of phi(c')| + u |h'|
 
-The products of two errors matter where both factors are nearly 0, as with saturated gates. `K` bounds the curvature: it is half of the largest second derivative. A peephole adds
+The products of two errors matter where both factors are nearly 0, as with saturated gates. `K`
+bounds the curvature: it is half of the largest second derivative. A peephole adds
 `|p| |error of c|` to the error of the sum that it is part of. The errors of the units are nearly
 independent. So layer normalisation over `n` units makes errors `e_k` into
 `sqrt(((1 - (1 + y^2) / n) e)^2 + sum(((1 + y y_k) / n)^2 e_k^2)) / spread`, but never into more
