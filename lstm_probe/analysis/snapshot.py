@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from lstm_probe.cells import Cell
-from lstm_probe.core.arrays import Array, BoolArray
+from lstm_probe.core.arrays import Array, BoolArray, as_floats, dtype_name
 from lstm_probe.core.errors import LstmProbeError
-from lstm_probe.weights import CellWeights
+from lstm_probe.core.masks import as_mask
+from lstm_probe.weights import CellWeights, GateWeights, NamedWeights
 
 __all__ = ["Snapshot"]
 
@@ -18,7 +19,8 @@ class Snapshot:
     """One recurrent layer at one training step: the contract between frameworks and the core.
 
     Whatever reads a framework makes snapshots, and all mathematics begins with one. The float
-    arrays are float32 or float64.
+    arrays are float32 or float64. Lists, tensors and other numbers become such arrays; a mask may
+    be of ones and zeros, and a dtype may be written as NumPy, TensorFlow or PyTorch write it.
 
     Attributes:
         step: the training step of the weights.
@@ -43,7 +45,7 @@ class Snapshot:
             name; empty for what a framework computed.
 
     Raises:
-        LstmProbeError: the shapes of the input and the output do not fit each other.
+        LstmProbeError: the shapes do not fit each other, or a field is of another kind.
 
     Example:
         >>> import numpy as np
@@ -71,6 +73,8 @@ class Snapshot:
     guessed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        self._check_kinds()
+        self._convert()
         features, width = self.weights.input_size, self.weights.output_size
         if self.cell is not None:
             features = self.cell.input_size(self.weights)
@@ -80,6 +84,52 @@ class Snapshot:
                 f"The snapshot of layer {self.layer!r} does not fit together. Received: input "
                 f"{self.x.shape}, output {self.output.shape}. Expected: input (batch, time, "
                 f"{features}), output (batch, time, {width})."
+            )
+        batch, time = self.x.shape[:2]
+        self._check_shape("mask", self.mask, (batch, time))
+        self._check_shape("final_output", self.final_output, (batch, width))
+
+    def _check_kinds(self) -> None:
+        """Refuse what is no cell, or no weights of one."""
+        for name, value, kinds, expected in (
+            (
+                "cell",
+                self.cell,
+                (Cell, type(None)),
+                "a cell such as lstm_probe.LstmCell(), or None",
+            ),
+            ("weights", self.weights, (GateWeights, NamedWeights), "what lstm_probe.weights makes"),
+        ):
+            if not isinstance(value, kinds):
+                raise LstmProbeError(
+                    f"The snapshot of layer {self.layer!r} has no {name}. Received: "
+                    f"{name}={value!r:.60}. Expected: {expected}."
+                )
+
+    def _convert(self) -> None:
+        """Take arrays, masks and dtypes as people write them."""
+        of_layer = f"of layer {self.layer!r}"
+        changes: dict[str, Any] = {"dtype": dtype_name(self.dtype)}
+        for name, shape in (("x", "(batch, time, input)"), ("output", "(batch, time, units)")):
+            changes[name] = as_floats(getattr(self, name), f"{name} {of_layer}", shape)
+        if self.final_output is not None:
+            what = f"final_output {of_layer}"
+            changes["final_output"] = as_floats(self.final_output, what, "(batch, units)")
+        if self.mask is not None:
+            changes["mask"] = as_mask(self.mask)
+        if self.initial_state is not None:
+            changes["initial_state"] = tuple(
+                as_floats(state, f"An initial state {of_layer}", "(batch, units)")
+                for state in self.initial_state
+            )
+        for name, value in changes.items():
+            object.__setattr__(self, name, value)
+
+    def _check_shape(self, name: str, array: Array | None, expected: tuple[int, ...]) -> None:
+        if array is not None and array.shape != expected:
+            raise LstmProbeError(
+                f"The {name} of layer {self.layer!r} does not fit the snapshot. Received: shape "
+                f"{array.shape}. Expected: {expected}."
             )
 
     @property

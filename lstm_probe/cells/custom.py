@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from lstm_probe.cells.backward import Back, Run, StepBack
 from lstm_probe.cells.base import Cell, Values
+from lstm_probe.cells.recurrence import state_arrays
 from lstm_probe.cells.shared.rounding_of_functions import own_error
 from lstm_probe.core.arrays import Array, BoolArray
 from lstm_probe.core.errors import LstmProbeError
@@ -227,10 +228,19 @@ class CustomCell(Cell[NamedWeights]):
     ) -> dict[str, Array]:
         if given is None:
             return {letter: np.zeros((batch, weights.output_size), dtype) for letter in self.states}
-        letters = self.states
+        letters, arrays = self.states, state_arrays(given)
         if len(given) != len(letters):  # the user has not said which arrays are the states
             letters = tuple(f"state {k}" for k in range(len(given)))
-        return {k: np.asarray(v, dtype) for k, v in zip(letters, given, strict=True)}
+        sizes = {"h": (weights.output_size,)} if letters == self.states else {}
+        for letter, array in zip(letters, arrays, strict=True):
+            expected = sizes.get(letter, array.shape[1:])
+            if array.ndim < 2 or array.shape != (batch, *expected):
+                size = weights.output_size if letter in sizes else "size"
+                raise LstmProbeError(
+                    f"The initial state does not fit cell {self.kind!r}. Received: {letter} of "
+                    f"shape {array.shape}. Expected: ({batch}, {size}), a row for each sequence."
+                )
+        return {k: array.astype(dtype) for k, array in zip(letters, arrays, strict=True)}
 
 
 def register_cell(

@@ -12,12 +12,13 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from lstm_probe.core.arrays import Array, BoolArray, computing_dtype
+from lstm_probe.core.arrays import Array, BoolArray, as_floats, computing_dtype, dtype_name
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.masks import as_mask
 from lstm_probe.core.trace import GateTrace, Interval
 from lstm_probe.weights.named import CellWeights
 
-__all__ = ["Recurrence", "Values", "WeightsT"]
+__all__ = ["Recurrence", "Values", "WeightsT", "state_arrays"]
 
 WeightsT = TypeVar("WeightsT", bound=CellWeights)
 #: What a cell computes at one step or at many steps: its gates and its states, by letter.
@@ -162,11 +163,11 @@ class Recurrence(ABC, Generic[WeightsT]):
             LstmProbeError: The shapes do not fit, there is no sequence or no timestep, or the
                 weights belong to another cell.
         """
-        x = np.asarray(x)
-        mask = None if mask is None else np.asarray(mask, dtype=bool)
+        x = as_floats(x, "The input", "(batch, time, input)")
+        mask = None if mask is None else as_mask(mask)
         if reverse and x.ndim > 1:
             x, mask = x[:, ::-1], None if mask is None else mask[:, ::-1]
-        dtype = computing_dtype(weights.dtype if dtype is None else np.dtype(dtype))
+        dtype = computing_dtype(weights.dtype if dtype is None else dtype_name(dtype))
         own = self.prepared(weights, dtype)
         self._check(x, own, mask)
         state = self.initial_states(initial_state, x.shape[0], own, dtype)
@@ -280,7 +281,7 @@ class Recurrence(ABC, Generic[WeightsT]):
         shapes = [(batch, self.state_size(letter, weights)) for letter in self.states]
         if given is None:
             given = [np.zeros(shape, dtype) for shape in shapes]
-        arrays = [np.asarray(state) for state in given]
+        arrays = state_arrays(given)
         if [state.shape for state in arrays] != shapes:
             raise LstmProbeError(
                 f"The initial state does not fit the {self.name} cell. Received: shapes "
@@ -290,3 +291,15 @@ class Recurrence(ABC, Generic[WeightsT]):
         return {
             letter: state.astype(dtype) for letter, state in zip(self.states, arrays, strict=True)
         }
+
+
+def state_arrays(given: Sequence[npt.ArrayLike]) -> list[Array]:
+    """The initial states that a user gives, as arrays.
+
+    Args:
+        given: One array or nested list for each state.
+
+    Raises:
+        LstmProbeError: One of them is no array of numbers.
+    """
+    return [as_floats(state, "An initial state", "(batch, units)") for state in given]

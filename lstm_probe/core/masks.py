@@ -5,9 +5,38 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lstm_probe.core.arrays import Array, BoolArray
+from lstm_probe.core.arrays import Array, BoolArray, as_floats
+from lstm_probe.core.errors import LstmProbeError
 
-__all__ = ["carried", "emitted", "last_valid"]
+__all__ = ["as_mask", "carried", "emitted", "last_valid"]
+
+
+def as_mask(mask: object) -> BoolArray:
+    """A mask of truth values, made of ones and zeros of any type.
+
+    Args:
+        mask: `(batch, time)`, an array, a tensor or lists of truth values or of ones and zeros.
+
+    Returns:
+        bool, of the same shape. An array of bool is not copied.
+
+    Raises:
+        LstmProbeError: Some values are neither 0 nor 1.
+
+    Example:
+        >>> as_mask([[1.0, 0.0]]).tolist()
+        [[True, False]]
+    """
+    if isinstance(mask, np.ndarray) and mask.dtype == np.bool_:
+        return mask
+    values = as_floats(mask, "The mask", "(batch, time), True where a step counts")
+    others = values[(values != 0) & (values != 1)]
+    if others.size:
+        raise LstmProbeError(
+            f"The mask holds more than truth values. Received: {float(others[0])!r} among its "
+            "values. Expected: (batch, time), True or 1 where a step counts, False or 0 where not."
+        )
+    return values != 0
 
 
 def emitted(

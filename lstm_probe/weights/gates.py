@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lstm_probe.core.arrays import Array
+from lstm_probe.core.arrays import Array, as_floats
 from lstm_probe.core.errors import LstmProbeError
 
 if TYPE_CHECKING:
@@ -58,6 +58,18 @@ class GateWeights:
     gates: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            array = getattr(self, field.name)
+            if array is not None and not isinstance(array, np.ndarray):
+                what, expected = f"The {field.name} of {type(self).__name__}", "an array of floats"
+                object.__setattr__(self, field.name, as_floats(array, what, expected))
+        if self.recurrent_kernel.ndim < 3 or self.kernel.ndim < 3:
+            raise LstmProbeError(
+                f"{type(self).__name__} has kernels without an axis of gates. Received: shapes "
+                f"{self.kernel.shape} and {self.recurrent_kernel.shape}. Expected: (input, "
+                f"{len(self.gates)}, units) and (units, {len(self.gates)}, units), as "
+                "lstm_probe.weights.from_keras and its kin make them of a framework's arrays."
+            )
         if 0 in self.recurrent_kernel.shape[-1:]:
             raise LstmProbeError(f"{type(self).__name__} has no units: nothing to recompute.")
         for name, expected in self._shapes().items():

@@ -17,6 +17,8 @@ __all__ = ["MUTANTS", "cause"]
 
 Mutant = Callable[[Snapshot], Snapshot | None]
 MUTANTS: dict[str, Mutant] = {}
+#: The arrays that have an axis of gates.
+_GATED = ("kernel", "recurrent_kernel", "bias", "recurrent_bias")
 
 
 def mutant(name: str) -> Callable[[Mutant], Mutant]:
@@ -29,12 +31,12 @@ def mutant(name: str) -> Callable[[Mutant], Mutant]:
 
 def _permuted(snapshot: Snapshot, order: Sequence[int], kind: type[GateWeights]) -> Snapshot | None:
     weights = snapshot.weights
-    if not isinstance(weights, kind) or weights.units < 2:
+    if not isinstance(weights, kind) or weights.units < 2 or len(weights.gates) != len(order):
         return None
     swapped = {
         field.name: array[..., list(order), :]
         for field in fields(weights)
-        if (array := getattr(weights, field.name)) is not None
+        if (array := getattr(weights, field.name)) is not None and field.name in _GATED
     }
     return replace(snapshot, weights=replace(weights, **swapped))
 
@@ -86,7 +88,7 @@ def _transposed(s: Snapshot) -> Snapshot | None:
     weights = s.weights
     if not isinstance(weights, GateWeights) or weights.recurrent_kernel.ndim != 3:
         return None
-    if weights.units < 2 or s.timesteps < 2:
+    if weights.units < 2 or s.timesteps < 2 or weights.output_size != weights.units:
         return None
     turned = weights.recurrent_kernel.swapaxes(0, 2)
     return replace(s, weights=replace(weights, recurrent_kernel=np.ascontiguousarray(turned)))

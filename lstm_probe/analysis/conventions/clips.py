@@ -11,6 +11,7 @@ import numpy as np
 from lstm_probe.analysis.conventions.candidate import Candidate, change
 from lstm_probe.analysis.parity.judged_steps import JudgedSteps, judge_steps
 from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.cells import LstmCell
 from lstm_probe.core.activations import applied
 
 __all__ = ["inferred_clips"]
@@ -28,8 +29,8 @@ def inferred_clips(seen: Snapshot) -> Iterator[Candidate]:
     Args:
         seen: what was captured, in reading order.
     """
-    cell: Any = seen.cell
-    if not hasattr(cell, "cell_clip"):
+    cell = seen.cell
+    if not isinstance(cell, LstmCell):
         return
     judged = judge_steps(seen)
     if judged is None or judged.within_bounds:
