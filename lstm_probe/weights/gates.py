@@ -72,12 +72,12 @@ class GateWeights:
             )
         if 0 in self.recurrent_kernel.shape[-1:]:
             raise LstmProbeError(f"{type(self).__name__} has no units: nothing to recompute.")
-        for name, expected in self._shapes().items():
+        for name, shape in self._shapes().items():
             array = getattr(self, name)
-            if array is not None and array.shape != expected:
+            if array is not None and array.shape != shape:
                 raise LstmProbeError(
                     f"{type(self).__name__} has a {name} that does not fit. Received: shape "
-                    f"{array.shape}. Expected: {expected}, gates in the order "
+                    f"{array.shape}. Expected: {shape}, gates in the order "
                     f"{' '.join(self.gates)}."
                 )
 

@@ -13,6 +13,7 @@ from lstm_probe.analysis.parity.judged_steps import JudgedSteps, judge_steps
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.cells import LstmCell
 from lstm_probe.core.activations import applied
+from lstm_probe.core.arrays import Array
 
 __all__ = ["inferred_clips"]
 
@@ -47,35 +48,33 @@ def inferred_clips(seen: Snapshot) -> Iterator[Candidate]:
             yield change("clip", does, cell=replace(cell, cell_clip=bound), fitted=1)
 
 
-def _rounded(bound: float | None) -> list[float]:
-    """A bound as round numbers, the roundest first; nothing if there is none."""
-    if bound is None or not np.isfinite(bound) or bound <= 0:
+def _rounded(bound: float) -> list[float]:
+    """A bound as round numbers, the roundest first; nothing if it is no bound."""
+    if not np.isfinite(bound) or bound <= 0:
         return []
     return list(dict.fromkeys(float(f"{bound:.{digits}g}") for digits in _DIGITS))
 
 
-def _largest_output(judged: JudgedSteps) -> float | None:
+def _largest_output(judged: JudgedSteps) -> float:
     """The largest output of the first wrong step: it is at the bound."""
-    first = int(np.flatnonzero((judged.excess > 1).any(axis=(0, 2)))[0])
-    wrong = judged.excess[:, first] > 1
+    first = int(np.flatnonzero(judged.wrong.any(axis=(0, 2)))[0])
+    wrong = judged.wrong[:, first]
     return float(np.abs(judged.seen.output[:, first][wrong]).max())
 
 
-def _bound_of_state(judged: JudgedSteps) -> float | None:
+def _bound_of_state(judged: JudgedSteps) -> float:
     """The cell state at which the first wrong step stands, from its output.
 
     The output is `o phi(c)`, and the sign of `c` is known. The unit is taken in which the output
     depends most on the bound.
     """
     cell: Any = judged.seen.cell
-    first = int(np.flatnonzero((judged.excess > 1).any(axis=(0, 2)))[0])
-    wrong = judged.excess[:, first] > 1
-    if cell.cell_clip is None and (judged.steps.arrays["c"].shape != judged.excess.shape):
-        return None
+    first = int(np.flatnonzero(judged.wrong.any(axis=(0, 2)))[0])
+    wrong = judged.wrong[:, first]
     o, c = (judged.steps.arrays[k][:, first][wrong].astype(np.float64) for k in "oc")
     h = judged.seen.output[:, first][wrong].astype(np.float64)
 
-    def shown(size: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def shown(size: Array) -> Array:
         return np.asarray(o * applied(cell.activation, np.sign(c) * size))
 
     low, high = np.zeros_like(h), np.abs(c)

@@ -38,7 +38,7 @@ class Mismatch:
     def __init__(self, judged: JudgedSteps) -> None:
         self._judged = judged
         self.seen = judged.seen
-        wrong = (judged.excess > 1).any(axis=2)
+        wrong = np.asarray(judged.wrong.any(axis=2), np.bool_)
         first = np.where(wrong.any(axis=1), wrong.argmax(axis=1), wrong.shape[1])
         # The earliest error, and the most of them: there a wrong convention makes a difference.
         early = np.lexsort((-judged.excess.max(axis=(1, 2)), first))[0]
@@ -81,10 +81,10 @@ class Mismatch:
                 counted &= after.mask[:, :, None]
             errors, bounds = most[counted], judged.bound[counted]
         elif candidate.aligned:
-            wrong = (before.excess > 1) & (after.output == self.seen.output)
+            wrong = before.wrong & (after.output == self.seen.output)
             errors, bounds = np.fmin(before.errors, most)[wrong], judged.bound[wrong]
         else:
-            errors = np.fmin(before.errors, LARGEST_BOUND)[before.excess > 1]
+            errors = np.fmin(before.errors, LARGEST_BOUND)[before.wrong]
             bounds = np.full(len(errors), np.median(judged.bound))
         least = UNIT_ROUNDOFF[self.seen.dtype]
         bits = np.log2(np.maximum(errors / np.maximum(bounds, least), 1.0))

@@ -10,6 +10,7 @@ import numpy as np
 from lstm_probe.analysis.conventions.candidate import Candidate, Convention, change
 from lstm_probe.analysis.parity.error import difference
 from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.core.arrays import BoolArray
 from lstm_probe.core.precision import UNIT_ROUNDOFF
 
 __all__ = ["directions", "inferred_masks", "last_outputs", "masks", "shifts"]
@@ -58,7 +59,7 @@ def inferred_masks(seen: Snapshot) -> Iterator[Candidate]:
             yield Candidate(Convention("mask", does), reread)
 
 
-def _skipped(seen: Snapshot, *, zeros: bool) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def _skipped(seen: Snapshot, *, zeros: bool) -> BoolArray:
     """Which steps show zeros, or repeat the last output; `(batch, time)`."""
     output = seen.output
     zero = (output == 0).all(axis=2)
@@ -79,8 +80,8 @@ def last_outputs(snapshot: Snapshot) -> Iterator[Candidate]:
     if final is None:
         return
     least = _SAME * UNIT_ROUNDOFF[snapshot.dtype] * (1 + np.abs(final[:, None]))
-    same = (difference(snapshot.output, np.broadcast_to(final[:, None], snapshot.output.shape))
-            <= least).all(axis=(0, 2))  # fmt: skip
+    every = np.broadcast_to(final[:, None], snapshot.output.shape)
+    same = (difference(snapshot.output, every) <= least).all(axis=(0, 2))
     for timestep in np.flatnonzero(same)[:1]:
         does = f"gives as its last output that of timestep {int(timestep)}"
         yield change("last_output", does, final_output=None)

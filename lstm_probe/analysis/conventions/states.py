@@ -10,6 +10,7 @@ import numpy as np
 from lstm_probe.analysis.conventions.candidate import Candidate, Convention, change
 from lstm_probe.analysis.parity.teacher_forcing import teacher_force
 from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.core.arrays import Array
 from lstm_probe.weights import GateWeights
 
 __all__ = ["inferred_states", "other_states"]
@@ -30,7 +31,7 @@ def other_states(snapshot: Snapshot) -> Iterator[Candidate]:
     yield Candidate(Convention(_NAME, does), _continued)
 
 
-def _of_pair(states: tuple[np.ndarray, ...]) -> Iterator[Candidate]:
+def _of_pair(states: tuple[Array, ...]) -> Iterator[Candidate]:
     """Two states in the other order, or one of them alone."""
     if len(states) != 2:
         return

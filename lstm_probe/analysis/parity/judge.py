@@ -147,7 +147,7 @@ def _judge_by_rounding(
 def _place(snapshot: Snapshot, judged: JudgedSteps, known: Verdict | None) -> Place:
     """The first step, in reading order, whose error is beyond its bound, and its worst unit."""
     seen, excess = judged.seen, judged.excess
-    first = int(np.flatnonzero((excess > 1).any(axis=(0, 2)))[0])
+    first = int(np.flatnonzero(judged.wrong.any(axis=(0, 2)))[0])
     sequence, unit = np.unravel_index(int(excess[:, first].argmax()), excess[:, first].shape)
     if known is None or known.place is None:
         gate = gate_at_fault(seen, judged.steps, int(unit))

@@ -17,7 +17,7 @@ from lstm_probe.analysis.parity.teacher_forcing import (
 )
 from lstm_probe.analysis.parity.verdict import Unjudged
 from lstm_probe.analysis.snapshot import Snapshot
-from lstm_probe.core.arrays import Array
+from lstm_probe.core.arrays import Array, BoolArray
 
 __all__ = ["JudgedSteps", "excess_of_steps", "judge_steps"]
 
@@ -43,9 +43,14 @@ class JudgedSteps:
     unjudged: Unjudged | None
 
     @property
+    def wrong(self) -> BoolArray:
+        """`(batch, time, units)`, where the error is beyond what rounding explains."""
+        return np.asarray(self.excess > 1, np.bool_)
+
+    @property
     def within_bounds(self) -> bool:
         """Whether rounding explains every error that can be judged."""
-        return bool(self.excess.max() <= 1)
+        return not self.wrong.any()
 
 
 def judge_steps(snapshot: Snapshot) -> JudgedSteps | None:

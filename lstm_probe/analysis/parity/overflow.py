@@ -51,9 +51,9 @@ def judgeable_steps(seen: Snapshot, steps: ForcedSteps) -> Judgeable:
     largest, time = LARGEST[seen.dtype], seen.timesteps
     values = _largest_values(seen, steps)
     beyond = (values > largest * _AT_OVERFLOW) | _sums_overflow(seen, steps, values, largest)
-    lost = ~np.isfinite(seen.output).all(axis=2)
-    beyond |= _first_of_each(lost) & (values > largest * _NEAR_OVERFLOW)
-    overflow = _first(beyond)
+    lost = np.asarray(~np.isfinite(seen.output).all(axis=2), np.bool_)
+    near = _first_of_each(lost) & (values > largest * _NEAR_OVERFLOW)
+    overflow = _first(np.asarray(beyond | near, np.bool_))
     end = np.minimum(_first(lost) + 1, time)
     return Judgeable(np.minimum(overflow, end), np.asarray(overflow < end, np.bool_))
 
