@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,10 +100,16 @@ class Snapshot:
                 "a cell such as lstm_probe.LstmCell(), or None",
             ),
             ("weights", self.weights, (GateWeights, NamedWeights), "what lstm_probe.weights makes"),
+            (
+                "initial_state",
+                self.initial_state,
+                (Iterable, type(None)),
+                "an array for each state",
+            ),
         ):
             if not isinstance(value, kinds):
                 raise LstmProbeError(
-                    f"The snapshot of layer {self.layer!r} has no {name}. Received: "
+                    f"The snapshot of layer {self.layer!r} has something else as its {name}. Received: "
                     f"{name}={value!r:.60}. Expected: {expected}."
                 )
 
