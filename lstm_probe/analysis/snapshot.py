@@ -109,8 +109,8 @@ class Snapshot:
         ):
             if not isinstance(value, kinds):
                 raise LstmProbeError(
-                    f"The snapshot of layer {self.layer!r} has something else as its {name}. Received: "
-                    f"{name}={value!r:.60}. Expected: {expected}."
+                    f"The snapshot of layer {self.layer!r} has something else as its {name}. "
+                    f"Received: {name}={value!r:.60}. Expected: {expected}."
                 )
 
     def _convert(self) -> None:

@@ -9,17 +9,16 @@ from typing import Any
 import numpy as np
 
 from lstm_probe.analysis.conventions.candidate import Candidate, change
+from lstm_probe.analysis.conventions.evidence import first_steps, sequences
 from lstm_probe.analysis.parity.judged_steps import JudgedSteps, judge_steps
+from lstm_probe.analysis.parity.teacher_forcing import teacher_force
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.cells import LstmCell
-from lstm_probe.core.activations import applied
-from lstm_probe.core.arrays import Array
 
 __all__ = ["inferred_clips"]
 
-#: The bounds that cells are usually built with, for cells whose bound cannot be read off.
-_USUAL = (1.0, 3.0, 5.0, 10.0, 20.0, 50.0)
-_HALVINGS = 60
+#: So many bounds are tried, and the best is made more exact so often.
+_TRIED, _ROUNDS = 32, 40
 #: A bound is tried as the round numbers with so many digits, and as it was found.
 _DIGITS = (1, 2, 3, 4, 12)
 
@@ -41,8 +40,7 @@ def inferred_clips(seen: Snapshot) -> Iterator[Candidate]:
         for bound in _rounded(_largest_output(judged)):
             does = f"clips the projection at {bound:g}"
             yield change("clip", does, cell=replace(cell, proj_clip=bound), fitted=1)
-    bounds = _USUAL if weights.projection is not None else _rounded(_bound_of_state(judged))
-    for bound in bounds:
+    for bound in _rounded(_bound_of_state(judged)):
         if bound != cell.cell_clip:
             does = f"clips the cell state at {bound:g}"
             yield change("clip", does, cell=replace(cell, cell_clip=bound), fitted=1)
@@ -63,25 +61,27 @@ def _largest_output(judged: JudgedSteps) -> float:
 
 
 def _bound_of_state(judged: JudgedSteps) -> float:
-    """The cell state at which the first wrong step stands, from its output.
+    """The bound of the cell state with which the first wrong step fits best."""
+    cell, wrong = judged.seen.cell, judged.wrong.any(axis=2)
+    first = int(np.flatnonzero(wrong.any(axis=0))[0])
+    part = first_steps(sequences(judged.seen, np.flatnonzero(wrong[:, first])), first + 1)
+    largest = float(np.abs(judged.steps.arrays["c"][:, : first + 1]).max())
 
-    The output is `o phi(c)`, and the sign of `c` is known. The unit is taken in which the output
-    depends most on the bound.
-    """
-    cell: Any = judged.seen.cell
-    first = int(np.flatnonzero(judged.wrong.any(axis=(0, 2)))[0])
-    wrong = judged.wrong[:, first]
-    o, c = (judged.steps.arrays[k][:, first][wrong].astype(np.float64) for k in "oc")
-    h = judged.seen.output[:, first][wrong].astype(np.float64)
+    def rest(bound: float) -> float:
+        assert isinstance(cell, LstmCell)
+        steps = teacher_force(replace(part, cell=replace(cell, cell_clip=bound)))
+        assert steps is not None
+        return float(np.square(steps.output[:, -1] - part.output[:, -1]).sum())
 
-    def shown(size: Array) -> Array:
-        return np.asarray(o * applied(cell.activation, np.sign(c) * size))
-
-    low, high = np.zeros_like(h), np.abs(c)
-    rises = shown(high) > shown(low)
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        above = (shown(middle) > h) == rises
-        low, high = np.where(above, low, middle), np.where(above, middle, high)
-    step = 1e-3 * (1 + high)
-    return float(high[int(np.abs(shown(high + step) - shown(high - step)).argmax())])
+    if not 0 < largest < np.inf:
+        return np.nan
+    tried = np.linspace(0, largest, _TRIED + 1)[1:]
+    best = float(tried[int(np.argmin([rest(bound) for bound in tried]))])
+    low, high = best - largest / _TRIED, best + largest / _TRIED
+    for _ in range(_ROUNDS):
+        third = (high - low) / 3
+        if rest(low + third) < rest(high - third):
+            high -= third
+        else:
+            low += third
+    return (low + high) / 2

@@ -115,13 +115,14 @@ def _after_the_first_step(seen: Snapshot) -> Snapshot:
     started = count > 1
     first = (count == 1).argmax(axis=1)
     h = seen.output[np.arange(len(first)), first].astype(np.float64)
+    final, kept = seen.final_output, (mask & started).any(axis=1)[:, None]
     cell, weights = seen.cell, seen.weights
     assert cell is not None
     others = [np.zeros((len(h), cell.state_size(letter, weights))) for letter in cell.states[1:]]
     return replace(
         seen,
         output=np.where(started[:, :, None], seen.output, 0),
-        final_output=None,
+        final_output=None if final is None else np.where(kept, final, 0),
         mask=mask & started,
         initial_state=(h, *others),
         initial_output_for_mask=False,
