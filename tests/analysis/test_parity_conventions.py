@@ -285,10 +285,12 @@ def convolution(rng, kind):
     return computed(snapshot, weights=other), "mirrored" if kind == "mirrored" else "gate_order"
 
 
-@mutant("0.3", "0.25, peepholes", "1/3", "projection", "state before a projection")
+@mutant("0.3", "0.25, peepholes", "1/3", "projection", "state before a projection", "ONNX Runtime")
 def missing_clip(rng, kind):
     """The framework clips, and the description of the cell does not say so."""
     weights, does = samples.lstm_weights(rng), {"cell_clip": 0.3}
+    if kind == "ONNX Runtime":
+        does = {"gate_clip": 0.4}
     if kind == "1/3":
         does = {"cell_clip": 1 / 3}
     if "peepholes" in kind:

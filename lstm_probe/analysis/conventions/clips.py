@@ -14,11 +14,14 @@ from lstm_probe.analysis.parity.judged_steps import JudgedSteps, judge_steps
 from lstm_probe.analysis.parity.teacher_forcing import teacher_force
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.cells import LstmCell
+from lstm_probe.core.arrays import Array
 
 __all__ = ["inferred_clips"]
 
 #: So many bounds are tried, and the best is made more exact so often.
-_TRIED, _ROUNDS = 32, 40
+_TRIED, _ROUNDS = 24, 6
+#: The step of the finite differences, as a part of the largest bound.
+_STEP, _TINY = 1e-7, 1e-300
 #: A bound is tried as the round numbers with so many digits, and as it was found.
 _DIGITS = (1, 2, 3, 4, 12)
 
@@ -40,10 +43,26 @@ def inferred_clips(seen: Snapshot) -> Iterator[Candidate]:
         for bound in _rounded(_largest_output(judged)):
             does = f"clips the projection at {bound:g}"
             yield change("clip", does, cell=replace(cell, proj_clip=bound), fitted=1)
-    for bound in _rounded(_bound_of_state(judged)):
-        if bound != cell.cell_clip:
-            does = f"clips the cell state at {bound:g}"
-            yield change("clip", does, cell=replace(cell, cell_clip=bound), fitted=1)
+    for option, what in (("cell_clip", "the cell state"), ("gate_clip", "the sums of the gates")):
+        for bound in _rounded(_best_bound(judged, option)):
+            if bound != getattr(cell, option):
+                does = f"clips {what} at {bound:g}"
+                other = _with(cell, option, bound)
+                yield change("clip", does, cell=other, fitted=1)
+
+
+def _with(cell: Any, option: str, bound: float) -> Any:
+    return replace(cell, **{option: bound})
+
+
+def _largest_sum(part: Snapshot) -> float:
+    """A bound of what goes into the gates."""
+    steps = teacher_force(part)
+    assert steps is not None
+    assert part.cell is not None
+    before = {letter: array.swapaxes(0, 1) for letter, array in steps.before.items()}
+    x = part.x.astype(np.float64).swapaxes(0, 1)
+    return float(np.asarray(part.cell.largest_sums(x, before, steps.weights)).max())
 
 
 def _rounded(bound: float) -> list[float]:
@@ -60,28 +79,27 @@ def _largest_output(judged: JudgedSteps) -> float:
     return float(np.abs(judged.seen.output[:, first][wrong]).max())
 
 
-def _bound_of_state(judged: JudgedSteps) -> float:
-    """The bound of the cell state with which the first wrong step fits best."""
+def _best_bound(judged: JudgedSteps, option: str) -> float:
+    """The bound with which the first wrong step fits best; NaN if there is none."""
     cell, wrong = judged.seen.cell, judged.wrong.any(axis=2)
     first = int(np.flatnonzero(wrong.any(axis=0))[0])
     part = first_steps(sequences(judged.seen, np.flatnonzero(wrong[:, first])), first + 1)
     largest = float(np.abs(judged.steps.arrays["c"][:, : first + 1]).max())
+    if option == "gate_clip":
+        largest = _largest_sum(part)
 
-    def rest(bound: float) -> float:
-        assert isinstance(cell, LstmCell)
-        steps = teacher_force(replace(part, cell=replace(cell, cell_clip=bound)))
+    def rest(bound: float) -> Array:
+        steps = teacher_force(replace(part, cell=_with(cell, option, bound)))
         assert steps is not None
-        return float(np.square(steps.output[:, -1] - part.output[:, -1]).sum())
+        return steps.output[:, -1] - part.output[:, -1]
 
     if not 0 < largest < np.inf:
         return np.nan
     tried = np.linspace(0, largest, _TRIED + 1)[1:]
-    best = float(tried[int(np.argmin([rest(bound) for bound in tried]))])
-    low, high = best - largest / _TRIED, best + largest / _TRIED
-    for _ in range(_ROUNDS):
-        third = (high - low) / 3
-        if rest(low + third) < rest(high - third):
-            high -= third
-        else:
-            low += third
-    return (low + high) / 2
+    best = float(tried[int(np.argmin([np.square(rest(bound)).sum() for bound in tried]))])
+    for _ in range(_ROUNDS):  # Gauss-Newton
+        left, step = rest(best), _STEP * largest
+        slope = (rest(best + step) - left) / step
+        moved = float((slope * left).sum() / max(float(np.square(slope).sum()), _TINY))
+        best = min(max(best - moved, best / 2), largest)
+    return best
