@@ -81,7 +81,7 @@ def _largest_output(judged: JudgedSteps) -> float:
 
 def _best_bound(judged: JudgedSteps, option: str) -> float:
     """The bound with which the first wrong step fits best; NaN if there is none."""
-    cell, wrong = judged.seen.cell, judged.wrong.any(axis=2)
+    cell, wrong = judged.seen.cell, np.asarray(judged.wrong.any(axis=2))
     first = int(np.flatnonzero(wrong.any(axis=0))[0])
     part = first_steps(sequences(judged.seen, np.flatnonzero(wrong[:, first])), first + 1)
     largest = float(np.abs(judged.steps.arrays["c"][:, : first + 1]).max())

@@ -115,7 +115,8 @@ def _after_the_first_step(seen: Snapshot) -> Snapshot:
     started = count > 1
     first = (count == 1).argmax(axis=1)
     h = seen.output[np.arange(len(first)), first].astype(np.float64)
-    final, kept = seen.final_output, (mask & started).any(axis=1)[:, None]
+    final = seen.final_output
+    kept = np.asarray((mask & started).any(axis=1))[:, None]
     cell, weights = seen.cell, seen.weights
     assert cell is not None
     others = [np.zeros((len(h), cell.state_size(letter, weights))) for letter in cell.states[1:]]

@@ -1,0 +1,30 @@
+"""Verdicts and causes over a sample of the grid; `verdict_grid.py` runs the whole of it."""
+
+from __future__ import annotations
+
+import pytest
+from verdict_grid import Table, run_grid
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def table() -> Table:
+    return run_grid(28, seed=1, of_each=8)
+
+
+def test_no_right_description_is_called_a_mismatch(table: Table) -> None:
+    assert table.right.total() == 28
+    assert not table.false
+
+
+def test_no_mutant_that_shows_is_called_a_match(table: Table) -> None:
+    assert table.mutants >= 250
+    assert not table.missed
+
+
+def test_nine_of_ten_causes_are_named_and_hardly_any_wrongly(table: Table) -> None:
+    print(table)  # noqa: T201
+    listed = table.named.total() + table.unnamed.total()
+    assert table.named.total() >= 0.9 * listed
+    assert len(table.wrong) <= 0.01 * table.mutants, table.wrong
