@@ -152,14 +152,17 @@ def _stateless(s: Snapshot) -> Snapshot | None:
 
 @mutant("states in the order (c, h)")
 def _swapped(s: Snapshot) -> Snapshot | None:
-    if s.initial_state is None or len(s.initial_state) < 2:
+    if s.initial_state is None or len({state.shape for state in s.initial_state}) > 1:
+        return None
+    if len(s.initial_state) < 2:
         return None
     return replace(s, initial_state=s.initial_state[::-1])
 
 
 @mutant("output one step late")
 def _late(s: Snapshot) -> Snapshot | None:
-    return replace(s, output=np.roll(s.output, 1, axis=1)) if s.timesteps > 1 else None
+    # Of two steps, it is the same as leaving the output reversed.
+    return replace(s, output=np.roll(s.output, 1, axis=1)) if s.timesteps > 2 else None
 
 
 @mutant("last output that of another step")

@@ -38,7 +38,7 @@ _ACTIVATIONS = ("tanh", "tanh", "tanh", "softsign", "relu", "hard_sigmoid", "gel
 _GATES = ("sigmoid", "sigmoid", "sigmoid", "hard_sigmoid", "hard_sigmoid_keras2")
 _SHAPES = ((1, 6, 4), (2, 3, 2), (2, 12, 5), (3, 9, 8), (5, 20, 6), (1, 40, 16), (2, 2, 7))
 #: How large a change must be to be told from rounding at all, in roundoffs of values around 1.
-_SHOWS = {"float64": 64, "float32": 64, "float16": 24, "bfloat16": 24}
+_SHOWS = {"float64": 64, "float32": 64, "float16": 24, "bfloat16": 48}
 
 
 @dataclass
@@ -52,6 +52,7 @@ class Table:
     named: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     unnamed: Counter[str] = field(default_factory=Counter)
+    without: list[str] = field(default_factory=list)
     unlisted: int = 0
 
     @property
@@ -110,6 +111,7 @@ def _judge(table: Table, label: str, mutant: Snapshot, causes: set[str], name: s
         table.wrong.append(f"{name} -> {found}")
     elif causes:
         table.unnamed[label] += 1
+        table.without.append(name)
     else:
         table.unlisted += 1
 

@@ -126,11 +126,12 @@ def _error(seen: Snapshot, unknowns: UnknownBiases, offsets: Array) -> Array:
     return np.asarray((steps.output - seen.output).reshape(-1, weights.units))
 
 
-def _with_offsets(weights: GateWeights, unknowns: UnknownBiases, offsets: Array) -> GateWeights:
+def _with_offsets(weights: Any, unknowns: UnknownBiases, offsets: Array) -> GateWeights:
     """The weights with `(unknowns, units)` added to their biases."""
     arrays: dict[str, Any] = {}
     for name in {name: None for _, places in unknowns for name in places}:
-        shape = (3 if name == "peepholes" else len(weights.gates), weights.units)
+        gates: Any = weights.peephole_gates if name == "peepholes" else weights.gates
+        shape = (len(gates), weights.units)
         array = np.zeros(shape)
         if getattr(weights, name) is not None:
             array += getattr(weights, name)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
+from lstm_probe.analysis.parity.teacher_forcing import in_reading_order
 from lstm_probe.analysis.snapshot import Snapshot
 
 __all__ = ["Candidate", "Convention", "Reread", "change", "joined"]
@@ -80,14 +81,14 @@ def joined(first: Candidate, second: Candidate) -> Candidate:
 
     Args:
         first: the one that is applied first.
-        second: one that was made of a snapshot as it reads under the first.
+        second: one that was made of a snapshot as it reads under the first, in reading order.
     """
     one, other = first.convention, second.convention
     name = one.name if one.name == other.name else f"{one.name}+{other.name}"
 
     def reread(snapshot: Snapshot) -> Snapshot | None:
         changed = first.reread(snapshot)
-        return None if changed is None else second.reread(changed)
+        return None if changed is None else second.reread(in_reading_order(changed))
 
     return Candidate(
         Convention(name, f"{one.explanation}, and {other.explanation}"),

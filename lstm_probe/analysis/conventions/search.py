@@ -25,6 +25,7 @@ from lstm_probe.analysis.conventions.outputs import (
 from lstm_probe.analysis.conventions.states import inferred_states, other_states
 from lstm_probe.analysis.conventions.weights import biases, gate_orders, readings, transposed
 from lstm_probe.analysis.parity.judged_steps import judge_steps
+from lstm_probe.analysis.parity.teacher_forcing import in_reading_order
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.blas import on_one_blas_thread
 from lstm_probe.weights import GateWeights
@@ -49,6 +50,7 @@ def find_convention(snapshot: Snapshot) -> Convention | None:
         The convention that explains the mismatch; None if no known one does.
 
     Example:
+        >>> import numpy as np
         >>> from lstm_probe import LstmCell, Snapshot, lstm, weights
         >>> rng = np.random.default_rng(0)
         >>> w = weights.from_keras(rng.normal(size=(3, 8)), rng.normal(size=(2, 8)))
@@ -75,6 +77,7 @@ def still_explains(convention: Convention, snapshot: Snapshot) -> bool:
         snapshot: the same layer at a later training step.
 
     Example:
+        >>> import numpy as np
         >>> from lstm_probe import LstmCell, Snapshot, lstm, weights
         >>> rng = np.random.default_rng(0)
         >>> w = weights.from_keras(rng.normal(size=(3, 8)), rng.normal(size=(2, 8)))
@@ -113,11 +116,11 @@ def _candidates(seen: Snapshot) -> Iterator[Candidate]:
     yield from pairs_of_activations(seen)
     yield from shifts(seen)
     for shift in shifts(seen):
-        moved = shift.reread(seen)
-        assert moved is not None
-        for started in inferred_states(moved):
-            yield joined(shift, started)._replace(convention=shift.convention)
+        for both in _then(shift, seen, inferred_states):
+            yield both._replace(convention=shift.convention)
     yield from inferred_states(seen)
+    for first in (*directions(seen), *gate_orders(seen)):
+        yield from _then(first, seen, inferred_states)
     yield from inferred_biases(seen)
 
 
@@ -150,6 +153,7 @@ _OFTEN_TOGETHER: tuple[_Tries, ...] = (
     other_states,
     masks,
     directions,
+    inferred_masks,
 )
 
 
@@ -157,8 +161,13 @@ def _pairs(seen: Snapshot) -> Iterator[Candidate]:
     """Two conventions of different kinds at once."""
     for index, firsts in enumerate(_OFTEN_TOGETHER):
         for first in firsts(seen):
-            changed = first.reread(seen)
-            for seconds in _OFTEN_TOGETHER[index + 1 :] if changed is not None else ():
-                assert changed is not None
-                for second in seconds(changed):
-                    yield joined(first, second)
+            for seconds in _OFTEN_TOGETHER[index + 1 :]:
+                yield from _then(first, seen, seconds)
+
+
+def _then(first: Candidate, seen: Snapshot, seconds: _Tries) -> Iterator[Candidate]:
+    """A convention together with each of others, which are made of what it makes of a snapshot."""
+    changed = first.reread(seen)
+    if changed is not None:
+        for second in seconds(in_reading_order(changed)):
+            yield joined(first, second)

@@ -195,18 +195,23 @@ class LstmCell(LstmEquations[LstmWeights]):
             yield Reading("clip", does, replace(self, state_clip=None), weights)
 
     def unknown_biases(self, weights: LstmWeights) -> list[UnknownBiases]:
-        if set(weights.extras) - {"peepholes"} or "i" not in weights.gates:
+        if weights.projection is not None or weights.state_norm is not None:
             return []
         biases: UnknownBiases = [(k, {"bias": 1.0}) for k in range(len(weights.gates))]
-        peepholes: UnknownBiases = [(k, {"peepholes": 1.0}) for k in range(3)]
-        return [peepholes] if self.is_variant(weights) else [biases, peepholes]
+        if weights.norm_scale is not None:  # peepholes would be normalised over all units
+            return [biases]
+        count = len(weights.peephole_gates)
+        return [biases, [(k, {"peepholes": 1.0}) for k in range(count)]]
 
     def unseen_states(
         self, values: Values, shown: Array, mask: BoolArray, weights: LstmWeights
     ) -> list[Array] | None:
-        if self.is_variant(weights) or not has_slopes(self.activation):
+        # The cell state must be linear in the first one, and seen by no gate.
+        linear = self.cell_clip is None and self.state_clip is None
+        alone = not set(weights.extras) - {"norm_scale"}
+        if not (linear and alone and has_slopes(self.state_function)):
             return None
-        return [unseen_cell_state(self.activation, values, shown, mask)]
+        return [unseen_cell_state(self.state_function, values, shown, mask)]
 
 
 def _symmetric(bound: float | None) -> Interval:

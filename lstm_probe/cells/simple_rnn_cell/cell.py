@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_probe.cells.backward import Back, Run, StepBack
-from lstm_probe.cells.base import Cell, Values
+from lstm_probe.cells.base import Cell, UnknownBiases, Values
 from lstm_probe.cells.shared.products import largest_sum, product, product_back
 from lstm_probe.cells.shared.rounding import error_of_sum, of_flushing
 from lstm_probe.cells.shared.rounding_of_functions import activated
@@ -90,6 +90,9 @@ class SimpleRnnCell(Cell[SimpleRnnWeights]):
 
     def inputs_back(self, changes: Array, weights: SimpleRnnWeights) -> Array:
         return product_back(changes, weights.kernel)
+
+    def unknown_biases(self, weights: SimpleRnnWeights) -> list[UnknownBiases]:
+        return [[(0, {"bias": 1.0})]]
 
     def rounding(
         self, x: Array, before: Values, values: Values, weights: SimpleRnnWeights,
