@@ -28,9 +28,9 @@ _STEP = 1e-5
 #: not do so by chance.
 _REDUNDANT = 4
 #: So many sequences and equations for each unit are used.
-_SEQUENCES, _EQUATIONS = 4, 64
+_SEQUENCES, _EQUATIONS = 4, 32
 #: Where most units keep more than this part of the squares of their output, no biases explain it.
-_HOPELESS = 1e-3
+_HOPELESS = 1e-2
 
 
 def inferred_biases(seen: Snapshot) -> Iterator[Candidate]:
@@ -75,14 +75,22 @@ def _solutions(seen: Snapshot, unknowns: UnknownBiases) -> Iterator[Array]:
     rng = np.random.default_rng(0)
     for _ in range(_STARTS):
         start = rng.normal(0, 0.5, offsets.shape) * np.isfinite(left)
-        for _ in range(_ROUNDS):
+        for number in range(_ROUNDS):
             start += _newton(seen, unknowns, start)
+            if number == _ROUNDS // 3 and _is_hopeless(seen, _error(seen, unknowns, start)):
+                break
         rest = np.square(_error(seen, unknowns, start)).sum(axis=0)
         better = rest < left
         offsets[:, better], left[better] = start[:, better], rest[better]
         yield offsets.copy()
-        if np.median(left) > _HOPELESS * np.square(seen.output).mean() * len(seen.output):
+        if _is_hopeless(seen, _error(seen, unknowns, offsets)):
             return  # another start helps single units, not most of them
+
+
+def _is_hopeless(seen: Snapshot, error: Array) -> bool:
+    """Whether most units are still far from fitting."""
+    left = np.median(np.square(error).mean(axis=0))
+    return bool(left > _HOPELESS * np.square(seen.output).mean())
 
 
 def _first_steps(seen: Snapshot) -> Snapshot:

@@ -48,6 +48,7 @@ class Candidate(NamedTuple):
             are no evidence for the convention.
         aligned: whether each step keeps its place.
         leaves_out: whether it leaves the wrong steps out, so that the other ones are the evidence.
+        needs_all: whether what a step reads like depends on the steps after it.
     """
 
     convention: Convention
@@ -55,6 +56,7 @@ class Candidate(NamedTuple):
     fitted: int = 0
     aligned: bool = True
     leaves_out: bool = False
+    needs_all: bool = False
 
 
 def change(
@@ -96,4 +98,5 @@ def joined(first: Candidate, second: Candidate) -> Candidate:
         first.fitted + second.fitted,
         first.aligned and second.aligned,
         first.leaves_out or second.leaves_out,
+        first.needs_all or second.needs_all,
     )

@@ -19,8 +19,6 @@ __all__ = ["Mismatch", "first_steps", "sequences"]
 #: A cause must fit the output so well that it does so by chance once in `2**_ENOUGH`. Up to some
 #: 2000 candidates are tried, which is `2**11`.
 _ENOUGH = 24.0
-#: The sequences on which candidates are tried first.
-_SEQUENCES = 2
 #: The steps after the first wrong one on which candidates are tried first.
 _STEPS = 3
 
@@ -43,19 +41,15 @@ class Mismatch:
         # The earliest error, and the most of them: there a wrong convention makes a difference.
         early = np.lexsort((-judged.excess.max(axis=(1, 2)), first))[0]
         most = np.lexsort((judged.excess.max(axis=(1, 2)), wrong.sum(axis=1)))[-1]
-        chosen = list(dict.fromkeys([int(early), int(most)]))[:_SEQUENCES]
-        self.few = sequences(self.seen, np.asarray(chosen))
+        self.few = sequences(self.seen, np.unique([early, most]))
         self.beginning = int(first[early]) + 1 + _STEPS
 
     def is_explained_by(self, candidate: Candidate) -> bool:
         """Whether the output is within the bounds of rounding, and not by chance."""
+        if not self._begins_as(candidate):
+            return False
         few = candidate.reread(self.few)
-        if few is None:
-            return False
-        few = in_reading_order(few)
-        if self.beginning < few.timesteps and not _obeys(first_steps(few, self.beginning)):
-            return False
-        if not _obeys(few):
+        if few is None or not _obeys(in_reading_order(few)):
             return False
         everything = candidate.reread(self.seen)
         judged = None if everything is None else judge_steps(everything)
@@ -64,6 +58,16 @@ class Mismatch:
         if judged.unjudged is not None and self._judged.unjudged is None:
             return False
         return self._evidence(judged, candidate) >= _ENOUGH
+
+    def _begins_as(self, candidate: Candidate) -> bool:
+        """Whether the first wrong steps of a few sequences are within their bounds."""
+        if candidate.aligned and not candidate.needs_all:
+            changed = candidate.reread(first_steps(self.few, self.beginning))
+            return changed is None or _obeys(changed)
+        changed = candidate.reread(self.few)
+        if changed is None:
+            return False
+        return _obeys(first_steps(in_reading_order(changed), self.beginning))
 
     def _evidence(self, judged: JudgedSteps, candidate: Candidate) -> float:
         """How unlikely it is that the output fits by chance, in bits.
@@ -120,7 +124,7 @@ def first_steps(seen: Snapshot, steps: int) -> Snapshot:
         seen,
         x=seen.x[:, :steps],
         output=seen.output[:, :steps],
-        final_output=None,
+        final_output=seen.final_output if steps >= seen.timesteps else None,
         mask=None if seen.mask is None else seen.mask[:, :steps],
     )
 

@@ -22,7 +22,7 @@ from lstm_probe.analysis.conventions.outputs import (
     masks,
     shifts,
 )
-from lstm_probe.analysis.conventions.states import inferred_states, other_states
+from lstm_probe.analysis.conventions.states import given_states, inferred_states, other_states
 from lstm_probe.analysis.conventions.weights import biases, gate_orders, readings, transposed
 from lstm_probe.analysis.parity.judged_steps import judge_steps
 from lstm_probe.analysis.parity.teacher_forcing import in_reading_order
@@ -150,7 +150,7 @@ _OFTEN_TOGETHER: tuple[_Tries, ...] = (
     partial(readings, names=("forget_bias",)),
     likely_activations,
     partial(readings, names=("reset_after", "update_gate", "coupled", "clip")),
-    other_states,
+    given_states,
     masks,
     directions,
     inferred_masks,

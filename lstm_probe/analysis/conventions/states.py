@@ -13,22 +13,31 @@ from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
 from lstm_probe.weights import GateWeights
 
-__all__ = ["inferred_states", "other_states"]
+__all__ = ["given_states", "inferred_states", "other_states"]
 
 _NAME = "initial_state"
 
 
 def other_states(snapshot: Snapshot) -> Iterator[Candidate]:
-    """A layer that ignores its initial states, takes them in the other order, or goes on.
+    """A layer with other initial states than the given ones, or that goes on where it ended.
 
     Args:
         snapshot: what was captured; its cell is known.
     """
+    yield from given_states(snapshot)
+    does = "begins with the states in which the batch before ended"
+    yield Candidate(Convention(_NAME, does), _continued, needs_all=True)
+
+
+def given_states(snapshot: Snapshot) -> Iterator[Candidate]:
+    """A layer that ignores its initial states or one of them, or takes them in the other order.
+
+    Args:
+        snapshot: what was captured.
+    """
     if snapshot.initial_state is not None:
         yield change(_NAME, "begins with zeros", initial_state=None)
         yield from _of_pair(snapshot.initial_state)
-    does = "begins with the states in which the batch before ended"
-    yield Candidate(Convention(_NAME, does), _continued)
 
 
 def _of_pair(states: tuple[Array, ...]) -> Iterator[Candidate]:

@@ -143,12 +143,6 @@ class LstmCell(LstmEquations[LstmWeights]):
     ) -> Array:  # fmt: skip
         return lstm_rounding(self, x, before, values, weights, mask, u)
 
-    def is_variant(self, weights: LstmWeights) -> bool:
-        """Whether the cell has anything beyond the plain equations."""
-        clips = (self.cell_clip, self.gate_clip, self.state_clip)
-        more = any(clip is not None for clip in clips) or self.state_activation is not None
-        return bool(weights.extras) or "i" not in weights.gates or more
-
     def explaining(
         self, before: Values, values: Values, shown: Array, weights: LstmWeights, unit: int
     ) -> dict[str, Array]:
