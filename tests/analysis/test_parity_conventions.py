@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from itertools import permutations, product
+from itertools import permutations
 
 import numpy as np
 import pytest
 import samples
 from test_parity_verdict import keras_snapshot
 
-from lstm_probe import ConvLstmCell, GruCell, LstmCell, SimpleRnnCell, Snapshot, analyse
+from lstm_probe import ConvLstmCell, GruCell, LstmCell, Snapshot, analyse
 from lstm_probe.analysis.conventions.search import find_convention
 from lstm_probe.analysis.parity import judge as verdict
 from lstm_probe.core.masks import emitted
@@ -411,19 +411,19 @@ def test_no_convention_is_named_when_the_weights_are_simply_others(rng):
     assert find_convention(wrong) is None
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
-@pytest.mark.parametrize("cell", [LstmCell(), GruCell(), SimpleRnnCell()], ids=lambda c: c.name)
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("cell", [LstmCell(), GruCell()], ids=lambda cell: cell.name)
 def test_no_cause_is_named_for_noise_of_one_or_two_steps(cell, dtype):
     """One value of a half precision fits some order of the gates by chance."""
-    gates = {"lstm": 4, "gru": 3, "simple_rnn": 1}[cell.name]
-    for steps, batch, units, seed in product((1, 2), (1, 2), (1, 4), range(2)):
-        rng = np.random.default_rng((steps, batch, units, seed))
+    gates = {"lstm": 4, "gru": 3}[cell.name]
+    for steps, batch, units in ((1, 1, 1), (1, 2, 1), (2, 1, 1), (2, 2, 3)):
+        rng = np.random.default_rng((steps, batch, units))
         arrays = [rng.normal(0, 0.5, (n, gates * units)) for n in (3, units)]
         bias = rng.normal(0, 0.5, (2, 3 * units) if gates == 3 else (gates * units,))
         noise = rng.uniform(-0.9, 0.9, (batch, steps, units))
         x, weights = rng.normal(size=(batch, steps, 3)), from_keras(*arrays, bias)
         snapshot = Snapshot(0, "noise", cell, weights, x=x, output=noise, dtype=dtype)
-        assert find_convention(snapshot) is None, (steps, batch, units, seed)
+        assert find_convention(snapshot) is None, (steps, batch, units)
 
 
 def test_a_cause_that_leaves_out_what_overflows_explains_nothing(rng):
