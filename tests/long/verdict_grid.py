@@ -2,7 +2,7 @@
 
 No framework is needed: what "the framework" shows is computed by the cell itself in the layer's
 dtype, half precisions rounded after each step. `python tests/long/verdict_grid.py 1` runs the whole
-grid and prints the table; a number below 1 runs so much of it.
+grid, some 2600 mutants, and prints the table; a number below 1 runs so much of it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from verdict_mutants import MORE
 from lstm_probe import ConvLstmCell, GruCell, LstmCell, SimpleRnnCell, Snapshot, analyse
 from lstm_probe.analysis.conventions.search import find_convention
 from lstm_probe.analysis.parity.error import difference
-from lstm_probe.core.activations import get_activation
 from lstm_probe.core.masks import emitted
 from lstm_probe.core.precision import UNIT_ROUNDOFF, round_to
 from lstm_probe.weights import ConvLstmWeights, CoupledLstmWeights, GruWeights, LstmWeights
@@ -35,6 +34,8 @@ _KINDS = (
 )  # fmt: skip
 _DTYPES = ("float32", "float32", "float64", "float16", "bfloat16")
 _ACTIVATIONS = ("tanh", "tanh", "tanh", "softsign", "relu", "hard_sigmoid", "gelu", "leaky_relu")
+#: Half precisions have too few digits for values that grow.
+_BOUNDED = ("tanh", "tanh", "softsign", "hard_sigmoid")
 _GATES = ("sigmoid", "sigmoid", "sigmoid", "hard_sigmoid", "hard_sigmoid_keras2")
 _SHAPES = ((1, 6, 4), (2, 3, 2), (2, 12, 5), (3, 9, 8), (5, 20, 6), (1, 40, 16), (2, 2, 7))
 #: How large a change must be to be told from rounding at all, in roundoffs of values around 1.
@@ -160,7 +161,7 @@ def snapshots(count: int, seed: int = 0) -> Iterator[Snapshot]:
         batch, time, units = _SHAPES[number % len(_SHAPES)]
         if rng.random() < 0.5:
             batch, time = int(rng.integers(1, 5)), int(rng.integers(3, 30))
-        cell, weights, width = _cell(rng, layer, units)
+        cell, weights, width = _cell(rng, layer, units, dtype)
         x = rng.normal(size=(batch, time, width))
         blank = Snapshot(
             0, layer, cell, weights, x=x,
@@ -236,11 +237,10 @@ def _states(rng: np.random.Generator, cell: Any, weights: Any, batch: int) -> An
     return tuple(rng.normal(0, 0.5, (batch, size)).astype("float16") for size in sizes)
 
 
-def _cell(rng: np.random.Generator, layer: str, units: int) -> tuple[Any, Any, int]:
+def _cell(rng: np.random.Generator, layer: str, units: int, dtype: str) -> tuple[Any, Any, int]:
     inputs = int(rng.integers(1, 6))
-    phi = str(rng.choice(_ACTIVATIONS))
+    phi = str(rng.choice(_BOUNDED if dtype in ("float16", "bfloat16") else _ACTIVATIONS))
     sigma = str(rng.choice(_GATES))
-    get_activation(phi)
 
     def array(*shape: int, scale: float = 0.6) -> np.ndarray[Any, Any]:
         # Numbers that every dtype holds, so that the weights are those computed with.
@@ -295,4 +295,4 @@ def _lstm(
 
 
 if __name__ == "__main__":
-    print(run_grid(int(1000 * float(sys.argv[1] if len(sys.argv) > 1 else 1))))  # noqa: T201
+    print(run_grid(int(140 * float(sys.argv[1] if len(sys.argv) > 1 else 1))))  # noqa: T201

@@ -16,9 +16,9 @@ from lstm_probe.core.precision import UNIT_ROUNDOFF
 
 __all__ = ["Mismatch", "first_steps", "sequences"]
 
-#: A cause must fit the output so well that it does so by chance once in `2**_ENOUGH`. Up to some
-#: 2000 candidates are tried, which is `2**11`.
-_ENOUGH = 24.0
+#: A cause must fit the output so well that it does so by chance once in `2**_ENOUGH`, times the
+#: number of candidates that have been tried so far.
+_ENOUGH = 14.0
 #: The steps after the first wrong one on which candidates are tried first.
 _STEPS = 3
 
@@ -44,8 +44,13 @@ class Mismatch:
         self.few = sequences(self.seen, np.unique([early, most]))
         self.beginning = int(first[early]) + 1 + _STEPS
 
-    def is_explained_by(self, candidate: Candidate) -> bool:
-        """Whether the output is within the bounds of rounding, and not by chance."""
+    def is_explained_by(self, candidate: Candidate, rank: int) -> bool:
+        """Whether the output is within the bounds of rounding, and not by chance.
+
+        Args:
+            candidate: what the framework may do.
+            rank: how many candidates have been tried before.
+        """
         if not self._begins_as(candidate):
             return False
         few = candidate.reread(self.few)
@@ -57,7 +62,7 @@ class Mismatch:
             return False
         if judged.unjudged is not None and self._judged.unjudged is None:
             return False
-        return self._evidence(judged, candidate) >= _ENOUGH
+        return self._evidence(judged, candidate) >= _ENOUGH + np.log2(1 + rank)
 
     def _begins_as(self, candidate: Candidate) -> bool:
         """Whether the first wrong steps of a few sequences are within their bounds."""

@@ -60,8 +60,10 @@ def find_convention(snapshot: Snapshot) -> Convention | None:
         forget_bias: the framework adds 1.0 to the forget gate
     """
     mismatch = _mismatch(snapshot)
-    for candidate in () if mismatch is None else _candidates(mismatch.seen):
-        if mismatch is not None and mismatch.is_explained_by(candidate):
+    if mismatch is None:
+        return None
+    for rank, candidate in enumerate(_candidates(mismatch.seen)):
+        if mismatch.is_explained_by(candidate, rank):
             return candidate.convention
     return None
 
@@ -90,8 +92,11 @@ def still_explains(convention: Convention, snapshot: Snapshot) -> bool:
     mismatch = _mismatch(snapshot)
     if mismatch is None:
         return False
-    same = (each for each in _candidates(mismatch.seen) if each.convention == convention)
-    return any(mismatch.is_explained_by(candidate) for candidate in same)
+    return any(
+        mismatch.is_explained_by(candidate, rank)
+        for rank, candidate in enumerate(_candidates(mismatch.seen))
+        if candidate.convention == convention
+    )
 
 
 def _mismatch(snapshot: Snapshot) -> Mismatch | None:
