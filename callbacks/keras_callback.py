@@ -18,7 +18,9 @@ from lstm_probe.logs.report import Report
 from lstm_probe.models.decoding import Decode
 from lstm_probe.models.given_labels import GivenLabels, as_labels
 from lstm_probe.models.keras.flavour import callback_class, deserialised, flavour_of, registered
+from lstm_probe.models.keras.forward import ForwardFunction
 from lstm_probe.models.keras.reader import KerasReader, KerasSource
+from lstm_probe.models.keras.refusals import check_forward
 from lstm_probe.models.probe import Probe, as_probe
 
 __all__ = ["ProbeCallback"]
@@ -52,7 +54,12 @@ class ProbeCallback(Callback):
     Args:
         probe: a fixed input for the model, `(batch, time, features)` or what else it takes: the
             same sequence is looked at every time. Pictures show the first of the batch,
-            statistics all.
+            statistics all. Arrays and tensors of any framework, strings, tables of pandas' and
+            paths of `.npy` and `.npz` files are taken; a list or dictionary of them for a model
+            with several inputs, or whose `call` has several arguments; sequences of different
+            lengths, where the model masks padding or takes ragged tensors. Of a
+            `tf.data.Dataset`, a `PyDataset` or a `DataLoader`, the inputs of the first batch are
+            taken, and of a tuple `(inputs, targets)` the inputs.
         log_dir: the logs go to `<log_dir>/lstm_probe`.
         every: the interval between captures, in training steps; or a schedule, such as
             `lstm_probe.callbacks.schedule.Logarithmic()`, or a function that tells for a step
@@ -83,6 +90,10 @@ class ProbeCallback(Callback):
             number, or the model's own `StringLookup` or `TextVectorization` layer.
         max_log_bytes: how large the log may grow, 1 GiB by default; from there on only numbers are
             logged. None for no limit.
+        forward: how to run the model on the probe, for a model that has no `call` or whose
+            training calls it in another way: a function of the model and the probe, such as
+            `lambda model, probe: model.generator(probe)`. By default the model is called, with
+            `training=False`.
         write_images: deprecated: `detail` says whether heatmaps are drawn.
         enabled: False turns the callback into nothing, as `LSTM_PROBE=off` in the environment does
             with every callback and hook: nothing is checked, imported, captured or logged.
@@ -122,6 +133,7 @@ class ProbeCallback(Callback):
         names: Sequence[str] | None = None,
         decode: Decode | None = None,
         max_log_bytes: int | None = MAX_BYTES,
+        forward: ForwardFunction | None = None,
         write_images: bool | None = None,
         enabled: bool = True,
     ) -> None:
@@ -141,6 +153,8 @@ class ProbeCallback(Callback):
             self._config["names"] = names
         if decode is not None:
             self._config["decode"] = decode
+        if forward is not None:
+            self._config["forward"] = forward
         if write_images is not None:
             self._config["write_images"] = write_images
         if not enabled:
@@ -153,11 +167,13 @@ class ProbeCallback(Callback):
             return
         from lstm_probe.callbacks.recording.recorder import Recorder  # TensorBoard, matplotlib
 
-        self._probe = as_probe(probe)
+        self._probe = as_probe(probe, ragged=True)
         found = as_labels(self._probe, labels, names=names, decode=decode)
         if found is not None and self._config.pop("decode", None) is not None:
             # What decodes may be a function, which a configuration cannot hold.
             self._config["labels"] = [list(row) for row in found.rows]
+        check_forward(forward)
+        self._forward = forward
         self._layers = [layers] if isinstance(layers, str) else layers
         self._watch = StepWatch(every, self._read_step, steady=True)
         options = Options(
@@ -332,7 +348,7 @@ class ProbeCallback(Callback):
         if not flavour.is_chief(self.model):
             return
         if self._reader is None or not self._reader.reads(self.model):
-            self._reader = KerasReader(self.model, self._probe, self._layers)
+            self._reader = KerasReader(self.model, self._probe, self._layers, self._forward)
         self._steps.begin(self._reader.step(self.model), self._reader.weights)
         self._recorder.start(self._watch.start(), self._source)
         self._is_watching = True

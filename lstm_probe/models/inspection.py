@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -25,6 +25,7 @@ def inspect(
     config: str | PathLike[str] | None = None,
     layers: Sequence[str] | None = None,
     cell: Mapping[str, str] | None = None,
+    forward: Callable[[Any, Any], Any] | None = None,
     trusted: bool = False,
     weights_only: bool = False,
     max_memory: float | None = None,
@@ -37,12 +38,14 @@ def inspect(
             `.weights.h5` with a `config`, a SavedModel, a TensorFlow or TF1 checkpoint, `.onnx`, a
             torch state dictionary (`.pt`, `.safetensors`) or `.npz`.
         probe: an input of the model, such as `x_test[:1]`, or the path of an .npy, .npz or .csv
-            that holds one.
+            that holds one; whatever else `ProbeCallback` takes.
         config: the model's configuration, for a file that holds weights alone: a file with the
             result of `model.to_json()`, or a `.keras` file.
         layers: the names of the layers; None for all recurrent layers.
         cell: options of the cells that a file of weights does not hold, such as
             `{"forget_bias": "0"}`; `{"reader:reverse": "true"}` is for one layer alone.
+        forward: how to run a Keras model on the probe, for one whose own call does not do that:
+            `forward=lambda model, probe: model.encoder(probe)`.
         trusted: whether to load a Keras file in full, whatever classes and functions it names,
             and to run the code in it. By default, only what is known to do nothing but compute is
             loaded.
@@ -77,20 +80,25 @@ def inspect(
         from lstm_probe.models.files.keras_model import KerasModel
         from lstm_probe.models.keras.reader import training_step
 
-        opened: Opened = KerasModel(
-            model, "a Keras model", step=training_step(model) or 0, layers=layers
+        step = training_step(model) or 0
+        return KerasModel(
+            model, "a Keras model", step=step, layers=layers, forward=forward
+        ).analyses(probe)
+    if forward is not None:
+        raise LstmProbeError(
+            f"A file is run by its model's own call. Received: {model} with forward. Expected: a "
+            "live model, such as keras.saving.load_model(path), for forward; or no forward."
         )
-    else:
-        opened = open_model(
-            Path(model),
-            config=config,
-            layers=layers,
-            cell=cell,
-            trusted=trusted,
-            weights_only=weights_only,
-            max_memory=max_memory,
-            timeout=timeout,
-        )
+    opened = open_model(
+        Path(model),
+        config=config,
+        layers=layers,
+        cell=cell,
+        trusted=trusted,
+        weights_only=weights_only,
+        max_memory=max_memory,
+        timeout=timeout,
+    )
     return opened.analyses(_checked(probe))
 
 

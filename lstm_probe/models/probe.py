@@ -3,79 +3,83 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.models.arrays import Leaf, as_leaf, is_array
+from lstm_probe.models.batches import first_batch
 
 __all__ = ["Probe", "as_probe", "probe_leaves"]
 
-#: One array, or several in a list or dict, as the model takes its inputs.
+#: One array, or several in a list or dict, as the model takes its inputs; or what holds batches.
 Probe: TypeAlias = Any
 
+_FILES = (".npy", ".npz", ".csv", ".tsv", ".txt")
 
-def as_probe(probe: Probe) -> Probe:
+
+def as_probe(probe: Probe, *, ragged: bool = False) -> Probe:
     """Copy a probe into NumPy arrays, and check it.
 
     Args:
-        probe: an array, or a list or dict of arrays, as the model takes its inputs.
+        probe: an array of numbers or of strings, of whichever framework, or a list or dict of
+            arrays, as the model takes its inputs; sequences of different lengths, as lists or as a
+            `tf.RaggedTensor`; a table of pandas'; a `tf.data.Dataset`, `PyDataset`, `Sequence` or
+            `DataLoader`, of which the inputs of the first batch are taken; or the path of an
+            `.npy`, `.npz` or `.csv` file.
+        ragged: whether sequences of different lengths are kept as a `Ragged`, for a reader that
+            knows what to do with them. By default they are refused.
 
     Returns:
         The arrays, in the structure of the probe.
 
     Raises:
-        LstmProbeError: an array is empty, is not finite, or holds neither numbers nor strings.
+        LstmProbeError: an array is empty, is not finite, or holds neither numbers nor strings; or
+            no batch can be taken without a change that the training would notice.
 
     Example:
-        >>> as_probe([[1.0, 2.0]]).shape
-        (1, 2)
+        >>> as_probe([[1.0, 2.0]]).shape, as_probe([["a", "b c"]]).tolist()
+        ((1, 2), [['a', 'b c']])
     """
+    probe = first_batch(_read(probe))
     if isinstance(probe, Mapping):
-        return {name: _checked(f"probe[{name!r}]", leaf) for name, leaf in probe.items()}
-    if isinstance(probe, (list, tuple)) and any(hasattr(leaf, "shape") for leaf in probe):
-        return [_checked(f"probe[{index}]", leaf) for index, leaf in enumerate(probe)]
-    return _checked("probe", probe)
+        return {
+            name: as_leaf(f"probe[{name!r}]", leaf, ragged=ragged) for name, leaf in probe.items()
+        }
+    if isinstance(probe, (list, tuple)) and any(is_array(leaf) for leaf in probe):
+        leaves = [as_leaf(f"probe[{i}]", leaf, ragged=ragged) for i, leaf in enumerate(probe)]
+        return tuple(leaves) if isinstance(probe, tuple) else leaves
+    return as_leaf("probe", probe, ragged=ragged)
 
 
-def probe_leaves(probe: Probe) -> Sequence[npt.NDArray[Any]]:
+def probe_leaves(probe: Probe) -> Sequence[Leaf]:
     """The arrays of a probe as a list, in the order of its list or dict.
 
     Args:
         probe: as `as_probe` returns it.
 
     Example:
+        >>> import numpy as np
         >>> [leaf.shape for leaf in probe_leaves(as_probe({"words": np.zeros((1, 2, 3))}))]
         [(1, 2, 3)]
     """
     if isinstance(probe, Mapping):
         return list(probe.values())
-    return probe if isinstance(probe, list) else [probe]
+    return list(probe) if isinstance(probe, (list, tuple)) else [probe]
 
 
-def _checked(name: str, leaf: Any) -> npt.NDArray[Any]:
-    try:
-        array = np.array(leaf)  # a copy, which later changes of the user's array do not reach
-    except ValueError as error:
+def _read(probe: Any) -> Any:
+    """What a file holds, if the probe is the path of one."""
+    if isinstance(probe, PathLike) or (isinstance(probe, str) and probe.endswith(_FILES)):
+        from lstm_probe.models.files.probes import read_probe
+
+        return read_probe(Path(probe))
+    if isinstance(probe, (str, bytes)):
+        shown = repr(probe[:40])
         raise LstmProbeError(
-            f"{name} is not an array. Received: {error}. Expected: sequences of one length, as "
-            "(batch, time, features). Pad the shorter ones, and use a Masking layer."
-        ) from error
-    if array.dtype.kind not in "biufSU" and array.dtype.name != "bfloat16":
-        raise LstmProbeError(
-            f"{name} has a dtype that no model reads. Received: {array.dtype}, shape "
-            f"{array.shape}. Expected: numbers, or strings for a model that takes text."
+            f"The probe is no batch. Received: one string, {shown}. Expected: a list of strings, "
+            'probe=[["a sentence"]], as the model takes them, or the path of an .npy, .npz or '
+            ".csv file."
         )
-    if array.size == 0:
-        raise LstmProbeError(
-            f"{name} is empty. Received: shape {array.shape}. Expected: at least one sequence "
-            "with at least one timestep, such as x_train[:1]."
-        )
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        count = int((~np.isfinite(array)).sum())
-        raise LstmProbeError(
-            f"{name} is not finite. Received: {count} NaN or infinite values in shape "
-            f"{array.shape}. Expected: finite numbers. Choose or repair the probe sequence."
-        )
-    return array
+    return probe

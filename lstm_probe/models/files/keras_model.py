@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -30,6 +30,7 @@ class KerasModel(Opened):
         step: the training step that it had come to.
         layers: which layers; all recurrent ones by default.
         is_loaded: it has been loaded from a file; its layers get the names of the training.
+        forward: how to run the model on the probe; None to call it.
     """
 
     def __init__(
@@ -40,10 +41,12 @@ class KerasModel(Opened):
         step: int = 0,
         layers: Sequence[str] | None = None,
         is_loaded: bool = False,
+        forward: Callable[[Any, Any], Any] | None = None,
     ) -> None:
         self._names = LoadedNames(model, is_loaded=is_loaded)
         self.model, self.kind, self.step = model, kind, step
         self._layers = self._names.own(layers)
+        self._forward = forward
         self.notes: list[str] = []
 
     def analyses(self, probe: Any) -> dict[str, Analysis]:
@@ -59,7 +62,8 @@ class KerasModel(Opened):
         from lstm_probe.models.keras.reader import KerasReader
         from lstm_probe.models.probe import as_probe
 
-        reader = KerasReader(self.model, as_probe(probe), self._layers)
+        checked = as_probe(probe, ragged=True)
+        reader = KerasReader(self.model, checked, self._layers, self._forward)
         with _refused(self.model, probe):
             seen = reader.read(self.model, step=self.step)
         return [replace(each, layer=self._names.of(each.layer)) for each in seen]

@@ -15,6 +15,7 @@ from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.switch import is_switched_on
 from lstm_probe.models.purity.trial import Trial
+from lstm_probe.models.ragged import Ragged
 
 __all__ = [
     "Flavour",
@@ -48,10 +49,13 @@ class Flavour(Protocol):
     Attributes:
         package: where its classes live: `keras` or `tf_keras`.
         layers: its module of layers.
+        BUILDS_IN_ANY_ORDER: the initial values of a layer's variables do not depend on which layers
+            were built before.
     """
 
     package: str
     layers: Any
+    BUILDS_IN_ANY_ORDER: bool
 
     def check(self) -> None:
         """Raises `LstmProbeError` where models cannot be read."""
@@ -100,6 +104,22 @@ class Flavour(Protocol):
             given: the other arguments; Keras 2 may mean some of them by `x`.
         """
 
+    def dense(self, layer: Layer, output: Tensor) -> Tensor:
+        """The output of a layer, `(batch, time, ...)`, in the order in which it computes.
+
+        Keras 2 gives sequences of different lengths as a ragged tensor; they are padded here.
+        """
+
+    def batch_first(
+        self, layer: Layer, x: Tensor, outputs: Sequence[Tensor], mask: Tensor | None
+    ) -> tuple[Tensor, Sequence[Tensor], Tensor | None, bool]:
+        """What a layer reads and gives, with the batch before the time.
+
+        Returns:
+            The input, the outputs, the mask, and whether the outputs are padded with zeros where
+            the mask is not set.
+        """
+
     def computes_in(self, layer: Layer) -> str:
         """The name of the dtype in which a layer computes."""
 
@@ -116,11 +136,35 @@ class Flavour(Protocol):
     def trial(self, model: Model) -> Trial:
         """What watches the passes through a model."""
 
-    def build(self, model: Model, probe: Any) -> None:
+    def takes_ragged(self, model: Model, spec: Any, leaf: Ragged) -> bool:
+        """Whether sequences of different lengths go into the model as they are.
+
+        Args:
+            model: the model.
+            spec: what the model says of this input; None if it says nothing.
+            leaf: the sequences.
+        """
+
+    def build(
+        self,
+        model: Model,
+        probe: Any,
+        run: Callable[[Model, Any], Any],
+        *,
+        batch: int | None,
+        symbolic: bool,
+    ) -> None:
         """Create the variables of a model that waits for its first batch.
 
         It happens inside of `fit`, before the first step, and draws the initial values from the
         seeds that they would have been drawn from at the first step.
+
+        Args:
+            model: the model.
+            probe: arrays.
+            run: runs the model on tensors in the structure of the probe.
+            batch: the size of the batch; None for any.
+            symbolic: whether `run` takes tensors of Keras's own, which stand for any value.
         """
 
     def trace(self, model: Model, forward: Forward, probe: Any, trial: Trial) -> Run:

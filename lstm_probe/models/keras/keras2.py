@@ -16,11 +16,13 @@ from tf_keras import layers
 from lstm_probe.core.activations import ActivationLike
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.models.arrays import Leaf
 from lstm_probe.models.keras.flavour import Forward, Layer, Model, Run, Tensor
-from lstm_probe.models.keras.on_tensorflow import reader_of
+from lstm_probe.models.keras.on_tensorflow import constant, reader_of
 from lstm_probe.models.keras.workers import is_chief
 from lstm_probe.models.purity.random_states import restored
 from lstm_probe.models.purity.trial import Trial
+from lstm_probe.models.ragged import Ragged
 from lstm_probe.models.tensorflow.activations import activation_name
 from lstm_probe.models.tensorflow.captured import (
     Detached,
@@ -28,6 +30,7 @@ from lstm_probe.models.tensorflow.captured import (
     names_of_python_ops,
     used_up_by,
 )
+from lstm_probe.models.tensorflow.inlined import inlined
 
 __all__ = ["TfKeras"]
 
@@ -37,6 +40,7 @@ class TfKeras:
 
     package = "tf_keras"
     layers = layers
+    BUILDS_IN_ANY_ORDER = False
 
     def check(self) -> None:
         if not tf.executing_eagerly():
@@ -87,16 +91,6 @@ class TfKeras:
         return target._autographed_call() if isinstance(target, layers.Layer) else target.call
 
     def arguments(self, layer: Layer, x: Any, given: dict[str, Any]) -> tuple[Tensor, Any]:
-        if layer.time_major:
-            raise LstmProbeError(
-                f"Layer {layer.name!r} has time before batch. Received: time_major=True. "
-                "Expected: time_major=False, so that the probe is (batch, time, features)."
-            )
-        if isinstance(x, tf.RaggedTensor):
-            raise LstmProbeError(
-                f"Layer {layer.name!r} reads a ragged tensor. Received: {x.shape}. Expected: "
-                "sequences padded to one length, with a mask: x.to_tensor() and Masking."
-            )
         starts_at_zero = not layer.stateful and given.get("initial_state") is None
         starts_at_zero &= not isinstance(x, list) and not _starts_elsewhere(layer.cell)
         # The layer's own way of telling its input, states and constants apart.
@@ -106,6 +100,26 @@ class TfKeras:
         if constants is not None:
             given["constants"] = constants
         return x, None if starts_at_zero else tf.nest.map_structure(tf.identity, list(state))
+
+    def dense(self, layer: Layer, output: Tensor) -> Tensor:
+        if not isinstance(output, tf.RaggedTensor):
+            return output
+        if layer.go_backwards:  # the padding is what it reads first
+            return tf.reverse(tf.reverse(output, [1]).to_tensor(), [1])
+        return output.to_tensor()
+
+    def batch_first(
+        self, layer: Layer, x: Tensor, outputs: Sequence[Tensor], mask: Tensor | None
+    ) -> tuple[Tensor, Sequence[Tensor], Tensor | None, bool]:
+        if isinstance(x, tf.RaggedTensor):
+            dense = x.to_tensor()
+            return dense, outputs, tf.sequence_mask(x.row_lengths(), tf.shape(dense)[1]), True
+        if not layer.time_major:
+            return x, outputs, mask, False
+        swapped = [x, *outputs, *([] if mask is None else [mask])]
+        x, *swapped = [_swapped(each) for each in swapped]
+        mask = None if mask is None else swapped.pop()
+        return x, swapped, mask, False
 
     def computes_in(self, layer: Layer) -> str:
         return str(layer.compute_dtype)
@@ -119,30 +133,41 @@ class TfKeras:
     def inference(self, model: Model) -> dict[str, Any]:
         return {"training": False} if model._call_spec.expects_training_arg else {}
 
-    def build(self, model: Model, probe: Any) -> None:
-        if all(layer.built for layer in model._flatten_layers()):
-            return
+    def takes_ragged(self, model: Model, spec: Any, leaf: Ragged) -> bool:
+        if spec is None:  # a subclassed model is trained with what it is given
+            return leaf.is_tensor
+        return isinstance(getattr(spec, "type_spec", None), tf.RaggedTensorSpec)
+
+    def build(
+        self,
+        model: Model,
+        probe: Any,
+        run: Callable[[Model, Any], Any],
+        *,
+        batch: int | None,
+        symbolic: bool,
+    ) -> None:
         # The variables themselves are made outside of the graph that this traces.
-        _traced(lambda tensors: model(tensors, **self.inference(model)), probe, None)
+        _traced(lambda tensors: run(model, tensors), probe, batch)
 
     def trial(self, model: Model) -> Trial:
         return Trial(model, keepers=[kept_variable], internal=_internal_names())
 
     def trace(self, model: Model, forward: Forward, probe: Any, trial: Trial) -> Run:
         variables, leaves = list(model.variables), tf.nest.flatten(probe)
-        tensors = [tf.constant(leaf) for leaf in leaves]
+        tensors = tf.nest.flatten([constant(leaf) for leaf in leaves], expand_composites=True)
         # Where the batch is known, TimeDistributed runs a loop, inside which nobody can listen;
         # where it is not, stateful layers do not run.
         is_stateful = any(getattr(each, "stateful", False) for each in model._flatten_layers())
         ops: list[str] = []
         with trial.seeing(ops):
-            concrete = _traced(forward, probe, len(leaves[0]) if is_stateful else None)
+            concrete = _traced_for_any(forward, probe, len(leaves[0]) if is_stateful else None)
             run = Detached(concrete, also_read=False)
             ops += names_of_python_ops(concrete)
             used_up = used_up_by(concrete, lambda: run.take()(tensors))
         trial.check(used_up)
 
-        readers = [reader_of(variable) for variable in variables]
+        readers = [_reader_of(variable) for variable in variables]
 
         def on_present_values(needed: Container[int]) -> tuple[Callable[[], Any], Sequence[Tensor]]:
             # It reads the variables themselves: now or never.
@@ -153,12 +178,32 @@ class TfKeras:
         return on_present_values
 
 
+def _swapped(tensor: Tensor) -> Tensor:
+    """The first two axes are those of the batch and of the time."""
+    return tf.transpose(tensor, [1, 0, *range(2, tensor.shape.rank)])
+
+
+def _reader_of(variable: Any) -> Callable[[], Any]:
+    """`reader_of`; a layer that looks words up lists its vocabulary among the variables."""
+    return (lambda: None) if hasattr(variable, "get_tensors") else reader_of(variable)
+
+
+def _traced_for_any(forward: Forward, probe: Any, batch: int | None) -> Any:
+    """A concrete function of the probe's leaves, for batches of this size; for those of the probe
+    where the model does not run on batches of any size."""
+    try:
+        return _traced(forward, probe, batch)
+    except LstmProbeError:
+        raise
+    except Exception:
+        if batch is not None:
+            raise
+    return _traced(forward, probe, len(tf.nest.flatten(probe)[0]))
+
+
 def _traced(forward: Forward, probe: Any, batch: int | None) -> Any:
     """A concrete function of the probe's leaves."""
-    signature = [
-        tf.TensorSpec((batch, *leaf.shape[1:]), tf.as_dtype(leaf.dtype))
-        for leaf in tf.nest.flatten(probe)
-    ]
+    signature = [_spec(leaf, batch) for leaf in tf.nest.flatten(probe)]
 
     # The user's layers go through AutoGraph as in `fit`; code of ours does not.
     as_outside = tf.__internal__.autograph.control_status_ctx()
@@ -170,8 +215,21 @@ def _traced(forward: Forward, probe: Any, batch: int | None) -> Any:
         _check_reach(heard, graph)
         return heard
 
-    with tf.summary.record_if(False):  # layers may write to the log of the training
+    with inlined(), tf.summary.record_if(False):  # layers may write to the log of the training
         return tf.function(on_leaves, autograph=False).get_concrete_function(*signature)
+
+
+def _spec(leaf: Leaf, batch: int | None) -> Any:
+    shape = (batch, *leaf.shape[1:]) if leaf.ndim else ()
+    if not isinstance(leaf, Ragged):
+        return tf.TensorSpec(shape, tf.as_dtype(leaf.dtype))
+    ranks = len(leaf.splits)
+    return tf.RaggedTensorSpec(
+        [batch, *[None] * ranks, *leaf.values.shape[1:]],
+        tf.as_dtype(leaf.dtype),
+        ragged_rank=ranks,
+        row_splits_dtype=tf.as_dtype(leaf.splits[0].dtype),
+    )
 
 
 @lru_cache(maxsize=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import lru_cache, partial
 from importlib import import_module
 from itertools import product
@@ -17,10 +17,12 @@ from keras.layers import Bidirectional
 from lstm_probe.core.activations import ACTIVATIONS, ActivationLike
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.models.arrays import Leaf
 from lstm_probe.models.keras.flavour import Flavour, Forward, Layer, Model, Run, Tensor
 from lstm_probe.models.purity.random_states import restored
 from lstm_probe.models.purity.trial import Trial
 from lstm_probe.models.purity.walk import Keeper, Walk
+from lstm_probe.models.ragged import Ragged
 
 __all__ = ["Backend", "Keras3"]
 
@@ -40,6 +42,17 @@ class Backend(Protocol):
 
     def is_chief(self, flavour: Flavour, model: Model) -> bool:
         """See `Flavour`."""
+
+    def constant(self, leaf: Leaf) -> Tensor:
+        """A tensor of the values of one array of a probe.
+
+        Raises:
+            LstmProbeError: the framework has no such tensors.
+        """
+
+    def inlined(self) -> AbstractContextManager[None]:
+        """While the context lasts, functions that the user has compiled run as plain Python, so
+        that layers in them can be listened to."""
 
     def compiled(
         self, function: Callable[[Sequence[Tensor]], Any], values: Sequence[Tensor]
@@ -89,6 +102,7 @@ class Keras3:
 
     package = "keras"
     layers = keras.layers
+    BUILDS_IN_ANY_ORDER = True
 
     def check(self) -> None:
         if keras.backend.backend() not in _BACKENDS:
@@ -150,6 +164,14 @@ class Keras3:
         states = list(state) if isinstance(state, (list, tuple)) else [state]
         return x, keras.tree.map_structure(_read, states)
 
+    def dense(self, layer: Layer, output: Tensor) -> Tensor:
+        return output
+
+    def batch_first(
+        self, layer: Layer, x: Tensor, outputs: Sequence[Tensor], mask: Tensor | None
+    ) -> tuple[Tensor, Sequence[Tensor], Tensor | None, bool]:
+        return x, outputs, mask, False
+
     def computes_in(self, layer: Layer) -> str:
         # Keras multiplies float64 in float32, but on TensorFlow: result_type in
         # keras/src/backend/common/dtypes.py.
@@ -188,20 +210,34 @@ class Keras3:
             calls_to_build=1,
         )
 
-    def build(self, model: Model, probe: Any) -> None:
-        if all(layer.built for layer in model._flatten_layers()):
-            return
-        model(
-            keras.tree.map_structure(
-                lambda leaf: keras.KerasTensor((None, *leaf.shape[1:]), leaf.dtype.name), probe
-            )
-        )
+    def takes_ragged(self, model: Model, spec: Any, leaf: Ragged) -> bool:
+        return bool(getattr(spec, "ragged", False))
+
+    def build(
+        self,
+        model: Model,
+        probe: Any,
+        run: Callable[[Model, Any], Any],
+        *,
+        batch: int | None,
+        symbolic: bool,
+    ) -> None:
+        def symbol(leaf: Leaf) -> keras.KerasTensor:
+            shape = (batch, *leaf.shape[1:]) if leaf.ndim else ()
+            return keras.KerasTensor(shape, _dtype_of(leaf))
+
+        symbols = keras.tree.map_structure(symbol, probe)
+        with _backend().inlined():
+            if symbolic:
+                run(model, symbols)
+            else:
+                _Run(model, run).compute_output_spec(symbols)
 
     def trace(self, model: Model, forward: Forward, probe: Any, trial: Trial) -> Run:
         variables = list(model.variables)
         # A snapshot of the variables is what it runs on and cannot assign to: neither dropout's
         # seeds nor the states of stateful layers move.
-        tensors = keras.tree.map_structure(keras.ops.convert_to_tensor, probe)
+        tensors = keras.tree.map_structure(_backend().constant, probe)
 
         def stateless(values: Sequence[Tensor]) -> Any:
             state = list(zip(variables, values, strict=True))
@@ -238,6 +274,22 @@ class Keras3:
             return lambda: heard, backend.to_arrays(values)
 
         return on_present_values
+
+
+class _Run(keras.Operation):
+    """The user's way to run a model, as Keras computes shapes of."""
+
+    def __init__(self, model: Model, run: Callable[[Model, Any], Any]) -> None:
+        super().__init__(name="lstm_probe")  # without a name it would be counted
+        self._model, self._run = model, run
+
+    def call(self, probe: Any) -> Any:
+        self._run(self._model, probe)
+        return probe
+
+
+def _dtype_of(leaf: Leaf) -> str:
+    return "string" if leaf.dtype.kind in "US" else leaf.dtype.name
 
 
 @contextmanager

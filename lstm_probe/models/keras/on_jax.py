@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import jax
+import keras
 
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.models.arrays import Leaf, numbers
 from lstm_probe.models.keras.flavour import Flavour, Model, Tensor
 from lstm_probe.models.purity.walk import Keeper, Walk
 
 __all__ = [
     "TRACES",
     "compiled",
+    "constant",
     "in_float64",
+    "inlined",
     "is_chief",
     "keepers",
     "look",
@@ -42,6 +47,16 @@ def is_chief(flavour: Flavour, model: Model) -> bool:
             "Expected: one process, with as many devices as it sees; or probe a checkpoint."
         )
     return True
+
+
+def constant(leaf: Leaf) -> Tensor:
+    """A tensor of the values of one array of a probe."""
+    return keras.ops.convert_to_tensor(numbers(leaf))
+
+
+def inlined() -> AbstractContextManager[None]:
+    """Nothing is kept from listening here."""
+    return nullcontext()
 
 
 def compiled(

@@ -8,9 +8,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from lstm_probe.models.arrays import Leaf
 from lstm_probe.models.keras.flavour import Model, Tensor
 from lstm_probe.models.keras.workers import is_chief
 from lstm_probe.models.purity.walk import Keeper, Walk
+from lstm_probe.models.ragged import Ragged
 from lstm_probe.models.tensorflow.captured import (
     Detached,
     kept_variable,
@@ -18,11 +20,14 @@ from lstm_probe.models.tensorflow.captured import (
     used_up_by,
 )
 from lstm_probe.models.tensorflow.graph import ancestors
+from lstm_probe.models.tensorflow.inlined import inlined
 
 __all__ = [
     "TRACES",
     "compiled",
+    "constant",
     "in_float64",
+    "inlined",
     "is_chief",
     "keepers",
     "look",
@@ -50,12 +55,19 @@ class Traced:
         self, function: Callable[[Sequence[Tensor]], Any], values: Sequence[Tensor]
     ) -> None:
         signature = [tf.TensorSpec(value.shape, value.dtype) for value in values]
-        with tf.summary.record_if(False):  # layers may write to the log of the training
+        with inlined(), tf.summary.record_if(False):  # layers may write to the log of the training
             traced = tf.function(function, autograph=False).get_concrete_function(signature)
         self.concrete, self.detached = traced, Detached(traced, also_read=True)
 
     def __call__(self, values: Sequence[Tensor]) -> Any:
         return self.detached.take()(values)
+
+
+def constant(leaf: Leaf) -> Tensor:
+    """A tensor of the values of one array of a probe."""
+    if isinstance(leaf, Ragged):
+        return tf.RaggedTensor.from_nested_row_splits(tf.constant(leaf.values), leaf.splits)
+    return tf.constant(leaf)
 
 
 def compiled(function: Callable[[Sequence[Tensor]], Any], values: Sequence[Tensor]) -> Traced:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
 import keras
 import torch
 
+from lstm_probe.models.arrays import Leaf, numbers
 from lstm_probe.models.keras.flavour import Flavour, Model, Tensor
 from lstm_probe.models.purity.kept import Generator, Kept
 from lstm_probe.models.purity.walk import Keeper, Walk, is_own_class
@@ -16,7 +18,9 @@ from lstm_probe.models.purity.walk import Keeper, Walk, is_own_class
 __all__ = [
     "TRACES",
     "compiled",
+    "constant",
     "in_float64",
+    "inlined",
     "is_chief",
     "keepers",
     "look",
@@ -40,6 +44,16 @@ def is_chief(flavour: Flavour, model: Model) -> bool:
     parallel = torch.distributed
     alone = not parallel.is_available() or not parallel.is_initialized()
     return alone or parallel.get_rank() == 0
+
+
+def constant(leaf: Leaf) -> Tensor:
+    """A tensor of the values of one array of a probe."""
+    return keras.ops.convert_to_tensor(numbers(leaf))
+
+
+def inlined() -> AbstractContextManager[None]:
+    """Nothing is kept from listening here."""
+    return nullcontext()
 
 
 def compiled(

@@ -14,17 +14,24 @@ from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.models.keras.flavour import Model, Tensor, flavour_of
+from lstm_probe.models.keras.forward import ForwardFunction, build, pass_through
+from lstm_probe.models.keras.inputs import check_fits, fitted
 from lstm_probe.models.keras.layers import find_layers
+from lstm_probe.models.keras.refusals import not_called, refused
 from lstm_probe.models.keras.sites import Site, sites_of
 from lstm_probe.models.keras.taps import overlaid, tapped
-from lstm_probe.models.probe import Probe, as_probe, probe_leaves
+from lstm_probe.models.probe import Probe, as_probe
 from lstm_probe.models.purity.trial import Trial
 
 __all__ = ["KerasReader", "KerasSource", "Taken", "capture", "training_step"]
 
 
 def capture(
-    model: Model, probe: Probe, *, layers: Sequence[str] | None = None
+    model: Model,
+    probe: Probe,
+    *,
+    layers: Sequence[str] | None = None,
+    forward: ForwardFunction | None = None,
 ) -> dict[str, Snapshot]:
     """Look into a model once, outside of any training.
 
@@ -32,6 +39,8 @@ def capture(
         model: a model of Keras 3, or of tf_keras.
         probe: what the model takes, such as `x_test[:1]`.
         layers: which layers, by name; all recurrent layers by default.
+        forward: how to run the model on the probe, for one whose own call does not do that:
+            `forward=lambda model, probe: model.encoder(probe)`.
 
     Returns:
         A snapshot of each layer, by its name in logs: `analyse` takes them. Their step is the
@@ -47,7 +56,7 @@ def capture(
         >>> lstm_probe.analyse(snapshots["memory"]).trace.f.shape
         (1, 5, 3)
     """
-    reader = KerasReader(model, as_probe(probe), layers)
+    reader = KerasReader(model, as_probe(probe, ragged=True), layers, forward)
     return {snap.layer: snap for snap in reader.read(model, step=training_step(model) or 0)}
 
 
@@ -110,8 +119,9 @@ class KerasReader:
 
     Args:
         model: the model; one that has no variables yet is built, as its first batch would.
-        probe: as `as_probe` returns it.
+        probe: as `as_probe` returns it, ragged ones included.
         layers: names of layers, or None for all.
+        forward: how to run the model on the probe; None to call it.
 
     Attributes:
         step: reads how many steps the model has been trained.
@@ -120,14 +130,23 @@ class KerasReader:
         LstmProbeError: there is no such layer, or the model does not take the probe.
     """
 
-    def __init__(self, model: Model, probe: Probe, layers: Sequence[str] | None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        probe: Probe,
+        layers: Sequence[str] | None,
+        forward: ForwardFunction | None = None,
+    ) -> None:
         self.step = StepReader()
         self._flavour = flavour_of(model)
         self._flavour.check()
         trial = self._flavour.trial(model)
-        check_fits(model, probe)
-        with _refused(model, probe), _noted(trial, model):
-            self._flavour.build(model, probe)
+        self._pass = pass_through(model, forward)
+        if forward is None:
+            probe = fitted(model, probe)
+            check_fits(model, probe)
+        with refused(model, probe), _noted(trial, model):
+            build(model, probe, forward, trial)
         self._model = weakref.ref(model)
         self._optimizer = getattr(model, "optimizer", None)
         self._probe, self._chosen = probe, layers
@@ -139,16 +158,19 @@ class KerasReader:
         self._variables = list(model.variables)  # held on to, so that no other takes on their ids
         self._ids = [id(variable) for variable in self._variables]
         self._sites: list[Site] = []
-        with _refused(model, probe), trial.without_calls():
-            self._run = self._flavour.trace(
-                model, lambda tensors: self._listen(model, tensors), probe, trial
-            )
+        trace = self._flavour.trace
+
+        def alone(tensors: Any) -> Any:
+            self._pass(model, tensors)
+            return []
+
+        with (
+            refused(model, probe, lambda: trace(model, alone, probe, trial)),
+            trial.without_calls(),
+        ):
+            self._run = trace(model, lambda tensors: self._listen(model, tensors), probe, trial)
         if not self._sites:
-            raise LstmProbeError(
-                f"Model {model.name!r} does not run its recurrent layers on the probe. Received: "
-                f"{', '.join(self._layers)}, none of them "
-                "called. Expected: layers that the model's call uses."
-            )
+            raise not_called(model, self._layers)
         probed = {id(v): v for site in self._sites for v in site.description.variables}
         self._needed = set(probed)
         self._readers = [self._flavour.reader(variable) for variable in probed.values()]
@@ -203,7 +225,7 @@ class KerasReader:
 
     def _listen(self, model: Model, probe: Any) -> Any:
         with tapped(list(self._layers.values())) as calls:
-            model(probe, **self._flavour.inference(model))
+            self._pass(model, probe)
         self._sites = sites_of(model, self._layers, calls)
         return [(c.x, c.output, c.final_output, c.mask, c.initial_state) for c in calls]
 
@@ -240,60 +262,3 @@ def _noted(trial: Trial, model: Model) -> Iterator[None]:
 
     with overlaid(model, noting):
         yield
-
-
-@contextmanager
-def _refused(model: Model, probe: Probe) -> Iterator[None]:
-    """Says that the model does not take the probe, when it raises anything."""
-    try:
-        yield
-    except LstmProbeError:
-        raise
-    except Exception as error:
-        shapes = ", ".join(f"{leaf.shape} {leaf.dtype}" for leaf in probe_leaves(probe))
-        raise LstmProbeError(
-            f"Model {model.name!r} does not take the probe. Received: a probe of shape {shapes}; "
-            f"the model says: {error}. Expected: what model.predict takes, such as x_train[:1]."
-        ) from error
-
-
-def check_fits(model: Model, probe: Probe) -> None:
-    """Compare the probe with what the model says of its inputs.
-
-    Raises:
-        LstmProbeError: another number of inputs, another shape, or fractions for whole numbers.
-    """
-    # A subclassed model says nothing of its inputs; running the probe will tell.
-    inputs = flavour_of(model).flatten(getattr(model, "inputs", None) or [])
-    leaves = probe_leaves(probe)
-    if inputs and len(inputs) != len(leaves):
-        raise LstmProbeError(
-            f"The probe does not fit model {model.name!r}. Received: {len(leaves)} arrays. "
-            f"Expected: {len(inputs)}, for the inputs "
-            f"{', '.join(tensor.name for tensor in inputs)}."
-        )
-    for tensor, leaf in zip(inputs, leaves, strict=False):
-        _check_leaf(model, tensor, leaf)
-
-
-def _check_leaf(model: Model, tensor: Any, leaf: Array) -> None:
-    expected = tuple(tensor.shape)
-    if not any(getattr(layer, "stateful", False) for layer in model._flatten_layers()):
-        expected = (None, *expected[1:])  # a model built by its first batch names its size
-    shown = f"({', '.join('any' if size is None else str(size) for size in expected)})"
-    fits = len(leaf.shape) == len(expected) and all(
-        size is None or size == given for size, given in zip(expected, leaf.shape, strict=True)
-    )
-    if not fits:
-        raise LstmProbeError(
-            f"The probe does not fit model {model.name!r}. Received: shape {leaf.shape}. "
-            f"Expected: {shown} for its input {tensor.name!r}, the batch first. "
-            "A slice such as x_train[:1] keeps the batch axis."
-        )
-    dtype = str(getattr(tensor.dtype, "name", tensor.dtype))  # TensorFlow's are no strings
-    whole = dtype != "string" and np.dtype(dtype).kind in "iub"
-    if whole and leaf.dtype.kind == "f" and (leaf != np.round(leaf)).any():
-        raise LstmProbeError(
-            f"The probe does not fit model {model.name!r}. Received: {leaf.dtype} with fractions. "
-            f"Expected: whole numbers ({dtype}) for its input {tensor.name!r}."
-        )

@@ -145,6 +145,7 @@ class _Tap:
     ) -> None:
         layer, cells = self._layer, cells_of(self._layer)
         mask = mask[0] if isinstance(mask, (list, tuple)) else mask
+        x, outputs, mask, is_padded = self._flavour.batch_first(layer, x, outputs, mask)
         states = _by_cell(state, cells, self._flavour)
         for index, cell in enumerate(cells):
             is_last = index == len(cells) - 1
@@ -158,14 +159,15 @@ class _Tap:
                     output if is_last and not layer.return_sequences else None,
                     mask,
                     states[index],
-                    bool(self._hearing()),
+                    is_padded or bool(self._hearing()),
                 )
             )
             # Outputs stand in the order of computation, inputs in that of the input's time.
             x = self._flavour.flip(outputs[index]) if layer.go_backwards else outputs[index]
 
     def _output(self, result: Any) -> Tensor:
-        return result[0] if self._layer.return_state else result
+        output = result[0] if self._layer.return_state else result
+        return self._flavour.dense(self._layer, output)
 
     def _all_steps(self, call: Callable[[], Any]) -> Tensor:
         with _having(self._layer, return_sequences=True):
@@ -219,4 +221,6 @@ def _by_cell(state: Any, cells: Sequence[Any], flavour: Flavour) -> list[list[Te
     if state is None:
         return [None] * len(cells)
     tensors = iter(flavour.flatten(state))
+    if len(cells) == 1:  # the size of a ConvLSTM's state does not tell how many there are
+        return [list(tensors)]
     return [[next(tensors) for _ in flavour.flatten(each.state_size)] for each in cells]

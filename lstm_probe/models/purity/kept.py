@@ -6,12 +6,23 @@ import pickle
 import random
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import numpy as np
 
-__all__ = ["Generator", "Items", "Kept", "Names", "Numbers", "Position", "kept"]
+__all__ = [
+    "Generator",
+    "Items",
+    "Kept",
+    "Names",
+    "Numbers",
+    "Position",
+    "has_changed",
+    "is_restored",
+    "kept",
+]
 
 _ABSENT: Final = object()
 
@@ -206,6 +217,20 @@ def kept(where: str, value: Any) -> Kept | None:
     if hasattr(type(value), "__next__"):
         return Position(where, value, _position(value))
     return None
+
+
+def has_changed(kept: Kept) -> bool:
+    """Whether something is no longer as it was; not, where that cannot be told."""
+    with suppress(Exception):
+        return kept.changed()
+    return False
+
+
+def is_restored(kept: Kept) -> bool:
+    """Make something what it was; False where that cannot be done."""
+    with suppress(Exception):
+        return kept.restore()
+    return False
 
 
 def _bit_generator(where: str, value: Any) -> Generator:

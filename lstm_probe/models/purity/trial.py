@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeAlias
 
 from lstm_probe.core.errors import LstmProbeError
-from lstm_probe.models.purity.kept import Kept, Names
+from lstm_probe.models.purity.kept import Kept, Names, has_changed, is_restored
 from lstm_probe.models.purity.random_states import RandomStates, restored
 from lstm_probe.models.purity.walk import Keeper, Walk
 
@@ -47,6 +47,7 @@ class Trial:
         self._names: list[Names] = []
         self._unbuilt: list[Kept] = []
         self._entries: list[RandomStates] = []
+        self._has_failed = False
 
     def note(self) -> None:
         """The model is called, in a pass that builds it.
@@ -55,8 +56,15 @@ class Trial:
         change is put back when `seeing` has shown what that is.
         """
         self._entries.append(RandomStates.now())
-        if len(self._entries) <= self._to_build + 1:
+        if len(self._entries) <= self._to_build + 1 and not self._has_failed:
             self._unbuilt = self._walk().kept
+
+    def begin_again(self) -> None:
+        """The pass that was to build the model has failed, and is run once more.
+
+        What its calls have changed counts as changed by the calls of the next one.
+        """
+        self._entries, self._has_failed = [], bool(self._unbuilt)
 
     def without_calls(self) -> AbstractContextManager[None]:
         """As of `RandomStates`, since the calls that built the model."""
@@ -81,10 +89,10 @@ class Trial:
             yield
         finally:
             for each in kept:
-                if _has_changed(each):
+                if has_changed(each):
                     names = each.names_changed() if isinstance(each, Names) else ()
                     self._seen.append(each.narrowed(names) if isinstance(each, Names) else each)
-                    if not _is_restored(each):
+                    if not is_restored(each):
                         stuck.append(each.where)
             self._undo_building()
         if stuck:
@@ -119,8 +127,8 @@ class Trial:
                 yield
         finally:
             for kept in walk.kept:
-                if _has_changed(kept):
-                    _is_restored(kept)
+                if has_changed(kept):
+                    is_restored(kept)
 
     def _walk(self) -> Walk:
         walk = Walk(self._keepers, self._internal)
@@ -153,17 +161,3 @@ class Trial:
             "only `if training:`, give the probe to a model that begins after the layer, or switch "
             "the probe off with LSTM_PROBE=off."
         )
-
-
-def _has_changed(kept: Kept) -> bool:
-    """Whether something is no longer as it was; not, where that cannot be told."""
-    with suppress(Exception):
-        return kept.changed()
-    return False
-
-
-def _is_restored(kept: Kept) -> bool:
-    """Make something what it was; False where that cannot be done."""
-    with suppress(Exception):
-        return kept.restore()
-    return False

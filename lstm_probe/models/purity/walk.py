@@ -7,14 +7,15 @@ import sysconfig
 import types
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from lstm_probe.models.purity.kept import Kept, Names, kept
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.models.purity.kept import Kept, Names, has_changed, is_restored, kept
 
-__all__ = ["Keeper", "Walk", "is_own_class"]
+__all__ = ["Keeper", "Walk", "is_own_class", "put_back"]
 
 #: What a framework knows how to keep, such as its tensors; None for other values.
 Keeper: TypeAlias = Callable[[str, Any], Kept | None]
@@ -182,6 +183,32 @@ class Walk:
         is_new = id(value) not in self._seen
         self._seen[id(value)] = value
         return is_new
+
+
+@contextmanager
+def put_back(where: str, *objects: Any) -> Iterator[None]:
+    """Put back what the context changes in objects of the user's.
+
+    Args:
+        where: how a user finds them.
+        objects: what is looked into.
+
+    Raises:
+        LstmProbeError: something was changed that cannot be put back.
+    """
+    walk = Walk()
+    for each in objects:
+        walk.module(where, each, but=frozenset())
+    try:
+        yield
+    finally:
+        stuck = [each.where for each in walk.kept if has_changed(each) and not is_restored(each)]
+    if stuck:
+        raise LstmProbeError(
+            f"Reading {where} would change the training. Received: {type(objects[0]).__name__}, "
+            f"which moves {stuck[0]} on. Expected: an array that you take yourself, such as "
+            "x_train[:1]."
+        )
 
 
 class _Contents(dict[str, Any]):
