@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.warn import warn
 from lstm_probe.models.arrays import Leaf, as_leaf, is_array
 from lstm_probe.models.batches import first_batch
 
-__all__ = ["Probe", "as_probe", "probe_leaves"]
+__all__ = ["UNUSED", "Probe", "as_probe", "probe_leaves"]
+
+_log = logging.getLogger(__name__)
+
+#: What is said of a probe with more in it than a model's inputs.
+UNUSED: Final = (
+    "lstm_probe: the probe is a pair of inputs and targets: the inputs are looked at, the targets "
+    "are not."
+)
 
 #: One array, or several in a list or dict, as the model takes its inputs; or what holds batches.
 Probe: TypeAlias = Any
@@ -42,7 +52,7 @@ def as_probe(probe: Probe, *, ragged: bool = False) -> Probe:
         >>> as_probe([[1.0, 2.0]]).shape, as_probe([["a", "b c"]]).tolist()
         ((1, 2), [['a', 'b c']])
     """
-    probe = first_batch(_read(probe))
+    probe = _without_targets(first_batch(_read(probe)))
     if isinstance(probe, Mapping):
         return {
             name: as_leaf(f"probe[{name!r}]", leaf, ragged=ragged) for name, leaf in probe.items()
@@ -67,6 +77,20 @@ def probe_leaves(probe: Probe) -> Sequence[Leaf]:
     if isinstance(probe, Mapping):
         return list(probe.values())
     return list(probe) if isinstance(probe, (list, tuple)) else [probe]
+
+
+def _without_targets(probe: Any) -> Any:
+    """The several inputs of a pair `(inputs, targets)`, whose first part no array can be."""
+    if not isinstance(probe, tuple) or len(probe) not in (2, 3):
+        return probe
+    inputs = probe[0]
+    several = isinstance(inputs, Mapping) or (
+        isinstance(inputs, (list, tuple)) and any(is_array(each) for each in inputs)
+    )
+    if not several:
+        return probe
+    warn(_log, UNUSED)
+    return list(inputs) if isinstance(inputs, tuple) else inputs
 
 
 def _read(probe: Any) -> Any:

@@ -16,6 +16,7 @@ from lstm_probe.models.described import Contents, LayerContents, shown_shape
 from lstm_probe.models.files.first_layer import first_embedding
 from lstm_probe.models.files.loaded_names import LoadedNames
 from lstm_probe.models.files.probes import RandomProbe
+from lstm_probe.models.files.vocabulary import known_to, separator
 from lstm_probe.models.opened import Opened
 
 __all__ = ["KerasModel"]
@@ -79,17 +80,15 @@ class KerasModel(Opened):
 
     @property
     def takes(self) -> RandomProbe:
-        """What kind of numbers the model reads."""
+        """What kind of numbers or strings the model reads."""
         inputs = getattr(self.model, "inputs", None) or []
         dtype = str(getattr(inputs[0].dtype, "name", inputs[0].dtype)) if inputs else "float32"
-        words = [
-            layer.input_dim
-            for layer in self.model._flatten_layers()
-            if type(layer).__name__ == "Embedding"
-        ]
-        if first_embedding(self.model) is not None and np.dtype(dtype).kind == "f":
+        layers = list(self.model._flatten_layers())
+        words = [each.input_dim for each in layers if type(each).__name__ == "Embedding"]
+        if words and dtype != "string" and np.dtype(dtype).kind == "f":
             dtype = "int32"  # what a Sequential model without an input says of itself
-        return RandomProbe(dtype, min(words, default=2))
+        lookup = next((each for each in layers if hasattr(each, "get_vocabulary")), None)
+        return RandomProbe(dtype, min(words, default=2), known_to(lookup), separator(lookup))
 
     def random_probe(self, shape: Sequence[int], rng: np.random.Generator) -> Any:
         return self.takes.draw(shape, rng)
@@ -151,7 +150,7 @@ def _expected(model: Any) -> list[str]:
     for tensor in getattr(model, "inputs", None) or []:
         dtype = str(getattr(tensor.dtype, "name", tensor.dtype))
         kind = "strings" if dtype == "string" else dtype
-        if embedding is not None:
+        if embedding is not None and dtype != "string":
             kind = f"whole numbers from 0 to {embedding.input_dim - 1}"
         sizes = [None, *list(tensor.shape)[1:]]
         lines.append(f"{shown_shape(sizes)} {kind}, for its input {tensor.name!r}")

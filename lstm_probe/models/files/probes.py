@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -18,29 +18,52 @@ from lstm_probe.core.limits import damaged, read_npy, read_npz
 __all__ = ["RandomProbe", "parse_shape", "read_probe"]
 
 
+#: How many words a random sentence has.
+_SENTENCE: Final = 8
+
+
 @dataclass(frozen=True)
 class RandomProbe:
-    """What kind of random numbers a model reads.
+    """What kind of random numbers or strings a model reads.
 
     Attributes:
         dtype: the name of its input's dtype.
         words: how many words it knows, where it reads whole numbers.
+        vocabulary: the words or numbers that it looks up; empty if it looks nothing up.
+        separator: what stands between the words of one string; None if a string is one word.
     """
 
     dtype: str = "float32"
     words: int = 2
+    vocabulary: tuple[str | int, ...] = ()
+    separator: str | None = None
 
     def draw(self, shape: Sequence[int], rng: np.random.Generator) -> Array:
-        """Numbers of that kind.
+        """Numbers or strings of that kind.
 
         Example:
+            >>> RandomProbe("string", vocabulary=("a",), separator=" ").draw(
+            ...     (1, 1), np.random.default_rng(0)
+            ... ).tolist()
+            [['a a a a a a a a']]
             >>> RandomProbe("int32", words=1).draw((1, 2), np.random.default_rng(0)).tolist()
             [[0, 0]]
         """
         dtype = "float32" if self.dtype == "bfloat16" else self.dtype
+        if dtype == "string":
+            return self._strings(shape, rng)
+        if self.vocabulary and np.dtype(dtype).kind in "iu":
+            return rng.choice(np.array(self.vocabulary, dtype), tuple(shape))
         if np.dtype(dtype).kind not in "iu":
             return rng.normal(size=tuple(shape)).astype(np.float32)
         return rng.integers(0, self.words, tuple(shape)).astype(dtype)
+
+    def _strings(self, shape: Sequence[int], rng: np.random.Generator) -> Array:
+        known = [str(each) for each in self.vocabulary] or [f"word{i}" for i in range(self.words)]
+        if self.separator is None:
+            return rng.choice(known, tuple(shape))
+        words = rng.choice(known, (math.prod(shape), _SENTENCE))
+        return np.array([self.separator.join(each) for each in words]).reshape(tuple(shape))
 
 
 def read_probe(path: Path) -> Any:

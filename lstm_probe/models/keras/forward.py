@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from lstm_probe.core.errors import LstmProbeError
@@ -68,13 +70,23 @@ def build(model: Model, probe: Probe, forward: ForwardFunction | None, trial: Tr
     size = len(leaf) if leaf.ndim else 1
     before = RandomStates.now()
     try:
-        flavour.build(model, probe, run, batch=None, symbolic=forward is None)
+        with _warning_if_it_works():
+            flavour.build(model, probe, run, batch=None, symbolic=forward is None)
     except LstmProbeError:
         raise
     except Exception:
         before.restore()
         trial.begin_again()
         flavour.build(model, probe, run, batch=size, symbolic=forward is None)
+
+
+@contextmanager
+def _warning_if_it_works() -> Iterator[None]:
+    """Hold the context's warnings back, and forget them if it fails: it is tried in another way."""
+    with warnings.catch_warnings(record=True) as held:
+        yield
+    for each in held:
+        warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
 
 
 def _call(model: Model, probe: Any) -> Any:

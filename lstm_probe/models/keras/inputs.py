@@ -13,7 +13,7 @@ from lstm_probe.core.warn import warn
 from lstm_probe.models.arrays import Leaf
 from lstm_probe.models.keras.flavour import Model, Tensor, flavour_of
 from lstm_probe.models.keras.signature import required_arguments
-from lstm_probe.models.probe import Probe, probe_leaves
+from lstm_probe.models.probe import UNUSED, Probe, probe_leaves
 from lstm_probe.models.ragged import Ragged
 
 __all__ = ["check_fits", "fitted"]
@@ -37,7 +37,8 @@ def fitted(model: Model, probe: Probe) -> Probe:
     probe = _without_targets(model, probe)
     if isinstance(probe, Mapping):
         known = _by_name(model)
-        names = [name for name in probe if name in known] or list(probe)
+        # As Keras does, what the model has no input for is left out.
+        names = [name for name in probe if name in known or not known.keys() <= probe.keys()]
         return {name: _fitted(model, known.get(name), probe[name]) for name in names}
     specs = _specs(model)
     if isinstance(probe, list):
@@ -57,20 +58,14 @@ def check_fits(model: Model, probe: Probe) -> None:
             strings for numbers.
     """
     # A subclassed model says nothing of its inputs; running the probe will tell.
-    inputs, leaves = _specs(model), probe_leaves(probe)
+    inputs, leaves, known = _specs(model), probe_leaves(probe), _by_name(model)
     if inputs and len(inputs) != len(leaves):
+        names = f", by the names {', '.join(probe)}" if isinstance(probe, Mapping) else ""
         raise LstmProbeError(
-            f"The probe does not fit model {model.name!r}. Received: {len(leaves)} arrays. "
-            f"Expected: {len(inputs)}, for the inputs "
-            f"{', '.join(tensor.name for tensor in inputs)}."
+            f"The probe does not fit model {model.name!r}. Received: {len(leaves)} arrays{names}. "
+            f"Expected: {len(inputs)}, for the inputs {', '.join(known)}."
         )
-    if inputs and isinstance(probe, Mapping):
-        known = _by_name(model)
-        if known.keys() != probe.keys():
-            raise LstmProbeError(
-                f"The probe does not fit model {model.name!r}. Received: the names "
-                f"{', '.join(map(repr, probe))}. Expected: {', '.join(map(repr, known))}."
-            )
+    if isinstance(probe, Mapping) and known.keys() == probe.keys():
         inputs = [known[name] for name in probe]
     for tensor, leaf in zip(inputs, leaves, strict=False):
         _check_leaf(model, tensor, leaf)
@@ -95,12 +90,7 @@ def _without_targets(model: Model, probe: Probe) -> Probe:
     if not isinstance(probe, tuple):
         return probe
     if len(probe) in (2, 3) and _takes_one(model):
-        warn(
-            _log,
-            "lstm_probe: the probe of model %r is a pair of inputs and targets: the inputs are "
-            "looked at, the targets are not.",
-            model.name,
-        )
+        warn(_log, UNUSED)
         return probe[0]
     return list(probe)
 
@@ -172,6 +162,13 @@ def _padding(model: Model, leaf: Ragged) -> Any:
 
 
 def _check_leaf(model: Model, tensor: Any, leaf: Leaf) -> None:
+    dtype = str(getattr(tensor.dtype, "name", tensor.dtype))  # TensorFlow's are no strings
+    if (dtype == "string") != (leaf.dtype.kind in "US"):
+        raise LstmProbeError(
+            f"The probe does not fit model {model.name!r}. Received: {leaf.dtype}. Expected: "
+            f"{'strings' if dtype == 'string' else f'numbers ({dtype})'} for its input "
+            f"{tensor.name!r}."
+        )
     expected = tuple(tensor.shape)
     if not any(getattr(layer, "stateful", False) for layer in model._flatten_layers()):
         expected = (None, *expected[1:])  # a model built by its first batch names its size
@@ -184,13 +181,6 @@ def _check_leaf(model: Model, tensor: Any, leaf: Leaf) -> None:
             f"The probe does not fit model {model.name!r}. Received: shape {leaf.shape}. "
             f"Expected: {shown} for its input {tensor.name!r}, the batch first. "
             "A slice such as x_train[:1] keeps the batch axis."
-        )
-    dtype = str(getattr(tensor.dtype, "name", tensor.dtype))  # TensorFlow's are no strings
-    if (dtype == "string") != (leaf.dtype.kind in "US"):
-        raise LstmProbeError(
-            f"The probe does not fit model {model.name!r}. Received: {leaf.dtype}. Expected: "
-            f"{'strings' if dtype == 'string' else f'numbers ({dtype})'} for its input "
-            f"{tensor.name!r}."
         )
     whole = dtype != "string" and np.dtype(dtype).kind in "iub"
     values = leaf.values if isinstance(leaf, Ragged) else leaf

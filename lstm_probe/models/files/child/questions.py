@@ -49,7 +49,7 @@ class ChildModel(Opened):
         self._kept = _Kept(asked, int(said["model"]))
         self.kind, self.step = str(said["kind"])[:80], int(said["step"])
         self.notes = [str(each)[:300] for each in said["notes"]]
-        self._takes = RandomProbe(str(said["takes"]["dtype"]), int(said["takes"]["words"]))
+        self._takes = _random_probe(said["takes"])
 
     def random_probe(self, shape: Sequence[int], rng: np.random.Generator) -> Any:
         return self._takes.draw(shape, rng)
@@ -78,6 +78,13 @@ class ChildModel(Opened):
 
     def _remote(self, number: int) -> Callable[[Array], Array]:
         return _RemoteFunction(self._kept, number)
+
+
+def _random_probe(said: Any) -> RandomProbe:
+    """What the child says of the model's input, with every value checked."""
+    known = tuple(each if isinstance(each, int) else str(each)[:80] for each in said["vocabulary"])
+    separator = None if said["separator"] is None else str(said["separator"])[:1]
+    return RandomProbe(str(said["dtype"]), int(said["words"]), known[:1000], separator)
 
 
 class _Asked:

@@ -10,6 +10,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -127,7 +128,7 @@ class _Server:
                 "kind": model.kind,
                 "step": model.step,
                 "notes": model.notes,
-                "takes": {"dtype": takes.dtype, "words": takes.words},
+                "takes": asdict(takes),
             }
         )
 
