@@ -42,7 +42,7 @@ class TrainingSteps:
         # What the optimizer had counted, and the weights, when they were looked at last.
         self._counted: int | None = None
         self._weights: Sequence[Array] | None = None
-        # The step that counting began from, and the batches until then.
+        # The step at which the count was seen to move last, and the batches until then.
         self._first, self._before = 0, 0
 
     def begin(self, counted: int | None, weights: Weights) -> int:
@@ -66,12 +66,14 @@ class TrainingSteps:
 
         Args:
             counted: as of `begin`.
-            weights: is read only if the optimizer's count stands still.
+            weights: is kept to be compared with, or compared if the optimizer's count stands
+                still.
         """
         if counted is None:
             return self._batches
-        if not self._counts_batches and counted != self._counted:
-            self._counted, self._weights = counted, None  # it moves
+        if not self._counts_batches and counted != self._counted:  # it moves
+            self._counted, self._weights = counted, _copies(weights())
+            self._first, self._before = counted, self._batches
         if self._counts_batches or self._has_trained_uncounted(weights):
             return self._first + self._batches - self._before
         return counted

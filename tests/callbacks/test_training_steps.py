@@ -99,13 +99,16 @@ def test_a_count_that_stands_still_is_believed_while_gradients_are_accumulated(
     assert "another optimizer" not in caplog.text
 
 
-def test_a_count_that_moves_is_believed_for_good() -> None:
+def test_batches_are_counted_from_where_the_count_has_stopped() -> None:
     steps = TrainingSteps()
     assert steps.begin(10, lambda: [np.zeros(2)]) == 10
-    steps.train(1)
-    assert steps.now(11, lambda: [np.ones(2)]) == 11
+    steps.train(4)
+    assert steps.now(12, lambda: [np.ones(2)]) == 12
     steps.train(5)
-    assert steps.now(11, lambda: [np.full(2, 2.0)]) == 11  # was asked too early, no more
+    assert steps.now(12, lambda: [np.ones(2)]) == 12
+    assert steps.now(12, lambda: [np.full(2, 2.0)]) == 17
+    steps.train(1)
+    assert steps.now(13, lambda: [np.full(2, 3.0)]) == 18  # what was once wrong is asked no more
 
 
 def test_batches_alone_count_where_there_is_no_optimizer() -> None:
