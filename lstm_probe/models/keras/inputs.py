@@ -37,8 +37,9 @@ def fitted(model: Model, probe: Probe) -> Probe:
     probe = _without_targets(model, probe)
     if isinstance(probe, Mapping):
         known = _by_name(model)
+        has_all = bool(known) and known.keys() <= probe.keys()
         # As Keras does, what the model has no input for is left out.
-        names = [name for name in probe if name in known or not known.keys() <= probe.keys()]
+        names = [name for name in probe if name in known or not has_all]
         return {name: _fitted(model, known.get(name), probe[name]) for name in names}
     specs = _specs(model)
     if isinstance(probe, list):
