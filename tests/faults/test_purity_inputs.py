@@ -93,7 +93,7 @@ def size_of_batch(package: Package, x: Any) -> tuple[Any, Any, Any, dict[str, An
             zeros = tf.zeros((x.shape[0], 3)) + np.random.normal()  # noqa: NPY002
             return self.memory(self.first(x), initial_state=[zeros, zeros])
 
-    data = tf.data.Dataset.from_tensor_slices((x, np.ones((16, 3)))).batch(4)
+    data = tf.data.Dataset.from_tensor_slices((x, np.ones((16, 3)))).batch(4, drop_remainder=True)
     return Reading(), data, x[:2], {}
 
 

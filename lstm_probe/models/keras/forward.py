@@ -12,7 +12,6 @@ from lstm_probe.models.keras.flavour import Model, flavour_of
 from lstm_probe.models.keras.refusals import check_forward, check_has_call, example_of_forward
 from lstm_probe.models.keras.signature import probe_arguments
 from lstm_probe.models.probe import Probe, probe_leaves
-from lstm_probe.models.purity.random_states import RandomStates
 from lstm_probe.models.purity.trial import Trial
 
 __all__ = ["ForwardFunction", "Pass", "build", "pass_through"]
@@ -68,15 +67,12 @@ def build(model: Model, probe: Probe, forward: ForwardFunction | None, trial: Tr
         )
     run, leaf = pass_through(model, forward), probe_leaves(probe)[0]
     size = len(leaf) if leaf.ndim else 1
-    before = RandomStates.now()
     try:
-        with _warning_if_it_works():
+        with trial.attempt(), _warning_if_it_works():
             flavour.build(model, probe, run, batch=None, symbolic=forward is None)
     except LstmProbeError:
         raise
     except Exception:
-        before.restore()
-        trial.begin_again()
         flavour.build(model, probe, run, batch=size, symbolic=forward is None)
 
 

@@ -47,7 +47,6 @@ class Trial:
         self._names: list[Names] = []
         self._unbuilt: list[Kept] = []
         self._entries: list[RandomStates] = []
-        self._has_failed = False
 
     def note(self) -> None:
         """The model is called, in a pass that builds it.
@@ -56,15 +55,26 @@ class Trial:
         change is put back when `seeing` has shown what that is.
         """
         self._entries.append(RandomStates.now())
-        if len(self._entries) <= self._to_build + 1 and not self._has_failed:
+        if len(self._entries) <= self._to_build + 1:
             self._unbuilt = self._walk().kept
 
-    def begin_again(self) -> None:
-        """The pass that was to build the model has failed, and is run once more.
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """If the context fails, which is to build the model, put back what its calls have drawn,
+        counted and collected: it is tried in another way.
 
-        What its calls have changed counts as changed by the calls of the next one.
+        Layers and variables that it has made stay, as the next pass will not make them again.
         """
-        self._entries, self._has_failed = [], bool(self._unbuilt)
+        random, held = RandomStates.now(), self._walk().kept
+        try:
+            yield
+        except Exception:
+            random.restore()
+            self._entries, self._unbuilt = [], []
+            for each in held:
+                if has_changed(each):
+                    is_restored(_counters(each) if isinstance(each, Names) else each)
+            raise
 
     def without_calls(self) -> AbstractContextManager[None]:
         """As of `RandomStates`, since the calls that built the model."""
@@ -161,3 +171,13 @@ class Trial:
             "only `if training:`, give the probe to a model that begins after the layer, or switch "
             "the probe off with LSTM_PROBE=off."
         )
+
+
+def _counters(names: Names) -> Names:
+    """Those of the names that stand for other numbers or words than before."""
+    now = names.now().before
+    return names.narrowed(
+        name
+        for name in names.names_changed()
+        if all(isinstance(each.get(name), (int, float, str)) for each in (names.before, now))
+    )
