@@ -48,7 +48,8 @@ def check_has_call(model: Model) -> None:
 def example_of_forward(model: Model) -> str:
     """A line that a user may write, with a part of the model that has a recurrent layer."""
     kind = flavour_of(model).layers.RNN
-    for name, value in vars(model).items():
+    parts = {**vars(model), **vars(model).get("_modules", {})}  # PyTorch keeps its modules apart
+    for name, value in parts.items():
         with suppress(Exception):
             if not name.startswith("_") and any(
                 isinstance(each, kind) for each in value._flatten_layers()
