@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from lstm_probe.analysis.alerts.board import OnAlert
 from lstm_probe.analysis.analysis import Analysis
-from lstm_probe.callbacks.keras_config import current, described_schedule, schedule_from
+from lstm_probe.callbacks.keras_config import (
+    current,
+    described_probe,
+    described_schedule,
+    schedule_from,
+)
 from lstm_probe.callbacks.recording.options import Options
 from lstm_probe.callbacks.recording.steps import TrainingSteps
 from lstm_probe.callbacks.schedule import Every, StepWatch
@@ -206,7 +211,7 @@ class ProbeCallback(Callback):
             >>> again.get_config()["every"], again.get_config()["probe"].shape
             (10, (1, 5, 1))
         """
-        return {"probe": self._probe, **self._config}
+        return {"probe": described_probe(self._probe), **self._config}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> ProbeCallback:

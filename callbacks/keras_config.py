@@ -6,10 +6,25 @@ from dataclasses import asdict
 from typing import Any
 
 from lstm_probe.callbacks.schedule import Every, Linear, Logarithmic
+from lstm_probe.models.ragged import Ragged
 
-__all__ = ["current", "described_schedule", "schedule_from"]
+__all__ = ["current", "described_probe", "described_schedule", "schedule_from"]
 
 _KINDS = {"Linear": Linear, "Logarithmic": Logarithmic}
+
+
+def described_probe(probe: Any) -> Any:
+    """A probe, with sequences of different lengths as nested lists.
+
+    Example:
+        >>> described_probe({"words": Ragged.of([[1, 2], [3]])})
+        {'words': [[1, 2], [3]]}
+    """
+    if isinstance(probe, dict):
+        return {name: described_probe(each) for name, each in probe.items()}
+    if isinstance(probe, (list, tuple)):
+        return type(probe)(map(described_probe, probe))
+    return probe.tolist() if isinstance(probe, Ragged) else probe
 
 
 def described_schedule(every: Every) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.models.decoding import Decode, decoded
 from lstm_probe.models.labels import ProbeLabels
-from lstm_probe.models.probe import Probe, probe_leaves
+from lstm_probe.models.probe import Probe, padded_leaves
 
 __all__ = ["GivenLabels", "as_labels", "as_labels_of_feeds"]
 
@@ -51,7 +51,7 @@ def as_labels(
         >>> as_labels(probe, [["good", "film"], ["bad"]]).rows
         (('good', 'film'), ('bad',))
     """
-    leaves = probe_leaves(probe)
+    leaves = padded_leaves(probe)
     given = _parsed(leaves, labels, names, decode)
     if given is None:
         return None

@@ -8,12 +8,15 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+import numpy.typing as npt
+
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.warn import warn
 from lstm_probe.models.arrays import Leaf, as_leaf, is_array
 from lstm_probe.models.batches import first_batch
+from lstm_probe.models.ragged import Ragged
 
-__all__ = ["UNUSED", "Probe", "as_probe", "probe_leaves"]
+__all__ = ["UNUSED", "Probe", "as_probe", "padded_leaves", "probe_leaves"]
 
 _log = logging.getLogger(__name__)
 
@@ -77,6 +80,22 @@ def probe_leaves(probe: Probe) -> Sequence[Leaf]:
     if isinstance(probe, Mapping):
         return list(probe.values())
     return list(probe) if isinstance(probe, (list, tuple)) else [probe]
+
+
+def padded_leaves(probe: Probe) -> Sequence[npt.NDArray[Any]]:
+    """The same, with sequences of different lengths filled up at their ends.
+
+    Args:
+        probe: as `as_probe` returns it, ragged ones included.
+
+    Example:
+        >>> padded_leaves(as_probe([["a", "b"], ["c"]], ragged=True))[0].tolist()
+        [['a', 'b'], ['c', '']]
+    """
+    return [
+        leaf.padded(leaf.dtype.type()) if isinstance(leaf, Ragged) else leaf
+        for leaf in probe_leaves(probe)
+    ]
 
 
 def _without_targets(probe: Any) -> Any:

@@ -81,6 +81,18 @@ class Ragged:
             array = padded
         return array
 
+    def tolist(self) -> list[Any]:
+        """The sequences as nested lists.
+
+        Example:
+            >>> Ragged.of([[1, 2], [3]]).tolist()
+            [[1, 2], [3]]
+        """
+        rows: list[Any] = self.values.tolist()
+        for splits in reversed(self.splits):
+            rows = [rows[begin:end] for begin, end in itertools.pairwise(splits)]
+        return rows
+
     def mask(self) -> Array:
         """`(batch, time)`: whether a timestep of the padded sequences is one of theirs."""
         lengths = np.diff(self.splits[0])

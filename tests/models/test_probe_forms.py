@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -10,6 +11,7 @@ import pytest
 import tf_keras
 
 from lstm_probe import LstmProbeError, analyse, capture, inspect
+from lstm_probe.callbacks import ProbeCallback
 from lstm_probe.models.files.keras_model import KerasModel
 
 tf = pytest.importorskip("tensorflow")
@@ -228,3 +230,17 @@ def test_batches_of_loaders_are_taken(rng: np.random.Generator) -> None:
     loader = torch.utils.data.DataLoader(data, batch_size=2, shuffle=True)
     np.testing.assert_array_equal(read(model, loader), x[:2])
     assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_a_configuration_holds_sequences_of_different_lengths(tmp_path: Path) -> None:
+    words = ["a", "b"], ["c", "d", "e"]
+    probe = ProbeCallback([[1, 2], [3, 4, 5]], tmp_path, labels=words)
+    saved = keras.saving.serialize_keras_object(probe)
+    again = keras.saving.deserialize_keras_object(saved)
+    assert again.get_config()["probe"] == [[1, 2], [3, 4, 5]]
+    model = keras.Sequential(
+        [keras.layers.Embedding(9, 2, mask_zero=True), keras.layers.LSTM(2, name="reader")]
+    )
+    again.step(model)
+    again.close()
+    assert again.analyses["reader"].trace.labels == (("a", "b", ""), ("c", "d", "e"))
