@@ -454,7 +454,7 @@ def trained(program: Program, package: Package, attach: Attach) -> list[np.ndarr
 
 # Keras says so of a subclassed model that is built by a pass without a method `build`.
 @pytest.mark.filterwarnings("ignore:`build\\(\\)` was called on layer:UserWarning")
-@pytest.mark.parametrize(("name", "package"), both_and_every_day_one())
+@pytest.mark.parametrize(("name", "package"), list(both_and_every_day_one()))
 def test_a_public_program_is_probed_and_not_changed(
     name: str, package: Package, tmp_path: Path
 ) -> None:
