@@ -14,7 +14,8 @@ from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.models.keras.flavour import Model, Tensor, flavour_of
-from lstm_probe.models.keras.layers import find_layers
+from lstm_probe.models.keras.layers import find_layers, listened_to, own_layers
+from lstm_probe.models.keras.loops import unrolled
 from lstm_probe.models.keras.sites import Site, sites_of
 from lstm_probe.models.keras.taps import overlaid, tapped
 from lstm_probe.models.probe import Probe, as_probe, probe_leaves
@@ -99,7 +100,8 @@ class Taken:
     def snapshots(self) -> list[Snapshot]:
         """Run the pass, and make a snapshot of each call of each layer, in the model's order."""
         results = self.compute()
-        return [site.snapshot(self.step, self.epoch, results, self.weights) for site in self.sites]
+        at = (self.step, self.epoch, results, self.weights)
+        return [snapshot for site in self.sites for snapshot in site.snapshots(*at)]
 
 
 class KerasReader:
@@ -146,7 +148,7 @@ class KerasReader:
         if not self._sites:
             raise LstmProbeError(
                 f"Model {model.name!r} does not run its recurrent layers on the probe. Received: "
-                f"{', '.join(self._layers)}, none of them "
+                f"{', '.join(own_layers(model, self._layers))}, none of them "
                 "called. Expected: layers that the model's call uses."
             )
         probed = {id(v): v for site in self._sites for v in site.description.variables}
@@ -202,10 +204,14 @@ class KerasReader:
         return Taken(step, epoch, self._sites, weights, compute)
 
     def _listen(self, model: Model, probe: Any) -> Any:
-        with tapped(list(self._layers.values())) as calls:
-            model(probe, **self._flavour.inference(model))
-        self._sites = sites_of(model, self._layers, calls)
-        return [(c.x, c.output, c.final_output, c.mask, c.initial_state) for c in calls]
+        layers, options = listened_to(model, self._layers), self._flavour.inference(model)
+        with tapped(layers) as heard:
+            model(probe, **options)
+        if heard.missed:
+            with unrolled(self._flavour), tapped(layers) as heard:
+                model(probe, **options)
+        self._sites = sites_of(model, self._layers, heard.calls)
+        return [call.tensors() for call in heard.calls]
 
 
 @dataclass(frozen=True)
