@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -17,11 +17,12 @@ __all__ = ["overview"]
 _FRAMEWORKS = ("tensorflow", "keras", "tf_keras", "jax", "torch", "tensorboard")
 
 
-def overview(summaries: Sequence[LayerSummary]) -> str:
+def overview(summaries: Sequence[LayerSummary], remarks: Mapping[str, str] | None = None) -> str:
     """A Markdown text with a table: a column for each layer, a row for each property.
 
     Args:
         summaries: those of all layers.
+        remarks: what the table does not tell of layers, by name.
 
     Example:
         >>> overview([]).splitlines()[0]
@@ -32,7 +33,9 @@ def overview(summaries: Sequence[LayerSummary]) -> str:
     rows = [[name, *(column[name] for column in columns)] for name in names]
     rows.insert(1, ["---"] * (len(columns) + 1))
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    return f"### Probed layers\n\n{table}\n\n### Versions\n\n{_versions()}\n"
+    lines = [f"- `{layer}`: {remark}" for layer, remark in (remarks or {}).items()]
+    told = "\n".join(["### Remarks\n", *lines, "\n"]) if lines else ""
+    return f"### Probed layers\n\n{table}\n\n{told}### Versions\n\n{_versions()}\n"
 
 
 def _properties(summary: LayerSummary) -> dict[str, str]:

@@ -53,6 +53,8 @@ class Report:
         skipped: how many were left out, to keep to the budget or because too many were waiting
             for the background thread.
         directory: where the log is.
+        remarks: what the table does not tell of layers, by name: why one is not shown, or not as a
+            whole.
 
     Example:
         >>> print(Report())
@@ -64,6 +66,7 @@ class Report:
     failed: int = 0
     skipped: int = 0
     directory: Path | None = None
+    remarks: dict[str, str] = field(default_factory=dict)
     _costs: deque[float] = field(default_factory=lambda: deque(maxlen=_COSTS_KEPT), repr=False)
 
     @property
@@ -110,6 +113,7 @@ class Report:
         lines.append(
             f"{self.captured} of {self.due} captures, {self.capture_ms:.1f} ms each (median)"
         )
+        lines += [f"{layer}: {remark}" for layer, remark in self.remarks.items()]
         return "\n".join(line.rstrip() for line in lines)
 
 

@@ -75,6 +75,7 @@ class Heard:
         self.missed: set[int] = set()
         self.loops = loops
         self._silent: list[frozenset[int] | None] = []
+        self._tried: set[int] = set()
 
     def hears(self, cell: Any) -> bool:
         """Whether a call of the cell counts: the layer around it may speak for it."""
@@ -88,6 +89,22 @@ class Heard:
             yield
         finally:
             self._silent.pop()
+
+    @contextmanager
+    def trying(self, cells: Sequence[Any]) -> Iterator[None]:
+        """While the context lasts, the first call of each of these cells is not meant: the framework
+        only looks at what it returns, before it runs all steps."""
+        self._tried |= set(map(id, cells))
+        try:
+            yield
+        finally:
+            self._tried -= set(map(id, cells))
+
+    def is_trial(self, cell: Any) -> bool:
+        """Whether the call of the cell that begins now is such a call."""
+        found = id(cell) in self._tried
+        self._tried.discard(id(cell))
+        return found
 
     def add(self, call: Call) -> None:
         """Note a call, unless it runs where nobody can listen."""
@@ -109,5 +126,3 @@ class Heard:
 
     def _gathered(self, call: Call) -> dict[str, Any]:
         return dict(zip(_TENSORS, self.loops.gathered(call.tensors()), strict=True))
-
-

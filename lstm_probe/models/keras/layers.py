@@ -12,7 +12,7 @@ __all__ = ["find_layers", "in_time_distributed", "listened_to", "own_layers"]
 
 
 def find_layers(model: Model, names: Sequence[str] | None) -> dict[str, Layer]:
-    """The recurrent layers and cells of a model by their names in logs, however deeply they are nested.
+    """The recurrent layers and cells of a model, however deeply nested, by their names in logs.
 
     A cell is among them because the user's own code may call it, step by step.
 

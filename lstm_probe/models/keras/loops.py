@@ -19,9 +19,12 @@ class Loops(Protocol):
 
     Attributes:
         CAN_KEEP: whether tensors can be taken out of a loop.
+        TRIES_FIRST: whether Keras's recurrent layers call their cell once outside of the loop, to
+            see what it returns: `rnn` in keras/src/backend/<backend>/rnn.py.
     """
 
     CAN_KEEP: bool
+    TRIES_FIRST: bool
 
     def inside(self) -> bool:
         """Whether the code that runs now belongs to a loop or function that is compiled apart."""
@@ -46,6 +49,7 @@ class _Python:
     """Loops that are Python's own, as with PyTorch: there is nothing to do."""
 
     CAN_KEEP = True
+    TRIES_FIRST = True
 
     def inside(self) -> bool:
         return False
@@ -64,6 +68,7 @@ class _Jax(_Python):
     """Loops of JAX, out of whose bodies nothing can be taken. They are noticed only."""
 
     CAN_KEEP = False
+    TRIES_FIRST = False
 
     def __init__(self) -> None:
         self._home = _jax_trace()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,15 +14,18 @@ import numpy as np
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.warn import tell
 from lstm_probe.models.keras.flavour import Model, Tensor, flavour_of
 from lstm_probe.models.keras.layers import find_layers, listened_to, own_layers
 from lstm_probe.models.keras.loops import unrolled
-from lstm_probe.models.keras.sites import Site, sites_of
+from lstm_probe.models.keras.sites import Site, sites_of, unheard
 from lstm_probe.models.keras.taps import overlaid, tapped
 from lstm_probe.models.probe import Probe, as_probe, probe_leaves
 from lstm_probe.models.purity.trial import Trial
 
 __all__ = ["KerasReader", "KerasSource", "Taken", "capture", "training_step"]
+
+_log = logging.getLogger(__name__)
 
 
 def capture(
@@ -49,7 +53,10 @@ def capture(
         (1, 5, 3)
     """
     reader = KerasReader(model, as_probe(probe), layers)
-    return {snap.layer: snap for snap in reader.read(model, step=training_step(model) or 0)}
+    taken = reader.take(model, step=training_step(model) or 0)
+    snapshots = {snapshot.layer: snapshot for snapshot in taken.snapshots()}
+    tell(_log, taken.remarks)
+    return snapshots
 
 
 def training_step(model: Model) -> int | None:
@@ -88,7 +95,9 @@ class Taken:
         sites: where the model calls its recurrent layers.
         weights: the values of the model's variables, by the variables' ids.
         compute: runs the model on the probe with these weights, on any thread. Its results are, for
-            each call, what `Site.snapshot` takes.
+            each call, what `Site.read` takes.
+        remarks: what a reader of the log should know of the layers, by name: why a layer is not
+            shown, or not as a whole. It is complete when the snapshots have been made.
     """
 
     step: int
@@ -96,12 +105,21 @@ class Taken:
     sites: Sequence[Site]
     weights: Mapping[int, Tensor]
     compute: Callable[[], Any]
+    remarks: dict[str, str]
 
     def snapshots(self) -> list[Snapshot]:
-        """Run the pass, and make a snapshot of each call of each layer, in the model's order."""
-        results = self.compute()
-        at = (self.step, self.epoch, results, self.weights)
-        return [snapshot for site in self.sites for snapshot in site.snapshots(*at)]
+        """Run the pass, and make a snapshot of each sequence of each layer, in their order."""
+        results, found = self.compute(), list[Snapshot]()
+        for site in self.sites:
+            snapshots, remarks = site.read(self.step, self.epoch, results, self.weights)
+            found += snapshots
+            self.remarks.update(remarks)
+        if not found:
+            raise LstmProbeError(
+                f"Nothing recurrent ran on the probe. Received: {self.remarks}. Expected: a probe "
+                "on which the model runs its recurrent layers."
+            )
+        return found
 
 
 class KerasReader:
@@ -141,6 +159,7 @@ class KerasReader:
         self._variables = list(model.variables)  # held on to, so that no other takes on their ids
         self._ids = [id(variable) for variable in self._variables]
         self._sites: list[Site] = []
+        self._unheard: dict[str, str] = {}
         with _refused(model, probe), trial.without_calls():
             self._run = self._flavour.trace(
                 model, lambda tensors: self._listen(model, tensors), probe, trial
@@ -201,7 +220,7 @@ class KerasReader:
             self._trace(model, self._flavour.trial(model))
         compute, values = self._run(self._needed)
         weights = dict(zip(self._ids, values, strict=True))
-        return Taken(step, epoch, self._sites, weights, compute)
+        return Taken(step, epoch, self._sites, weights, compute, dict(self._unheard))
 
     def _listen(self, model: Model, probe: Any) -> Any:
         layers, options = listened_to(model, self._layers), self._flavour.inference(model)
@@ -211,6 +230,7 @@ class KerasReader:
             with unrolled(self._flavour), tapped(layers) as heard:
                 model(probe, **options)
         self._sites = sites_of(model, self._layers, heard.calls)
+        self._unheard = unheard(own_layers(model, self._layers), heard)
         return [call.tensors() for call in heard.calls]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from math import prod
 from typing import Any
 
@@ -14,12 +13,14 @@ from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.masks import carried
 from lstm_probe.models.keras.cells import CellDescription, describe_cell
+from lstm_probe.models.keras.doubt import checked, replaced_methods
 from lstm_probe.models.keras.flavour import Layer, Model, flavour_of
-from lstm_probe.models.keras.heard import Call
+from lstm_probe.models.keras.heard import Call, Heard
 from lstm_probe.models.keras.layers import in_time_distributed
-from lstm_probe.models.keras.passes import Part, batched, joined
+from lstm_probe.models.keras.parts import in_order, part_of, sequences_of, to_numpy
+from lstm_probe.models.keras.passes import Part, batched
 
-__all__ = ["Site", "describe_call", "sites_of"]
+__all__ = ["Site", "describe_call", "sites_of", "unheard"]
 
 
 @dataclass(frozen=True)
@@ -45,38 +46,54 @@ class Site:
     is_merged: bool = False
     is_joined: bool = False
 
-    def snapshots(
+    def read(
         self,
         step: int,
         epoch: float | None,
         results: Sequence[tuple[Any, ...]],
         values: Mapping[int, Any],
-    ) -> list[Snapshot]:
-        """What was read here: one snapshot for each sequence.
+    ) -> tuple[list[Snapshot], dict[str, str]]:
+        """What was read here.
 
         Args:
             step: the training step.
             epoch: how many epochs the training has done; None if it has none.
             results: for every call of the model what `Call.tensors` gave.
             values: the values of the model's variables, by the variables' ids.
+
+        Returns:
+            One snapshot for each sequence; and what a reader of the log should know of them, by
+            the names of layers.
         """
         calls = [results[index] for index in self.calls]
-        parts = _in_order(calls) if self.is_joined else [batched([_part(each) for each in calls])]
+        parts = in_order(calls) if self.is_joined else [batched([part_of(each) for each in calls])]
+        sequences = sequences_of(parts, self.is_merged) if self.is_joined else parts
+        final_output = None if self.is_joined else _final_output(calls)
+        shared = self._shared(step, epoch, values)
+        snapshots = [
+            self._snapshot(sequence, final_output, index, shared)
+            for index, sequence in enumerate(sequences)
+        ]
+        remarks = {self.name: self.description.remark} if self.description.remark else {}
+        if self.is_joined and not self.is_merged and (told := _told(parts, sequences)):
+            remarks[self.name] = "; ".join(filter(None, [remarks.get(self.name), told]))
+        if replaced_methods(self.layer):
+            snapshots = [checked(each) for each in snapshots]
+            if self.description.cell is not None and any(each.cell is None for each in snapshots):
+                remarks[self.name] = _told_of_layer(self.layer)
+        return snapshots, remarks
+
+    def _shared(self, step: int, epoch: float | None, values: Mapping[int, Any]) -> dict[str, Any]:
+        """What all snapshots of the cell have in common."""
         dtype = flavour_of(self.layer).computes_in(self.layer)
         weights = [values[id(variable)] for variable in self.description.variables]
-        shared = {
+        return {
             "step": step,
             "epoch": epoch,
             "cell": self.description.cell,
             "weights": self.description.weights(*(_as_computed(w, dtype) for w in weights)),
             "dtype": dtype,
         }
-        final_output = _batched([call[2] for call in calls]) if not self.is_joined else None
-        sequences = _sequences(parts, self.is_merged) if self.is_joined else parts
-        return [
-            self._snapshot(sequence, final_output, index, shared)
-            for index, sequence in enumerate(sequences)
-        ]
 
     def _snapshot(
         self, part: Part, final_output: Array | None, index: int, shared: Mapping[str, Any]
@@ -95,8 +112,7 @@ class Site:
             **shared,
         )
 
-
-    def _output(self, part: Part, reverse: bool) -> tuple[Array, dict[str, bool]]:
+    def _output(self, part: Part, reverse: bool) -> tuple[Array, dict[str, Any]]:
         """The output, and what it shows at masked steps."""
         masking = _masking(self.layer)
         if part.mask is None or not (self.zeroed or self.is_joined):
@@ -160,6 +176,27 @@ def _site(
     return Site(name, first.layer, description, tuple(calls), first.zeroed, is_merged, is_joined)
 
 
+def unheard(layers: Mapping[str, Layer], heard: Heard) -> dict[str, str]:
+    """Why nothing was heard of layers, by name.
+
+    Args:
+        layers: those that should run when the model does.
+        heard: what was heard of the model.
+    """
+    shown = {id(call.layer) for call in heard.calls}
+    return {
+        name: (
+            "not shown: it runs inside a loop that the framework compiles, where nobody can "
+            "listen; write the loop in Python, or with a fixed number of steps"
+            if id(layer) in heard.missed
+            else "not shown: the model did not run it on the probe, or ran it in a function that "
+            "had been compiled before"
+        )
+        for name, layer in layers.items()
+        if id(layer) not in shown
+    }
+
+
 def describe_call(call: Call) -> CellDescription:
     """The cell of a call, for the input that it was called on."""
     first = 2 if call.order is None else 3  # the axes before are the runs of a loop, batch and time
@@ -182,68 +219,39 @@ def _is_mapped(call: Call) -> bool:
     return call.order is not None and call.x.shape[2] != 1
 
 
-def _masking(layer: Layer) -> dict[str, bool]:
-    return flavour_of(layer).masking(layer) if hasattr(layer, "zero_output_for_mask") else {}
+def _told(parts: Sequence[Part], sequences: Sequence[Part]) -> str:
+    """That the calls of a cell are not one sequence; empty if they are."""
+    if not parts:
+        return "not shown: the loop around its calls did not run on the probe"
+    if len(parts) == 1 or (len(sequences) == 1 and sequences[0].steps > 1):
+        return ""
+    shapes = [(len(each.x), each.steps) for each in sequences]
+    shown = ", ".join(f"{time} steps in a batch of {batch}" for batch, time in shapes)
+    return (
+        f"its {len(parts)} calls do not all go on from the state that a call before returned, and "
+        f"are shown as {len(shapes)} traces: {shown}"
+    )
 
 
-def _sequences(parts: Sequence[Part], is_merged: bool) -> list[Part]:
-    """The sequences that the calls of one cell make.
-
-    Those of one step alone become a batch, and so do all of one length if they are merged.
-    """
-    sequences: dict[Any, list[Part]] = {}
-    for index, part in enumerate(joined(parts)):
-        alone = not (is_merged or part.steps == 1)
-        key = index if alone else (part.x.shape[1:], part.given is None)
-        sequences.setdefault(key, []).append(part)
-    return [batched(each) for each in sequences.values()]
+def _told_of_layer(layer: Layer) -> str:
+    """That a subclass of a layer computes something else."""
+    name, changed = type(layer).__name__, ", ".join(replaced_methods(layer))
+    return (
+        f"only h is shown: {name} replaces {changed}, and does not compute what its cell says. "
+        "Give the equations to a cell of your own, and register it: lstm_probe.register_cell"
+    )
 
 
-def _in_order(calls: Sequence[tuple[Any, ...]]) -> list[Part]:
-    """The calls one by one, in the order in which they ran."""
-    parts: list[Part] = []
-    for is_looped, together in groupby(calls, lambda call: call[-1] is not None):
-        if is_looped:
-            runs = [run for call in together for run in _runs(call)]
-            parts += [part for _, part in sorted(runs, key=lambda run: run[0])]
-        else:
-            parts += [_part(call) for call in together]
-    return parts
-
-
-def _runs(call: tuple[Any, ...]) -> list[tuple[int, Part]]:
-    """The runs of a loop's body, each with its place in the order of all that ran."""
-    *fields, order = (_batched([each]) for each in call)
-    return [
-        (int(place), _as_part([_at_run(each, index) for each in fields]))
-        for index, place in enumerate(order)
-    ]
-
-
-def _at_run(value: Any, index: int) -> Any:
-    if value is None:
+def _final_output(calls: Sequence[tuple[Any, ...]]) -> Array | None:
+    """What a layer returned if that was its last step only, of all calls as a batch."""
+    if calls[0][2] is None:
         return None
-    return [each[index] for each in value] if isinstance(value, list) else value[index]
-
-
-def _part(call: tuple[Any, ...]) -> Part:
-    """What one call computed, as arrays."""
-    return _as_part([_batched([each]) for each in call[:-1]])
-
-
-def _as_part(fields: Sequence[Any]) -> Part:
-    x, output, _, mask, initial_state, final_state = fields
-    return Part(x, output, mask, initial_state, final_state)
-
-
-def _batched(parts: Sequence[Any]) -> Any:
-    """One field of all calls, as arrays, joined along the batch; None stays None."""
-    if parts[0] is None:
-        return None
-    if isinstance(parts[0], (list, tuple)):
-        return [_batched(part) for part in zip(*parts, strict=True)]
-    arrays = [_to_numpy(part) for part in parts]
+    arrays = [to_numpy(call[2]) for call in calls]
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
+def _masking(layer: Layer) -> dict[str, Any]:
+    return flavour_of(layer).masking(layer) if hasattr(layer, "zero_output_for_mask") else {}
 
 
 def _flat(array: Array, leading: int) -> Array:
@@ -253,13 +261,5 @@ def _flat(array: Array, leading: int) -> Array:
 
 def _as_computed(weight: Any, dtype: str) -> Array:
     """A weight with the precision in which the layer computes with it."""
-    array = _to_numpy(weight)
+    array = to_numpy(weight)
     return array if dtype in ("float32", "float64") else array.astype(dtype).astype(np.float32)
-
-
-def _to_numpy(tensor: Any) -> Array:
-    """A tensor as an array, sharing its memory where it can; half precisions become float32."""
-    array = np.asarray(tensor)
-    if array.dtype.kind in "bi" or array.dtype in (np.float32, np.float64):
-        return array
-    return array.astype(np.float32)

@@ -95,7 +95,8 @@ class _Tap:
             given["initial_state"] = state
 
         def call() -> Any:
-            return self._call(x, *rest, **given)
+            with self._heard.trying(cells if self._tries_first() else ()):
+                return self._call(x, *rest, **given)
 
         with _having(layer, stateful=False):  # it was given its states, and shall not move them on
             if self._ends_in_all_steps(cells):
@@ -113,6 +114,10 @@ class _Tap:
         self._record(x, outputs, output, given.get("mask"), state, result)
         return result
 
+    def _tries_first(self) -> bool:
+        """Whether Keras calls the cell once to see what it returns, before it runs all steps."""
+        return self._heard.loops.TRIES_FIRST and not self._layer.unroll
+
     def _compiled(self) -> AbstractContextManager[Any]:
         """Loops of the layer are compiled also where those around it are not, unless cells that
         nobody would hear otherwise run inside."""
@@ -127,7 +132,11 @@ class _Tap:
         Keras's own layers compute the same either way: they are run once, and not twice.
         """
         layer = self._layer
-        return _is_stock(layer) and len(cells) == 1 and not (layer.return_sequences or layer.return_state)
+        return (
+            _is_stock(layer)
+            and len(cells) == 1
+            and not (layer.return_sequences or layer.return_state)
+        )
 
     def _bound(self, *args: Any, **kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
         """The arguments of a call: the first, and those that have no name; the others by name."""

@@ -66,6 +66,7 @@ class GraphLoops:
     """Takes tensors out of the loops of the graph that is the default one now."""
 
     CAN_KEEP = True
+    TRIES_FIRST = True
 
     def __init__(self) -> None:
         self._home = tf.compat.v1.get_default_graph()
