@@ -14,7 +14,6 @@ from lstm_probe import LstmProbeError, analyse, capture, register_cell
 
 KERASES = [keras]
 if keras.backend.backend() == "tensorflow":
-    import tensorflow as tf
     import tf_keras
 
     KERASES.append(tf_keras)
@@ -91,7 +90,8 @@ def test_the_initial_state_is_the_one_that_was_given(kit: Any, rng: np.random.Ge
     snapshots = capture(model, x)
     assert verdicts(snapshots) == {"encoder": "match", "decoder": "match"}
     decoder = snapshots["decoder"]
-    assert decoder.x.shape == (2, 5, 3) and decoder.initial_state is not None
+    assert decoder.x.shape == (2, 5, 3)
+    assert decoder.initial_state is not None
     np.testing.assert_allclose(decoder.initial_state[0], snapshots["encoder"].final_output)
     weights = model.decoder.get_weights()
     expected = by_hand_reference.run("LSTMCell", decoder.x, decoder.initial_state, weights)
@@ -269,7 +269,8 @@ def test_stacked_cells_are_shown_one_by_one(kit: Any, rng: np.random.Generator) 
     snapshots = capture(randomised(Stack(), x, rng), x)
     assert list(verdicts(snapshots).values()) == ["match", "match"]
     low, high = snapshots.values()
-    assert low.layer.endswith("low") and high.layer.endswith("high")
+    assert low.layer.endswith("low")
+    assert high.layer.endswith("high")
     np.testing.assert_array_equal(low.output, high.x)
 
 

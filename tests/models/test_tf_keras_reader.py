@@ -165,21 +165,6 @@ def errors() -> Iterator[tuple[tf_keras.Model, tuple[int, ...], str]]:
     yield tf_keras.Model(inputs, layers.Dense(2)(inputs)), (1, 5, 3), r"Dense.*tf_keras.layers.LSTM"
     timewise = layers.GRU(2, time_major=True, name="gru")(inputs)
     yield tf_keras.Model(inputs, timewise), (1, 5, 3), "time_major=True"
-    compiled = layers.SimpleRNN(2, name="rnn")
-    wrapped = layers.Lambda(tf.function(lambda x: compiled(x)))
-    compiled.build((None, 5, 3))
-    within = Wrapping(compiled, wrapped)
-    within(tf.zeros((1, 5, 3)))
-    yield within, (1, 5, 3), "graph of its own.*decorated with tf.function"
-
-
-class Wrapping(tf_keras.Model):
-    def __init__(self, inner: layers.Layer, wrapped: layers.Layer) -> None:
-        super().__init__()
-        self.inner, self.wrapped = inner, wrapped
-
-    def call(self, x: tf.Tensor) -> tf.Tensor:
-        return self.wrapped(x)
 
 
 def test_errors_say_what_was_expected() -> None:

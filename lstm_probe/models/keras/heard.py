@@ -92,8 +92,8 @@ class Heard:
 
     @contextmanager
     def trying(self, cells: Sequence[Any]) -> Iterator[None]:
-        """While the context lasts, the first call of each of these cells is not meant: the framework
-        only looks at what it returns, before it runs all steps."""
+        """While the context lasts, the first call of each of these cells does not count: the
+        framework only looks at what it returns, before it runs all steps."""
         self._tried |= set(map(id, cells))
         try:
             yield

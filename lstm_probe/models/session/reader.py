@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -20,14 +19,19 @@ from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.trace import GateTrace
-from lstm_probe.core.warn import warn
+from lstm_probe.models.session.remarks import (
+    DROPOUT_IS_OFF,
+    RANDOM,
+    named_by_direction,
+    not_shown,
+    told,
+)
 from lstm_probe.models.session.runs import Check, Run, sites_of
 from lstm_probe.models.session.sites import Site
 from lstm_probe.models.tensorflow.graph import ancestors, random_ops, undisturbed
+from lstm_probe.models.tensorflow.noise import silenced
 
 __all__ = ["SessionReader", "SessionSource", "Taken", "check_session", "graph_of"]
-
-_log = logging.getLogger(__name__)
 
 # If the error of the first step is more than this multiple of what rounding explains, the tensors
 # do not belong together. No step before it can have amplified it; a wrong tensor gives thousands.
@@ -45,12 +49,14 @@ class Taken:
         sites: the cells at their places in the graph.
         names: the name of each cell in logs.
         fetched: the fetched values of each cell, by the names of `Site.fetches`.
+        remarks: what a reader of the log should know of the cells, by name.
     """
 
     step: int
     sites: Sequence[Site]
     names: Sequence[str]
     fetched: Sequence[Any]
+    remarks: Mapping[str, str] = field(default_factory=dict)
 
     def snapshots(self) -> list[Snapshot]:
         """Make a snapshot of each cell. This may run on another thread than the training."""
@@ -76,8 +82,16 @@ class SessionReader:
         _check_connected(run)
         graph, fed = graph_of(run), list(feeds)
         before = {op.name for op in graph.get_operations()}
+        noisy = _noise(run, fed)
         self._sites, checks = _sites(cell, _without_side_effects(run, fed))
-        self._names = _unique([site.described.name for site in self._sites])
+        scopes = [site.described.name for site in self._sites]
+        reverse = [site.reverse for site in self._sites]
+        self._names = _unique(named_by_direction(scopes, reverse))
+        self._remarks: dict[str, list[str]] = {
+            name: _told_of_dropout(site, noisy)
+            for name, site in zip(self._names, self._sites, strict=True)
+        }
+        self._unshown = not_shown(graph, [*scopes, *self._names])
         # A second run of the cell may read random numbers of the training's: the noise that a
         # variational DropoutWrapper drew when it was made.
         own = {op.name for op in graph.get_operations()} - before
@@ -88,7 +102,11 @@ class SessionReader:
         fetched = [tensor for tensor in tf.nest.flatten(self._fetches) if tf.is_tensor(tensor)]
         self._random = random_ops(graph, fetched, fed)
         self._checks = [
-            Check(replace(check.twin, tensors=twin), replace(check.outputs, tensors=outputs))
+            replace(
+                check,
+                twin=replace(check.twin, tensors=twin),
+                outputs=replace(check.outputs, tensors=outputs),
+            )
             for check, (twin, outputs) in zip(checks, pairs, strict=True)
         ]
 
@@ -118,16 +136,13 @@ class SessionReader:
         for check in self._checks:
             pair = [check.twin.tensors, check.outputs.tensors]
             twin, outputs = session.run(pair, self._feeds)
-            _check_equal(check.twin.arrange(twin), check.outputs.arrange(outputs))
+            _check_equal(check.twin.arrange(twin), check.outputs.arrange(outputs), check.carried)
         snapshots = self.take(session, step=0).snapshots()
-        if self._random and not _same(snapshots, self.take(session, step=0).snapshots()):
-            warn(
-                _log,
-                "lstm_probe: the probe is not the same sequence at each capture: random numbers "
-                "are drawn before the cells, such as those of dropout, in %s. Feed a keep "
-                "probability of 1.0, or feed the tensor that the cell reads.",
-                ", ".join(self._random[:3]),
-            )
+        if self._random:
+            again = self.take(session, step=0).snapshots()
+            for name, same in zip(self._names, map(_same, snapshots, again), strict=True):
+                if not same:
+                    self._remarks[name].append(RANDOM.format(ops=", ".join(self._random[:3])))
         for snapshot in snapshots:
             analysis = analyse(snapshot)
             _check_first_step(snapshot, analysis.parity)
@@ -149,7 +164,8 @@ class SessionReader:
         fetched, steps = session.run(
             [self._fetches, [] if global_step is None else [global_step]], self._feeds
         )
-        return Taken(int(steps[0]) if steps else step, self._sites, self._names, fetched)
+        step, remarks = int(steps[0]) if steps else step, {**told(self._remarks), **self._unshown}
+        return Taken(step, self._sites, self._names, fetched, remarks)
 
 
 @dataclass(frozen=True)
@@ -265,18 +281,38 @@ def _check_connected(run: Run) -> None:
         )
 
 
-def _same(first: Sequence[Snapshot], again: Sequence[Snapshot]) -> bool:
-    """Whether the cells read the same at both times."""
-    return all(
-        np.array_equal(a.x, b.x, equal_nan=True)
-        and all(map(np.array_equal, a.initial_state or (), b.initial_state or ()))
-        for a, b in zip(first, again, strict=True)
-    )
+def _same(first: Snapshot, again: Snapshot) -> bool:
+    """Whether a cell read the same at both times."""
+    states = zip(first.initial_state or (), again.initial_state or (), strict=True)
+    pairs = [(first.x, again.x), *states]
+    return all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
 
 
-def _check_equal(twin: Any, outputs: Any) -> None:
+def _noise(run: Run, fed: Sequence[Any]) -> list[str]:
+    """The names of the tensors of a run that dropout or noise has made, outside of the cells."""
+    fed_names = {tensor.name for tensor in fed}
+    inputs = [run.inputs, run.initial_state]
+    tensors = [each for each in tf.nest.flatten(inputs) if tf.is_tensor(each)]
+    return sorted(silenced(ancestors(tensors, fed_names), fed_names))
+
+
+def _told_of_dropout(site: Site, noisy: Sequence[str]) -> list[str]:
+    """What of the training's dropout is off for the probe."""
+    what = [f"the dropout of {site.silenced}"] if site.silenced else []
+    what += [name.split(":")[0] for name in noisy[:3]]
+    return [DROPOUT_IS_OFF.format(what=", ".join(what))] if what else []
+
+
+def _check_equal(twin: Any, outputs: Any, carried: str) -> None:
     dtype = np.dtype(outputs.dtype).name
     error = difference(twin, outputs).max() if twin.shape == outputs.shape else np.inf
+    if error > _MARGIN * TOLERANCES[dtype] and carried:
+        raise LstmProbeError(
+            f"The steps of a cell are no sequence. Received: {carried}, which differs by "
+            f"{error:.3g} from what the step before returned. Expected: a wrapper that hands the "
+            "states of its cells on. Probe the cell by the tensors of its own calls: lists of "
+            "its inputs and outputs."
+        )
     if error > _MARGIN * TOLERANCES[dtype]:
         raise LstmProbeError(
             f"The outputs are not what the cell gives for the inputs. Received: outputs of shape "
