@@ -411,6 +411,40 @@ def test_a_cell_that_does_not_run_is_named(
 
 
 @both
+def test_a_layer_that_only_has_a_state_size_is_no_cell(
+    kit: Any, rng: np.random.Generator, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Filter(kit.layers.Layer):  # type: ignore[misc, name-defined]
+        """A state space model: its states stay inside."""
+
+        state_size = 16
+
+        def call(self, x: Any, training: Any = None) -> Any:
+            return 0.5 * x
+
+    x = rng.normal(size=(2, 5, 3)).astype("float32")
+    rnn = kit.layers.GRU(3, name="rnn")
+    model = randomised(kit.Sequential([kit.Input((5, 3)), Filter(), rnn]), x, rng)
+    with caplog.at_level(logging.WARNING, "lstm_probe"):
+        assert list(capture(model, x)) == ["rnn"]
+    assert "not shown" not in caplog.text
+
+
+@both
+def test_the_cells_of_a_functional_model_are_shown(kit: Any, rng: np.random.Generator) -> None:
+    inputs, cell = kit.Input((5, 3)), kit.layers.GRUCell(4, name="cell")
+    h = kit.layers.Dense(4)(inputs[:, 0])
+    for t in range(5):
+        h, _ = cell(inputs[:, t], [h])
+    x = rng.normal(size=(2, 5, 3)).astype("float32")
+    model = randomised(kit.Model(inputs, h), x, rng)
+    snapshots = capture(model, x)
+    assert verdicts(snapshots) == {"cell": "match"}
+    np.testing.assert_allclose(snapshots["cell"].output[:, -1], np.asarray(model(x)), atol=1e-6)
+    assert snapshots["cell"].timesteps == 5
+
+
+@both
 def test_a_model_with_nothing_recurrent_is_refused(kit: Any) -> None:
     model = kit.Sequential([kit.Input((5, 3)), kit.layers.Dense(2)])
     with pytest.raises(LstmProbeError, match="a cell such as LSTMCell"):

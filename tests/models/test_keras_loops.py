@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import by_hand_reference
@@ -13,6 +14,7 @@ from keras import ops
 from test_keras_by_hand import KERASES, both, randomised, verdicts, zeros
 
 from lstm_probe import capture
+from lstm_probe.callbacks import ProbeCallback
 
 BACKEND = keras.backend.backend()
 if BACKEND == "tensorflow":
@@ -102,6 +104,21 @@ def test_steps_in_a_loop_are_one_trace(kit: Any, loop: str, rng: np.random.Gener
     expected = by_hand_reference.run("LSTMCell", x, np.zeros((2, 2, 4)), model.cell.get_weights())
     np.testing.assert_array_equal(snapshots["cell"].x, x)
     np.testing.assert_allclose(snapshots["cell"].output, expected, atol=1e-5)
+
+
+@both
+def test_a_cell_in_a_loop_is_read_with_the_weights_of_each_step(
+    kit: Any, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    x = rng.normal(size=(8, 7, 3)).astype("float32")
+    model = randomised(looping(kit, with_scan), x[:2], rng)
+    model.compile("sgd", "mse")
+    probe = ProbeCallback(x[:2], tmp_path, every=1, detail="scalars")
+    model.fit(x, np.ones((8, 4)), batch_size=2, verbose=0, shuffle=False, callbacks=[probe])
+    assert probe.report.captured == 5
+    assert probe.report.layers["cell"].verdict == "match"
+    output = probe.analyses["cell"].snapshot.output
+    np.testing.assert_allclose(output[:, -1], np.asarray(model(x[:2])), atol=1e-6)
 
 
 @on_tensorflow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from inspect import signature
 
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.models.keras.cells import cells_of
@@ -109,8 +110,10 @@ def _named(model: Model) -> dict[str, Layer]:
 def _is_cell(layer: Layer, flavour: Flavour) -> bool:
     """Whether a layer is a cell, which computes one step; stacked cells are asked one by one."""
     kinds = (flavour.layers.RNN, flavour.layers.StackedRNNCells)
-    has_state = getattr(layer, "state_size", None) is not None
-    return has_state and not isinstance(layer, kinds)
+    if getattr(layer, "state_size", None) is None or isinstance(layer, kinds):
+        return False
+    # A layer of another kind may have an attribute of that name, but is not called on a state.
+    return len(signature(layer.call).parameters.keys() - {"training", "mask"}) > 1
 
 
 def _run_by_layers(model: Model) -> set[int]:

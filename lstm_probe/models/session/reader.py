@@ -85,7 +85,8 @@ class SessionReader:
         noisy = _noise(run, fed)
         self._sites, checks = _sites(cell, _without_side_effects(run, fed))
         scopes = [site.described.name for site in self._sites]
-        reverse = [site.reverse for site in self._sites]
+        is_pair = isinstance(cell, (tuple, list))  # a Keras layer has a name of the user's
+        reverse = [is_pair and site.reverse for site in self._sites]
         self._names = _unique(named_by_direction(scopes, reverse))
         self._remarks: dict[str, list[str]] = {
             name: _told_of_dropout(site, noisy)
