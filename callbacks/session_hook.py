@@ -56,8 +56,8 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
     Args:
         cell: a `BasicLSTMCell`, `LSTMCell`, `GRUCell` or `BasicRNNCell` of
             `tf.compat.v1.nn.rnn_cell`, also inside `MultiRNNCell` (each cell has a trace of its
-            own) and wrappers, such as one of your own with attention; `(cell_fw, cell_bw)` for two directions; a `FusedCell`; a Keras 3
-            layer.
+            own) and wrappers, such as one of your own with attention; `(cell_fw, cell_bw)` for two
+            directions; a `FusedCell`; a Keras 3 layer.
         inputs: the tensor that the cell was run on, or the list of tensors, one for each step:
             also those of a loop of yours that calls the cell.
         outputs: what `dynamic_rnn`, `static_rnn`, `bidirectional_dynamic_rnn`,
