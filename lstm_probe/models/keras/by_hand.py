@@ -31,7 +31,10 @@ class CellTap:
             with self._heard.silencing(None):
                 return self._call(*args, **kwargs)
         result = self._call(*args, **kwargs)
-        if not self._heard.hears(self._cell) or not _is_step(result):
+        if not _is_step(result):
+            self._heard.unlike_cells.add(id(self._cell))
+            return result
+        if not self._heard.hears(self._cell):
             return result
         x, *rest = self._signature.bind(*args, **kwargs).arguments.values()
         output, states = result

@@ -68,11 +68,13 @@ class Heard:
     Attributes:
         calls: in the order in which the model was traced.
         missed: the ids of the layers and cells that ran where nobody can listen.
+        unlike_cells: the ids of those that do not return an output with new states, as cells do.
     """
 
     def __init__(self, loops: Loops) -> None:
         self.calls: list[Call] = []
         self.missed: set[int] = set()
+        self.unlike_cells: set[int] = set()
         self.loops = loops
         self._silent: list[frozenset[int] | None] = []
         self._tried: set[int] = set()

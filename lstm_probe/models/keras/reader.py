@@ -18,7 +18,8 @@ from lstm_probe.core.warn import tell
 from lstm_probe.models.keras.flavour import Model, Tensor, flavour_of
 from lstm_probe.models.keras.layers import find_layers, listened_to, own_layers
 from lstm_probe.models.keras.loops import unrolled
-from lstm_probe.models.keras.sites import Site, sites_of, unheard
+from lstm_probe.models.keras.remarks import unheard
+from lstm_probe.models.keras.sites import Site, sites_of
 from lstm_probe.models.keras.taps import overlaid, tapped
 from lstm_probe.models.probe import Probe, as_probe, probe_leaves
 from lstm_probe.models.purity.trial import Trial

@@ -15,12 +15,13 @@ from lstm_probe.core.masks import carried
 from lstm_probe.models.keras.cells import CellDescription, describe_cell
 from lstm_probe.models.keras.doubt import checked, replaced_methods
 from lstm_probe.models.keras.flavour import Layer, Model, flavour_of
-from lstm_probe.models.keras.heard import Call, Heard
+from lstm_probe.models.keras.heard import Call
 from lstm_probe.models.keras.layers import in_time_distributed
 from lstm_probe.models.keras.parts import in_order, part_of, sequences_of, to_numpy
 from lstm_probe.models.keras.passes import Part, batched
+from lstm_probe.models.keras.remarks import told_of_layer, told_of_sequences
 
-__all__ = ["Site", "describe_call", "sites_of", "unheard"]
+__all__ = ["Site", "describe_call", "sites_of"]
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,12 @@ class Site:
             for index, sequence in enumerate(sequences)
         ]
         remarks = {self.name: self.description.remark} if self.description.remark else {}
-        if self.is_joined and not self.is_merged and (told := _told(parts, sequences)):
+        if self.is_joined and not self.is_merged and (told := told_of_sequences(parts, sequences)):
             remarks[self.name] = "; ".join(filter(None, [remarks.get(self.name), told]))
         if replaced_methods(self.layer):
             snapshots = [checked(each) for each in snapshots]
             if self.description.cell is not None and any(each.cell is None for each in snapshots):
-                remarks[self.name] = _told_of_layer(self.layer)
+                remarks[self.name] = told_of_layer(self.layer)
         return snapshots, remarks
 
     def _shared(self, step: int, epoch: float | None, values: Mapping[int, Any]) -> dict[str, Any]:
@@ -176,27 +177,6 @@ def _site(
     return Site(name, first.layer, description, tuple(calls), first.zeroed, is_merged, is_joined)
 
 
-def unheard(layers: Mapping[str, Layer], heard: Heard) -> dict[str, str]:
-    """Why nothing was heard of layers, by name.
-
-    Args:
-        layers: those that should run when the model does.
-        heard: what was heard of the model.
-    """
-    shown = {id(call.layer) for call in heard.calls}
-    return {
-        name: (
-            "not shown: it runs inside a loop that the framework compiles, where nobody can "
-            "listen; write the loop in Python, or with a fixed number of steps"
-            if id(layer) in heard.missed
-            else "not shown: the model did not run it on the probe, or ran it in a function that "
-            "had been compiled before"
-        )
-        for name, layer in layers.items()
-        if id(layer) not in shown
-    }
-
-
 def describe_call(call: Call) -> CellDescription:
     """The cell of a call, for the input that it was called on."""
     first = 2 if call.order is None else 3  # the axes before are the runs of a loop, batch and time
@@ -217,29 +197,6 @@ def _is_own(call: Call) -> bool:
 def _is_mapped(call: Call) -> bool:
     """Whether a loop runs a layer on a whole sequence each time, as `tf.map_fn` does."""
     return call.order is not None and call.x.shape[2] != 1
-
-
-def _told(parts: Sequence[Part], sequences: Sequence[Part]) -> str:
-    """That the calls of a cell are not one sequence; empty if they are."""
-    if not parts:
-        return "not shown: the loop around its calls did not run on the probe"
-    if len(parts) == 1 or (len(sequences) == 1 and sequences[0].steps > 1):
-        return ""
-    shapes = [(len(each.x), each.steps) for each in sequences]
-    shown = ", ".join(f"{time} steps in a batch of {batch}" for batch, time in shapes)
-    return (
-        f"its {len(parts)} calls do not all go on from the state that a call before returned, and "
-        f"are shown as {len(shapes)} traces: {shown}"
-    )
-
-
-def _told_of_layer(layer: Layer) -> str:
-    """That a subclass of a layer computes something else."""
-    name, changed = type(layer).__name__, ", ".join(replaced_methods(layer))
-    return (
-        f"only h is shown: {name} replaces {changed}, and does not compute what its cell says. "
-        "Give the equations to a cell of your own, and register it: lstm_probe.register_cell"
-    )
 
 
 def _final_output(calls: Sequence[tuple[Any, ...]]) -> Array | None:

@@ -142,8 +142,9 @@ class SessionReader:
         if self._random:
             again = self.take(session, step=0).snapshots()
             for name, same in zip(self._names, map(_same, snapshots, again), strict=True):
-                if not same:
-                    self._remarks[name].append(RANDOM.format(ops=", ".join(self._random[:3])))
+                what = RANDOM.format(ops=", ".join(self._random[:3]))
+                if not same and what not in self._remarks[name]:  # a second session asks again
+                    self._remarks[name].append(what)
         for snapshot in snapshots:
             analysis = analyse(snapshot)
             _check_first_step(snapshot, analysis.parity)
