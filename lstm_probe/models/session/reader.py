@@ -13,12 +13,15 @@ import numpy as np
 import tensorflow as tf
 
 from lstm_probe.analysis.analysis import analyse
-from lstm_probe.analysis.parity.error import TOLERANCES, Parity, difference
-from lstm_probe.analysis.parity.judge import excess_of_steps
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
-from lstm_probe.core.trace import GateTrace
+from lstm_probe.models.session.checks import (
+    check_connected,
+    check_equal,
+    check_first_step,
+    check_lengths,
+)
 from lstm_probe.models.session.remarks import (
     DROPOUT_IS_OFF,
     RANDOM,
@@ -32,12 +35,6 @@ from lstm_probe.models.tensorflow.graph import ancestors, random_ops, undisturbe
 from lstm_probe.models.tensorflow.noise import silenced
 
 __all__ = ["SessionReader", "SessionSource", "Taken", "check_session", "graph_of"]
-
-# If the error of the first step is more than this multiple of what rounding explains, the tensors
-# do not belong together. No step before it can have amplified it; a wrong tensor gives thousands.
-_MARGIN = 100
-# An output beyond this is not one that is zero by chance.
-_ZERO = 1e-3
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,7 @@ class SessionReader:
 
     def __init__(self, cell: Any, run: Run, feeds: Mapping[Any, Array]) -> None:
         self._feeds = feeds
-        _check_connected(run)
+        check_connected(run)
         graph, fed = graph_of(run), list(feeds)
         before = {op.name for op in graph.get_operations()}
         noisy = _noise(run, fed)
@@ -137,7 +134,7 @@ class SessionReader:
         for check in self._checks:
             pair = [check.twin.tensors, check.outputs.tensors]
             twin, outputs = session.run(pair, self._feeds)
-            _check_equal(check.twin.arrange(twin), check.outputs.arrange(outputs), check.carried)
+            check_equal(check.twin.arrange(twin), check.outputs.arrange(outputs), check.carried)
         snapshots = self.take(session, step=0).snapshots()
         if self._random:
             again = self.take(session, step=0).snapshots()
@@ -147,8 +144,8 @@ class SessionReader:
                     self._remarks[name].append(what)
         for snapshot in snapshots:
             analysis = analyse(snapshot)
-            _check_first_step(snapshot, analysis.parity)
-            _check_lengths(snapshot, analysis.trace)
+            check_first_step(snapshot, analysis.parity)
+            check_lengths(snapshot, analysis.trace)
 
     def take(self, session: Any, *, step: int, global_step: Any = None) -> Taken:
         """Read the weights and what TensorFlow computes with them, all in one `session.run`.
@@ -272,17 +269,6 @@ def _undisturbed(
     return tf.nest.pack_sequence_as(structure, [next(safe) if tf.is_tensor(t) else t for t in flat])
 
 
-def _check_connected(run: Run) -> None:
-    inputs = [tensor.op.name for tensor in tf.nest.flatten(run.inputs)]
-    reached = ancestors(tf.nest.flatten(run.outputs))
-    if not set(inputs) & reached.keys():
-        raise LstmProbeError(
-            f"The inputs and outputs do not belong together. Received: outputs that do not depend "
-            f"on {inputs[0]!r}. Expected: the tensor, or list of tensors, that the cell was run "
-            "on, and what came out."
-        )
-
-
 def _same(first: Snapshot, again: Snapshot) -> bool:
     """Whether a cell read the same at both times."""
     states = zip(first.initial_state or (), again.initial_state or (), strict=True)
@@ -303,58 +289,6 @@ def _told_of_dropout(site: Site, noisy: Sequence[str]) -> list[str]:
     what = [f"the dropout of {site.silenced}"] if site.silenced else []
     what += [name.split(":")[0] for name in noisy[:3]]
     return [DROPOUT_IS_OFF.format(what=", ".join(what))] if what else []
-
-
-def _check_equal(twin: Any, outputs: Any, carried: str) -> None:
-    dtype = np.dtype(outputs.dtype).name
-    error = difference(twin, outputs).max() if twin.shape == outputs.shape else np.inf
-    if error > _MARGIN * TOLERANCES[dtype] and carried:
-        raise LstmProbeError(
-            f"The steps of a cell are no sequence. Received: {carried}, which differs by "
-            f"{error:.3g} from what the step before returned. Expected: a wrapper that hands the "
-            "states of its cells on. Probe the cell by the tensors of its own calls: lists of "
-            "its inputs and outputs."
-        )
-    if error > _MARGIN * TOLERANCES[dtype]:
-        raise LstmProbeError(
-            f"The outputs are not what the cell gives for the inputs. Received: outputs of shape "
-            f"{outputs.shape} that differ by {error:.3g} from those of the cell, run again on the "
-            "inputs. Expected: no difference. Are time_major, sequence_length and initial_state "
-            "those of the run, and is every keep probability fed 1.0?"
-        )
-
-
-def _check_first_step(snapshot: Snapshot, parity: Parity | None) -> None:
-    """Refuse tensors that differ in the first step by more than rounding explains.
-
-    In one step, rounding is not amplified, so that such tensors are not of the same computation.
-    """
-    if parity is None or parity.verdict is None or parity.verdict.kind == "match":
-        return
-    first = snapshot.timesteps - 1 if snapshot.reverse else 0
-    error = parity.float64.per_timestep[first]
-    excess = excess_of_steps(snapshot)
-    # For a cell that bounds no rounding, the tolerance is all that is known.
-    times = float(error / parity.tolerance if excess is None else excess[:, 0].max())
-    if times > _MARGIN:
-        raise LstmProbeError(
-            f"The inputs and outputs of {snapshot.layer!r} do not belong together, or the cell "
-            f"computes by other equations. Received: outputs that differ by {error:.3g} from "
-            f"{snapshot.cell} in the first step, {times:.3g} times what rounding explains. "
-            "Expected: no more than rounding explains. Are time_major and initial_state those of "
-            "the run?"
-        )
-
-
-def _check_lengths(snapshot: Snapshot, trace: GateTrace) -> None:
-    """Refuse outputs that end early, which shows that the run had a `sequence_length`."""
-    silent = (snapshot.output == 0).all(axis=-1) & (np.abs(trace.h) > _ZERO).any(axis=-1)
-    if snapshot.mask is None and silent.any():
-        raise LstmProbeError(
-            f"The outputs of {snapshot.layer!r} end before the probe does. Received: outputs that "
-            f"are all zero in {int(silent.sum())} steps, and no sequence_length. Expected: the "
-            "sequence_length that the run was given."
-        )
 
 
 def _unique(names: Sequence[str]) -> list[str]:
