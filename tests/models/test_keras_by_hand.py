@@ -451,3 +451,34 @@ def test_a_model_with_nothing_recurrent_is_refused(kit: Any) -> None:
     model = kit.Sequential([kit.Input((5, 3)), kit.layers.Dense(2)])
     with pytest.raises(LstmProbeError, match="a cell such as LSTMCell"):
         capture(model, np.ones((1, 5, 3)))
+
+
+@both
+@pytest.mark.parametrize("way", ["initial state", "stateful", "once a step"])
+def test_the_states_of_convolutional_layers_are_read(
+    kit: Any, way: str, rng: np.random.Generator
+) -> None:
+    def layer(name: str, **options: Any) -> Any:
+        return kit.layers.ConvLSTM2D(2, 3, padding="same", name=name, **options)
+
+    x = rng.normal(size=(2, 3, 4, 4, 2)).astype("float32")
+    inputs = kit.Input(batch_shape=x.shape)
+    if way == "stateful":
+        outputs = layer("enc", stateful=True, return_sequences=True)(inputs)
+    elif way == "initial state":
+        _, h, c = layer("enc", return_state=True)(inputs)
+        outputs = layer("dec", return_sequences=True)(inputs, initial_state=[h, c])
+    else:
+        rnn, state = layer("enc", return_state=True), None
+        for t in range(3):
+            outputs, *state = rnn(inputs[:, t : t + 1], initial_state=state)
+    model = randomised(kit.Model(inputs, outputs), x, rng)
+    snapshots = capture(model, x)
+    names = ["enc", "dec"] if way == "initial state" else ["enc"]
+    assert verdicts(snapshots) == dict.fromkeys(names, "match")
+    assert [each.timesteps for each in snapshots.values()] == [3] * len(names)
+    if way != "once a step":
+        state = snapshots[names[-1]].initial_state
+        assert state is not None
+        assert [each.shape for each in state] == [(2, 32), (2, 32)]
+        assert way == "initial state" or np.abs(state[0]).max() > 0

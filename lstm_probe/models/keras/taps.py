@@ -189,10 +189,9 @@ class _Tap:
         """The states after the last step; None if the layer does not tell them."""
         if self._layer.return_state:
             return list(result[1:])
-        single = len(cells) == 1 and len(self._flavour.flatten(cells[0].state_size)) == 1
-        if not single or not _is_stock(cells[0]):
+        if not isinstance(self._layer, (self._flavour.layers.GRU, self._flavour.layers.SimpleRNN)):
             return None
-        # The only state of Keras's own cells of this kind is their output.
+        # The only state of these is their output.
         return [result[:, -1] if self._layer.return_sequences else result]
 
     def _all_steps(self, call: Callable[[], Any]) -> Tensor:
@@ -250,5 +249,7 @@ def _by_cell(state: Any, cells: Sequence[Any], flavour: Flavour) -> list[list[Te
     """The states of each cell, out of those of the layer."""
     if state is None:
         return [None] * len(cells)
+    if len(cells) == 1:  # the cell of Keras 3's ConvLSTM layers does not tell its two states
+        return [flavour.flatten(state)]
     tensors = iter(flavour.flatten(state))
     return [[next(tensors) for _ in flavour.flatten(each.state_size)] for each in cells]
