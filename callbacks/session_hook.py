@@ -47,19 +47,21 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
     recomputes every gate with NumPy; the parity error is the largest difference between NumPy's
     hidden states and TensorFlow's.
 
-    The training is not changed. Random ops that the outputs depend on, such as dropout, are
-    copied, so that their generators stay where they are. A `DropoutWrapper` belongs to the graph
-    that is probed: its keep probabilities have to be placeholders, and `feed_dict` has to feed
-    them 1.0, or the probe would lose parts at random.
+    The training is not changed. Random ops that the outputs depend on are copied, so that their
+    generators stay where they are. The probe runs without `tf.nn.dropout`, noise that is added, and
+    a `DropoutWrapper` with a fixed keep probability; where a keep probability is a placeholder,
+    `feed_dict` has to feed it 1.0. What stays random of the probe is said in `report`, and so are
+    recurrent cells of the graph that no trace shows.
 
     In distributed training, give it to `chief_only_hooks`.
 
     Args:
         cell: a `BasicLSTMCell`, `LSTMCell`, `GRUCell` or `BasicRNNCell` of
             `tf.compat.v1.nn.rnn_cell`, also inside `MultiRNNCell` (each cell has a trace of its
-            own) and wrappers; `(cell_fw, cell_bw)` for two directions; a `FusedCell`; a Keras 3
-            layer.
-        inputs: the tensor that the cell was run on, or the list of tensors.
+            own) and wrappers, such as one of your own with attention; `(cell_fw, cell_bw)` for two
+            directions; a `FusedCell`; a Keras 3 layer.
+        inputs: the tensor that the cell was run on, or the list of tensors, one for each step:
+            also those of a loop of yours that calls the cell.
         outputs: what `dynamic_rnn`, `static_rnn`, `bidirectional_dynamic_rnn`,
             `static_bidirectional_rnn` or the layer gave for it, without the states.
         feed_dict: the probe, for the tensors that it is fed to: `{x: x_test[:1]}`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 from lstm_probe.analysis.alerts.board import AlertBoard, AlertRules
@@ -11,15 +12,18 @@ from lstm_probe.callbacks.recording.cost import CaptureCost
 from lstm_probe.callbacks.recording.guard import Guard
 from lstm_probe.callbacks.recording.options import Options
 from lstm_probe.callbacks.recording.reactions import Reactions
-from lstm_probe.callbacks.recording.source import Source, Taken
+from lstm_probe.callbacks.recording.source import Source, Taken, remarks_of
 from lstm_probe.callbacks.recording.tally import Tally
 from lstm_probe.callbacks.recording.training_logs import TrainingValues
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.stopwatch import Stopwatch
+from lstm_probe.core.warn import tell
 from lstm_probe.logs.report import Report
 from lstm_probe.logs.run_log import RunLog
 
 __all__ = ["Captures"]
+
+_log = logging.getLogger(__name__)
 
 
 class Captures:
@@ -114,6 +118,9 @@ class Captures:
     def _analyse(self, taken: Taken, watch: Stopwatch) -> list[Analysis]:
         snapshots = taken.snapshots()
         watch.lap("framework")
+        remarks, told = remarks_of(taken), self.report.remarks
+        tell(_log, {layer: what for layer, what in remarks.items() if layer not in told})
+        self.report.remarks = {**remarks, **told}
         analyses = [analyse(s, watch=watch, previous=self.analyses.get(s.layer)) for s in snapshots]
         labels = self._labels
         if labels is None:
@@ -141,6 +148,7 @@ class Captures:
                 alerts=alerts,
                 others=[*board.noted, *board.cleared],
                 training=training.latest,
+                remarks=self.report.remarks,
                 watch=cost.watch,
             )
             self.tally.captured = step

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from lstm_probe.analysis.snapshot import Snapshot
 
-__all__ = ["Source", "Taken"]
+__all__ = ["Source", "Taken", "remarks_of"]
 
 
 class Taken(Protocol):
@@ -26,3 +26,10 @@ class Source(Protocol):
         Args:
             step: how many steps the model has been trained.
         """
+
+
+def remarks_of(taken: Taken) -> Mapping[str, str]:
+    """What a reader of the log should know of layers, by name, when the snapshots have been made.
+    Not every source has something to remark."""
+    remarks: Mapping[str, str] = getattr(taken, "remarks", {})
+    return remarks

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 
-__all__ = ["warn"]
+__all__ = ["tell", "warn"]
 
 
 def warn(logger: logging.Logger, message: str, *values: object, exc_info: bool = False) -> None:
@@ -22,3 +23,17 @@ def warn(logger: logging.Logger, message: str, *values: object, exc_info: bool =
     """
     with suppress(Exception):
         logger.warning(message, *values, exc_info=exc_info)
+
+
+def tell(logger: logging.Logger, remarks: Mapping[str, str]) -> None:
+    """Log a warning for each layer of which a reader of the log should know something.
+
+    Args:
+        logger: the module's own.
+        remarks: by layer.
+
+    Example:
+        >>> tell(logging.getLogger("silent"), {"decoder": "not shown: it did not run"})
+    """
+    for layer, remark in remarks.items():
+        warn(logger, "lstm_probe: layer %r: %s.", layer, remark)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -17,11 +17,12 @@ __all__ = ["overview"]
 _FRAMEWORKS = ("tensorflow", "keras", "tf_keras", "jax", "torch", "tensorboard")
 
 
-def overview(summaries: Sequence[LayerSummary]) -> str:
+def overview(summaries: Sequence[LayerSummary], remarks: Mapping[str, str] | None = None) -> str:
     """A Markdown text with a table: a column for each layer, a row for each property.
 
     Args:
         summaries: those of all layers.
+        remarks: what the table does not tell of layers, by name.
 
     Example:
         >>> overview([]).splitlines()[0]
@@ -33,8 +34,17 @@ def overview(summaries: Sequence[LayerSummary]) -> str:
     rows.insert(1, ["---"] * (len(columns) + 1))
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     guessed = [f"- `{each.layer}`: {text}" for each in summaries for text in each.guessed]
-    told = "\n\n### Guessed\n\n" + "\n".join(guessed) if guessed else ""
-    return f"### Probed layers\n\n{table}{told}\n\n### Versions\n\n{_versions()}\n"
+    remarked = [f"- `{layer}`: {remark}" for layer, remark in (remarks or {}).items()]
+    sections = [
+        f"### Probed layers\n\n{table}",
+        *(
+            "\n".join([f"### {title}\n", *lines])
+            for title, lines in (("Guessed", guessed), ("Remarks", remarked))
+            if lines
+        ),
+        f"### Versions\n\n{_versions()}\n",
+    ]
+    return "\n\n".join(sections)
 
 
 def _properties(summary: LayerSummary) -> dict[str, str]:

@@ -55,6 +55,8 @@ class Report:
         skipped: how many were left out, to keep to the budget or because too many were waiting
             for the background thread.
         directory: where the log is.
+        remarks: what the table does not tell of layers, by name: why one is not shown, or not as a
+            whole.
 
     Example:
         >>> print(Report())
@@ -66,6 +68,7 @@ class Report:
     failed: int = 0
     skipped: int = 0
     directory: Path | None = None
+    remarks: dict[str, str] = field(default_factory=dict)
     _costs: deque[float] = field(default_factory=lambda: deque(maxlen=_COSTS_KEPT), repr=False)
 
     @property
@@ -114,6 +117,7 @@ class Report:
             f"{self.captured} of {self.due} captures, {self.capture_ms:.1f} ms each (median)"
         )
         lines += [f"{name}: {text}" for name, each in self.layers.items() for text in each.guessed]
+        lines += [f"{layer}: {remark}" for layer, remark in self.remarks.items()]
         return "\n".join(line.rstrip() for line in lines)
 
 

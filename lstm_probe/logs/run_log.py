@@ -101,6 +101,7 @@ class RunLog:
         alerts: Sequence[Alert] = (),
         others: Sequence[Alert] = (),
         training: Mapping[str, float] | None = None,
+        remarks: Mapping[str, str] | None = None,
         watch: Stopwatch | None = None,
     ) -> None:
         """Append all layers of one capture, as one record.
@@ -112,6 +113,7 @@ class RunLog:
             alerts: those that begin to stand.
             others: those that are only noted, and those that have cleared.
             training: loss and metrics by name, as the training tells them.
+            remarks: what a reader should know of layers, by name; the overview tells it.
             watch: measures how long drawing and writing take.
 
         Raises:
@@ -151,7 +153,7 @@ class RunLog:
         )
         values.extend(alert_values(alerts))
         if not self._overview_written:
-            values.append(text(OVERVIEW_TAG, overview(summaries)))
+            values.append(text(OVERVIEW_TAG, overview(summaries, remarks or {})))
         self._file.write(values, step=step)
         self._overview_written = True
         watch.lap("write")

@@ -50,13 +50,13 @@ def test_nothing_is_left_of_a_capture_in_a_session(name: str, tmp_path: Path) ->
     assert probed == []
 
 
-@pytest.mark.parametrize("rate", [0.5, 0.0])
+@pytest.mark.parametrize("size", [0.5, 0.0])
 def test_a_probe_that_is_not_the_same_each_time_is_told(
-    rate: float, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    size: float, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with tf.Graph().as_default():
         fed = tf1.placeholder("float32", [None, 6, 3])
-        dropped = tf.nn.dropout(fed, rate=tf.constant(rate))
+        dropped = fed + tf.random.uniform([6, 3], maxval=tf.constant(size))
         cell = keras.layers.LSTM(4, return_sequences=True, name="memory")
         outputs, probe = cell(dropped), {fed: np.ones((1, 6, 3))}
         hook = ProbeHook(cell, inputs=dropped, outputs=outputs, feed_dict=probe, log_dir=tmp_path)
@@ -64,7 +64,8 @@ def test_a_probe_that_is_not_the_same_each_time_is_told(
             session.run(tf1.global_variables_initializer())
             hook.after_step(session, 0)
             hook.end(session)
-    assert ("not the same sequence" in caplog.text) == (rate > 0)
+    assert ("not the same sequence" in caplog.text) == (size > 0)
+    assert ("the probe is random" in str(hook.report)) == (size > 0)
 
 
 class Takes(keras.layers.Layer):

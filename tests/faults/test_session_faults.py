@@ -151,14 +151,6 @@ def test_a_probe_that_tensorflow_cannot_compute_is_told_in_one_line(world: World
     assert len(str(info.value).splitlines()) == 1
 
 
-def test_a_fixed_keep_probability_is_refused(world: World) -> None:
-    cell = wrappers.DropoutWrapper(cells.BasicLSTMCell(5), output_keep_prob=0.5)
-    with tf1.variable_scope("dropped"):
-        outputs, _ = tf1.nn.dynamic_rnn(cell, world.x, dtype="float32")
-    with pytest.raises(LstmProbeError, match=r"output_keep_prob=0.5. Expected: a placeholder"):
-        world.hook(cell, outputs=outputs).begin()
-
-
 def test_a_probe_that_is_dropped_at_random_is_refused(world: World) -> None:
     keep = tf1.placeholder("float32", [])
     cell = wrappers.DropoutWrapper(cells.BasicLSTMCell(5), output_keep_prob=keep)

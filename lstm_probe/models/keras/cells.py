@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -24,11 +25,14 @@ class CellDescription:
         cell: the options; None for a cell that nobody has told us the recurrence of.
         variables: the variables that it computes with.
         weights: makes the canonical weights out of their values.
+        remark: why the recurrence is not known although the cell looks like one of Keras's; empty
+            if there is nothing to say.
     """
 
     cell: Cell[Any] | None
     variables: Sequence[Any]
     weights: Callable[..., GateWeights | NamedWeights]
+    remark: str = ""
 
 
 def cells_of(layer: Layer) -> list[Any]:
@@ -57,19 +61,64 @@ def describe_cell(cell: Any, features: Sequence[int], output_size: int) -> CellD
     def named(*values: Array) -> NamedWeights:
         return NamedWeights(dict(zip(names, values, strict=True)), prod(features), output_size)
 
-    return CellDescription(custom, variables, named)
+    return CellDescription(custom, variables, named, "" if custom else _remark(cell))
 
 
 def _options(cell: Any, features: Sequence[int]) -> Cell[Any] | None:
     """The options of one of Keras's cells; None if it, or its equations, are the user's own."""
+    kind = _stock_kind(cell)
+    if kind is None or _own_methods(cell, kind) or not _has_its_weights(cell):
+        return None
+    return _KINDS[kind.__name__](cell, features, flavour_of(cell))
+
+
+def _stock_kind(cell: Any) -> type | None:
+    """The class of Keras's that a cell, or its class, is derived from; None if there is none."""
     for kind in type(cell).__mro__:
         package, _, module = kind.__module__.partition(".")
         is_keras = package in ("keras", "tf_keras") and not module.endswith("legacy_cells")
-        describe = _KINDS.get(kind.__name__) if is_keras else None
-        if describe is not None:
-            inherited = getattr(type(cell), "call", None) is getattr(kind, "call", None)
-            return describe(cell, features, flavour_of(cell)) if inherited else None
+        if is_keras and kind.__name__ in _KINDS:
+            return kind
     return None
+
+
+def _own_methods(cell: Any, kind: type) -> list[str]:
+    """The methods that take part in a step and are not those of Keras's class: a subclass has
+    replaced them, or code has replaced them on the instance."""
+    names = {
+        name
+        for base in kind.__mro__
+        if "layers.rnn." in base.__module__  # with the class that makes dropout's masks
+        for name, value in vars(base).items()
+        if callable(value) and not name.startswith("__")
+    }
+    names = {each for each in names | {"__call__"} if not _BESIDE_THE_STEP.fullmatch(each)}
+    on_instance = getattr(cell, "__dict__", {})
+    return sorted(
+        name
+        for name in names
+        if name in on_instance or getattr(type(cell), name, None) is not getattr(kind, name, None)
+    )
+
+
+def _has_its_weights(cell: Any) -> bool:
+    """Whether the cell computes with its variables themselves, not with what it makes of them."""
+    own = {id(variable) for variable in cell.weights}
+    arrays = (cell.kernel, cell.recurrent_kernel, cell.bias)
+    return all(each is None or id(each) in own for each in arrays)
+
+
+def _remark(cell: Any) -> str:
+    """Why a cell that looks like one of Keras's is not taken for it; empty if it is none."""
+    kind = _stock_kind(cell)
+    if kind is None:
+        return ""
+    changed = ", ".join(_own_methods(cell, kind)) or "its weights"
+    name = type(cell).__name__
+    return (
+        f"only h is shown: {name} changes {changed} of {kind.__name__}, so that its equations are "
+        f"not known. Register them: lstm_probe.register_cell({name!r}, ...)"
+    )
 
 
 def _lstm(cell: Any, _: Sequence[int], flavour: Flavour) -> LstmCell:
@@ -101,6 +150,12 @@ def _conv_lstm(cell: Any, features: Sequence[int], flavour: Flavour) -> ConvLstm
         recurrent_activation=flavour.activation(cell.recurrent_activation),
     )
 
+
+#: Methods of a cell that say how it is made, and nothing of how it computes a step.
+_BESIDE_THE_STEP = re.compile(
+    "build|get_config|from_config|get_initial_state|compute_output_shape"
+    "|(reset|_create)_.*(mask|mask_cache)"  # drawn for the training alone
+)
 
 # By name: Keras does not export the cell of its ConvLSTM layers, and there are two Kerases.
 _KINDS: dict[str, Callable[[Any, Sequence[int], Flavour], Cell[Any]]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,17 +14,22 @@ import numpy as np
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.warn import tell
 from lstm_probe.models.keras.flavour import Model, Tensor, flavour_of
 from lstm_probe.models.keras.forward import ForwardFunction, build, pass_through
 from lstm_probe.models.keras.inputs import check_fits, fitted
-from lstm_probe.models.keras.layers import find_layers
+from lstm_probe.models.keras.layers import find_layers, listened_to, own_layers
+from lstm_probe.models.keras.loops import unrolled
 from lstm_probe.models.keras.refusals import not_called, refused
+from lstm_probe.models.keras.remarks import unheard
 from lstm_probe.models.keras.sites import Site, sites_of
 from lstm_probe.models.keras.taps import overlaid, tapped
 from lstm_probe.models.probe import Probe, as_probe
 from lstm_probe.models.purity.trial import Trial
 
 __all__ = ["KerasReader", "KerasSource", "Taken", "capture", "training_step"]
+
+_log = logging.getLogger(__name__)
 
 
 def capture(
@@ -57,7 +63,10 @@ def capture(
         (1, 5, 3)
     """
     reader = KerasReader(model, as_probe(probe, ragged=True), layers, forward)
-    return {snap.layer: snap for snap in reader.read(model, step=training_step(model) or 0)}
+    taken = reader.take(model, step=training_step(model) or 0)
+    snapshots = {snapshot.layer: snapshot for snapshot in taken.snapshots()}
+    tell(_log, taken.remarks)
+    return snapshots
 
 
 def training_step(model: Model) -> int | None:
@@ -96,7 +105,9 @@ class Taken:
         sites: where the model calls its recurrent layers.
         weights: the values of the model's variables, by the variables' ids.
         compute: runs the model on the probe with these weights, on any thread. Its results are, for
-            each call, what `Site.snapshot` takes.
+            each call, what `Site.read` takes.
+        remarks: what a reader of the log should know of the layers, by name: why a layer is not
+            shown, or not as a whole. It is complete when the snapshots have been made.
     """
 
     step: int
@@ -104,11 +115,21 @@ class Taken:
     sites: Sequence[Site]
     weights: Mapping[int, Tensor]
     compute: Callable[[], Any]
+    remarks: dict[str, str]
 
     def snapshots(self) -> list[Snapshot]:
-        """Run the pass, and make a snapshot of each call of each layer, in the model's order."""
-        results = self.compute()
-        return [site.snapshot(self.step, self.epoch, results, self.weights) for site in self.sites]
+        """Run the pass, and make a snapshot of each sequence of each layer, in their order."""
+        results, found = self.compute(), list[Snapshot]()
+        for site in self.sites:
+            snapshots, remarks = site.read(self.step, self.epoch, results, self.weights)
+            found += snapshots
+            self.remarks.update(remarks)
+        if not found:
+            raise LstmProbeError(
+                f"Nothing recurrent ran on the probe. Received: {self.remarks}. Expected: a probe "
+                "on which the model runs its recurrent layers."
+            )
+        return found
 
 
 class KerasReader:
@@ -158,6 +179,7 @@ class KerasReader:
         self._variables = list(model.variables)  # held on to, so that no other takes on their ids
         self._ids = [id(variable) for variable in self._variables]
         self._sites: list[Site] = []
+        self._unheard: dict[str, str] = {}
         trace = self._flavour.trace
 
         def alone(tensors: Any) -> Any:
@@ -170,7 +192,7 @@ class KerasReader:
         ):
             self._run = trace(model, lambda tensors: self._listen(model, tensors), probe, trial)
         if not self._sites:
-            raise not_called(model, self._layers)
+            raise not_called(model, own_layers(model, self._layers))
         probed = {id(v): v for site in self._sites for v in site.description.variables}
         self._needed = set(probed)
         self._readers = [self._flavour.reader(variable) for variable in probed.values()]
@@ -221,13 +243,18 @@ class KerasReader:
             self._trace(model, self._flavour.trial(model))
         compute, values = self._run(self._needed)
         weights = dict(zip(self._ids, values, strict=True))
-        return Taken(step, epoch, self._sites, weights, compute)
+        return Taken(step, epoch, self._sites, weights, compute, dict(self._unheard))
 
     def _listen(self, model: Model, probe: Any) -> Any:
-        with tapped(list(self._layers.values())) as calls:
+        layers = listened_to(model, self._layers)
+        with tapped(layers) as heard:
             self._pass(model, probe)
-        self._sites = sites_of(model, self._layers, calls)
-        return [(c.x, c.output, c.final_output, c.mask, c.initial_state) for c in calls]
+        if heard.missed:
+            with unrolled(self._flavour), tapped(layers) as heard:
+                self._pass(model, probe)
+        self._sites = sites_of(model, self._layers, heard.calls)
+        self._unheard = unheard(own_layers(model, self._layers), heard)
+        return [call.tensors() for call in heard.calls]
 
 
 @dataclass(frozen=True)

@@ -4,56 +4,38 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
+from lstm_probe.models.keras.by_hand import CellTap
 from lstm_probe.models.keras.cells import cells_of
 from lstm_probe.models.keras.flavour import Flavour, Layer, Tensor, flavour_of
+from lstm_probe.models.keras.heard import Call, Heard
+from lstm_probe.models.keras.loops import loops_of, unrolled
 
-__all__ = ["Call", "overlaid", "tapped"]
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call of a layer, as one of its cells sees it.
-
-    Attributes:
-        layer: the layer.
-        cell: the cell.
-        suffix: what tells the cells of a stack apart, such as `/cell_2`; empty for a single cell.
-        x: `(batch, time, ...)`, what the cell reads.
-        output: `(batch, time, ...)`, its outputs, in the order in which the layer computes.
-        final_output: `(batch, ...)`, what the layer returned if that was its last step only.
-        mask: `(batch, time)` or None.
-        initial_state: one tensor for each state of the cell, or None for zeros.
-        zeroed: masked steps of `output` are zero, whatever the layer shows there.
-    """
-
-    layer: Layer
-    cell: Any
-    suffix: str
-    x: Tensor
-    output: Tensor
-    final_output: Tensor | None
-    mask: Tensor | None
-    initial_state: list[Tensor] | None
-    zeroed: bool
+__all__ = ["overlaid", "tapped"]
 
 
 @contextmanager
-def tapped(layers: Sequence[Layer]) -> Iterator[list[Call]]:
-    """While the context lasts, every call of the layers is appended to the list it gives.
+def tapped(layers: Sequence[Layer]) -> Iterator[Heard]:
+    """While the context lasts, every call of the layers and cells is heard.
 
     Each layer's `call` is overlaid on the instance and uncovered again. The layer runs as it is;
     one that returns its last step only, or hides what happens between stacked cells, runs once
-    more to tell.
+    more to tell. A cell counts where the user's own code calls it: for calls by a recurrent layer,
+    that layer speaks.
+
+    Args:
+        layers: recurrent layers, and cells.
     """
-    calls: list[Call] = []
+    flavour = flavour_of(layers[0])
+    heard = Heard(loops_of(flavour))
     with ExitStack() as overlays:
         for layer in layers:
-            overlays.enter_context(overlaid(layer, _Tap(layer, calls)))
-        yield calls
+            is_layer = isinstance(layer, flavour.layers.RNN)
+            overlays.enter_context(overlaid(layer, (_Tap if is_layer else CellTap)(layer, heard)))
+        yield heard
+    heard.finish()
 
 
 @contextmanager
@@ -63,12 +45,15 @@ def overlaid(target: Any, call: Any) -> Iterator[None]:
     call.__signature__ = inspect.signature(target.call)
     # AutoGraph takes what bears this for converted already; the user's code in it is.
     call.autograph_info__ = {}
+    before = vars(target).get("call")
     # Past Keras's attribute tracking, which would keep what is put there.
     object.__setattr__(target, "call", call)
     try:
         yield
     finally:
         object.__delattr__(target, "call")
+        if before is not None:
+            object.__setattr__(target, "call", before)
 
 
 @contextmanager
@@ -87,14 +72,22 @@ def _having(layer: Layer, **attributes: Any) -> Iterator[None]:
 class _Tap:
     """Stands in for a layer's `call`."""
 
-    def __init__(self, layer: Layer, calls: list[Call]) -> None:
+    def __init__(self, layer: Layer, heard: Heard) -> None:
         self._layer = layer
         self._flavour = flavour_of(layer)
         self._call = self._flavour.call(layer)
         self._signature = inspect.signature(layer.call)
-        self._calls = calls
+        self._heard = heard
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        layer, heard = self._layer, self._heard
+        if not heard.hears(layer):
+            return self._call(*args, **kwargs)
+        with heard.silencing([layer.cell, *cells_of(layer)]), self._compiled():
+            result = self._listen(*args, **kwargs)
+        return heard.loops.tied(result)
+
+    def _listen(self, *args: Any, **kwargs: Any) -> Any:
         layer, cells = self._layer, cells_of(self._layer)
         (x, *rest), given = self._bound(*args, **kwargs)
         x, state = self._flavour.arguments(layer, x, given)
@@ -102,22 +95,36 @@ class _Tap:
             given["initial_state"] = state
 
         def call() -> Any:
-            return self._call(x, *rest, **given)
+            with self._heard.trying(cells if self._tries_first() else ()):
+                return self._call(x, *rest, **given)
 
         with _having(layer, stateful=False):  # it was given its states, and shall not move them on
             if self._ends_in_all_steps(cells):
                 steps = self._all_steps(call)
                 last = steps[:, -1]
-                self._record(x, [steps], last, given.get("mask"), state)
+                self._record(x, [steps], last, given.get("mask"), state, last)
                 return last
             result = call()
             output = self._output(result)
-            if len(cells) > 1:
-                outputs = self._between(call, cells)
-            else:
-                outputs = [output if layer.return_sequences else self._all_steps(call)]
-        self._record(x, outputs, output, given.get("mask"), state)
+            with self._heard.silencing(None):  # runs once more
+                if len(cells) > 1:
+                    outputs = self._between(call, cells)
+                else:
+                    outputs = [output if layer.return_sequences else self._all_steps(call)]
+        self._record(x, outputs, output, given.get("mask"), state, result)
         return result
+
+    def _tries_first(self) -> bool:
+        """Whether Keras calls the cell once to see what it returns, before it runs all steps."""
+        return self._heard.loops.TRIES_FIRST and not self._layer.unroll
+
+    def _compiled(self) -> AbstractContextManager[Any]:
+        """Loops of the layer are compiled also where those around it are not, unless cells that
+        nobody would hear otherwise run inside."""
+        layer = self._layer
+        inner = {id(each) for each in layer._flatten_layers()}
+        inner -= {id(layer), id(layer.cell), *map(id, cells_of(layer))}
+        return nullcontext() if inner else unrolled(self._flavour, enabled=False)
 
     def _ends_in_all_steps(self, cells: Sequence[Any]) -> bool:
         """Whether what the layer returns is the last of what it returns with `return_sequences`.
@@ -125,8 +132,11 @@ class _Tap:
         Keras's own layers compute the same either way: they are run once, and not twice.
         """
         layer = self._layer
-        stock = type(layer).__module__.startswith("keras.")
-        return stock and len(cells) == 1 and not (layer.return_sequences or layer.return_state)
+        return (
+            _is_stock(layer)
+            and len(cells) == 1
+            and not (layer.return_sequences or layer.return_state)
+        )
 
     def _bound(self, *args: Any, **kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
         """The arguments of a call: the first, and those that have no name; the others by name."""
@@ -141,15 +151,22 @@ class _Tap:
         return positional, named
 
     def _record(
-        self, x: Tensor, outputs: Sequence[Tensor], output: Tensor, mask: Any, state: Any
+        self,
+        x: Tensor,
+        outputs: Sequence[Tensor],
+        output: Tensor,
+        mask: Any,
+        state: Any,
+        result: Any,
     ) -> None:
         layer, cells = self._layer, cells_of(self._layer)
         mask = mask[0] if isinstance(mask, (list, tuple)) else mask
         x, outputs, mask, is_padded = self._flavour.batch_first(layer, x, outputs, mask)
         states = _by_cell(state, cells, self._flavour)
+        final_states = _by_cell(self._final_state(result, cells), cells, self._flavour)
         for index, cell in enumerate(cells):
             is_last = index == len(cells) - 1
-            self._calls.append(
+            self._heard.add(
                 Call(
                     layer,
                     cell,
@@ -160,6 +177,7 @@ class _Tap:
                     mask,
                     states[index],
                     is_padded or bool(self._hearing()),
+                    final_states[index],
                 )
             )
             # Outputs stand in the order of computation, inputs in that of the input's time.
@@ -168,6 +186,19 @@ class _Tap:
     def _output(self, result: Any) -> Tensor:
         output = result[0] if self._layer.return_state else result
         return self._flavour.dense(self._layer, output)
+
+    def _final_state(self, result: Any, cells: Sequence[Any]) -> Any:
+        """The states after the last step; None if the layer does not tell them."""
+        if self._layer.return_state:
+            return list(result[1:])
+        if not isinstance(self._layer, (self._flavour.layers.GRU, self._flavour.layers.SimpleRNN)):
+            return None
+        # The only state of these is their output.
+        if not self._layer.return_sequences:
+            return [result]
+        if hasattr(result, "row_splits") or getattr(self._layer, "time_major", False):
+            return None  # the last step of each sequence is not at the end of the second axis
+        return [result[:, -1]]
 
     def _all_steps(self, call: Callable[[], Any]) -> Tensor:
         with _having(self._layer, return_sequences=True):
@@ -207,6 +238,10 @@ class _StackTap:
         return self._flavour.join(outputs), states
 
 
+def _is_stock(layer: Layer) -> bool:
+    return type(layer).__module__.startswith("keras.")
+
+
 def _recording(call: Callable[..., Any], outputs: list[Tensor]) -> Callable[..., Any]:
     def recorded(*args: Any, **kwargs: Any) -> Any:
         result = call(*args, **kwargs)
@@ -220,7 +255,7 @@ def _by_cell(state: Any, cells: Sequence[Any], flavour: Flavour) -> list[list[Te
     """The states of each cell, out of those of the layer."""
     if state is None:
         return [None] * len(cells)
+    if len(cells) == 1:  # the cell of Keras 3's ConvLSTM layers does not tell its two states
+        return [flavour.flatten(state)]
     tensors = iter(flavour.flatten(state))
-    if len(cells) == 1:  # the size of a ConvLSTM's state does not tell how many there are
-        return [list(tensors)]
     return [[next(tensors) for _ in flavour.flatten(each.state_size)] for each in cells]

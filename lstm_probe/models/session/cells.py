@@ -1,4 +1,4 @@
-"""TF1's recurrent cells: finding them inside wrappers, and describing them to the core."""
+"""TF1's recurrent cells, described to the core."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from lstm_probe.models.session.fused import FusedCell
 from lstm_probe.models.tensorflow.activations import activation_of
 from lstm_probe.weights import CellWeights, GateWeights, from_tf1, from_tf1_gru, from_tf1_rnn
 
-__all__ = ["DescribedCell", "describe", "leaf_cells", "legacy_cells"]
+__all__ = ["DescribedCell", "describe", "is_known", "legacy_cells"]
 
 _LSTM_DIAGONALS = ("_w_f_diag", "_w_i_diag", "_w_o_diag")
-_KEEP_PROBABILITIES = ("input_keep_prob", "state_keep_prob", "output_keep_prob")
 
 
 @dataclass(frozen=True)
@@ -61,26 +60,6 @@ def legacy_cells() -> Any:
     return module
 
 
-def leaf_cells(cell: Any) -> list[Any]:
-    """The cells inside `MultiRNNCell` and wrappers, in the order in which they run.
-
-    Args:
-        cell: a cell, with or without wrappers.
-
-    Raises:
-        LstmProbeError: a `DropoutWrapper` has a fixed rate. Parts of the probe would be dropped at
-            random, and no two captures would show the same sequence.
-    """
-    _check_dropout(cell)
-    inner = getattr(cell, "_cells", None)
-    if inner is not None and not _is_known(cell):
-        return [leaf for each in inner for leaf in leaf_cells(each)]
-    wrapped = getattr(cell, "wrapped_cell", None) or getattr(cell, "cell", None)
-    if wrapped is not None and not _is_known(cell):
-        return leaf_cells(wrapped)
-    return [cell]
-
-
 def describe(cell: Any) -> DescribedCell:
     """Describe one cell without wrappers: its options and its variables.
 
@@ -92,13 +71,13 @@ def describe(cell: Any) -> DescribedCell:
     """
     if isinstance(cell, FusedCell):
         return DescribedCell(cell.name, cell.cell, cell.weights, cell.cut, cell.state_sizes)
-    if not _is_known(cell):
+    if not is_known(cell):
         raise LstmProbeError(
             f"This cell cannot be probed. Received: {type(cell).__module__}."
             f"{type(cell).__name__}. Expected: TF1's BasicLSTMCell, LSTMCell, GRUCell or "
-            "BasicRNNCell, alone or in MultiRNNCell, DropoutWrapper, ResidualWrapper or "
-            "DeviceWrapper; a FusedCell; or a Keras 3 LSTM, GRU, SimpleRNN or Bidirectional "
-            f"layer. {_legacy_advice()}"
+            "BasicRNNCell, alone or in MultiRNNCell, DropoutWrapper, ResidualWrapper, "
+            "DeviceWrapper or a wrapper of your own; a FusedCell; or a Keras 3 LSTM, GRU, "
+            f"SimpleRNN or Bidirectional layer. {_legacy_advice()}"
         )
     if not getattr(cell, "built", False):
         raise LstmProbeError(
@@ -182,19 +161,9 @@ def _known_class(cell: Any) -> str:
     return ""
 
 
-def _is_known(cell: Any) -> bool:
+def is_known(cell: Any) -> bool:
+    """Whether `describe` knows the equations of a cell."""
     return isinstance(cell, FusedCell) or bool(_known_class(cell))
-
-
-def _check_dropout(cell: Any) -> None:
-    for name in _KEEP_PROBABILITIES:
-        probability = getattr(cell, f"_{name}", None)
-        if isinstance(probability, float) and probability < 1:
-            raise LstmProbeError(
-                f"A DropoutWrapper would drop parts of the probe at random. Received: a fixed "
-                f"{name}={probability}. Expected: a placeholder, fed 1.0 in feed_dict, such as "
-                f"{name}=tf.compat.v1.placeholder_with_default(1.0, [])."
-            )
 
 
 def _scope(variable: Any) -> str:

@@ -8,8 +8,9 @@ import keras
 import tensorflow as tf
 
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.models.keras.heard import Call
 from lstm_probe.models.keras.sites import describe_call
-from lstm_probe.models.keras.taps import Call, tapped
+from lstm_probe.models.keras.taps import tapped
 from lstm_probe.models.session.cells import DescribedCell
 from lstm_probe.models.session.runs import Check, Run
 from lstm_probe.models.session.sites import Series, Site
@@ -38,10 +39,10 @@ def keras_sites(layer: keras.layers.Layer, run: Run) -> tuple[list[Site], list[C
     """
     _check(layer, run)
     inner = [each for each in layer._flatten_layers() if isinstance(each, _PROBED)]
-    with run.inputs.graph.as_default(), tf.name_scope("lstm_probe"), tapped(inner) as calls:
+    with run.inputs.graph.as_default(), tf.name_scope("lstm_probe"), tapped(inner) as heard:
         mask = getattr(run.inputs, "_keras_mask", None)
         result = layer(run.inputs, **({} if mask is None else {"mask": mask}))
-    sites = [_site(call) for call in calls]
+    sites = [_site(call) for call in heard.calls]
     result = result[0] if isinstance(result, (tuple, list)) else result
     return sites, [Check(_series(result), _series(run.outputs))]
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -14,26 +13,28 @@ import numpy as np
 import tensorflow as tf
 
 from lstm_probe.analysis.analysis import analyse
-from lstm_probe.analysis.parity.error import TOLERANCES, Parity, difference
-from lstm_probe.analysis.parity.judged_steps import excess_of_steps
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
-from lstm_probe.core.trace import GateTrace
-from lstm_probe.core.warn import warn
+from lstm_probe.models.session.checks import (
+    check_connected,
+    check_equal,
+    check_first_step,
+    check_lengths,
+)
+from lstm_probe.models.session.remarks import (
+    DROPOUT_IS_OFF,
+    RANDOM,
+    named_by_direction,
+    not_shown,
+    told,
+)
 from lstm_probe.models.session.runs import Check, Run, sites_of
 from lstm_probe.models.session.sites import Site
 from lstm_probe.models.tensorflow.graph import ancestors, random_ops, undisturbed
+from lstm_probe.models.tensorflow.noise import silenced
 
 __all__ = ["SessionReader", "SessionSource", "Taken", "check_session", "graph_of"]
-
-_log = logging.getLogger(__name__)
-
-# If the error of the first step is more than this multiple of what rounding explains, the tensors
-# do not belong together. No step before it can have amplified it; a wrong tensor gives thousands.
-_MARGIN = 100
-# An output beyond this is not one that is zero by chance.
-_ZERO = 1e-3
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,14 @@ class Taken:
         sites: the cells at their places in the graph.
         names: the name of each cell in logs.
         fetched: the fetched values of each cell, by the names of `Site.fetches`.
+        remarks: what a reader of the log should know of the cells, by name.
     """
 
     step: int
     sites: Sequence[Site]
     names: Sequence[str]
     fetched: Sequence[Any]
+    remarks: Mapping[str, str] = field(default_factory=dict)
 
     def snapshots(self) -> list[Snapshot]:
         """Make a snapshot of each cell. This may run on another thread than the training."""
@@ -73,11 +76,20 @@ class SessionReader:
 
     def __init__(self, cell: Any, run: Run, feeds: Mapping[Any, Array]) -> None:
         self._feeds = feeds
-        _check_connected(run)
+        check_connected(run)
         graph, fed = graph_of(run), list(feeds)
         before = {op.name for op in graph.get_operations()}
+        noisy = _noise(run, fed)
         self._sites, checks = _sites(cell, _without_side_effects(run, fed))
-        self._names = _unique([site.described.name for site in self._sites])
+        scopes = [site.described.name for site in self._sites]
+        is_pair = isinstance(cell, (tuple, list))  # a Keras layer has a name of the user's
+        reverse = [is_pair and site.reverse for site in self._sites]
+        self._names = _unique(named_by_direction(scopes, reverse))
+        self._remarks: dict[str, list[str]] = {
+            name: _told_of_dropout(site, noisy)
+            for name, site in zip(self._names, self._sites, strict=True)
+        }
+        self._unshown = not_shown(graph, [*scopes, *self._names])
         # A second run of the cell may read random numbers of the training's: the noise that a
         # variational DropoutWrapper drew when it was made.
         own = {op.name for op in graph.get_operations()} - before
@@ -88,7 +100,11 @@ class SessionReader:
         fetched = [tensor for tensor in tf.nest.flatten(self._fetches) if tf.is_tensor(tensor)]
         self._random = random_ops(graph, fetched, fed)
         self._checks = [
-            Check(replace(check.twin, tensors=twin), replace(check.outputs, tensors=outputs))
+            replace(
+                check,
+                twin=replace(check.twin, tensors=twin),
+                outputs=replace(check.outputs, tensors=outputs),
+            )
             for check, (twin, outputs) in zip(checks, pairs, strict=True)
         ]
 
@@ -118,20 +134,18 @@ class SessionReader:
         for check in self._checks:
             pair = [check.twin.tensors, check.outputs.tensors]
             twin, outputs = session.run(pair, self._feeds)
-            _check_equal(check.twin.arrange(twin), check.outputs.arrange(outputs))
+            check_equal(check.twin.arrange(twin), check.outputs.arrange(outputs), check.carried)
         snapshots = self.take(session, step=0).snapshots()
-        if self._random and not _same(snapshots, self.take(session, step=0).snapshots()):
-            warn(
-                _log,
-                "lstm_probe: the probe is not the same sequence at each capture: random numbers "
-                "are drawn before the cells, such as those of dropout, in %s. Feed a keep "
-                "probability of 1.0, or feed the tensor that the cell reads.",
-                ", ".join(self._random[:3]),
-            )
+        if self._random:
+            again = self.take(session, step=0).snapshots()
+            for name, same in zip(self._names, map(_same, snapshots, again), strict=True):
+                what = RANDOM.format(ops=", ".join(self._random[:3]))
+                if not same and what not in self._remarks[name]:  # a second session asks again
+                    self._remarks[name].append(what)
         for snapshot in snapshots:
             analysis = analyse(snapshot)
-            _check_first_step(snapshot, analysis.parity)
-            _check_lengths(snapshot, analysis.trace)
+            check_first_step(snapshot, analysis.parity)
+            check_lengths(snapshot, analysis.trace)
 
     def take(self, session: Any, *, step: int, global_step: Any = None) -> Taken:
         """Read the weights and what TensorFlow computes with them, all in one `session.run`.
@@ -149,7 +163,8 @@ class SessionReader:
         fetched, steps = session.run(
             [self._fetches, [] if global_step is None else [global_step]], self._feeds
         )
-        return Taken(int(steps[0]) if steps else step, self._sites, self._names, fetched)
+        step, remarks = int(steps[0]) if steps else step, {**told(self._remarks), **self._unshown}
+        return Taken(step, self._sites, self._names, fetched, remarks)
 
 
 @dataclass(frozen=True)
@@ -254,69 +269,26 @@ def _undisturbed(
     return tf.nest.pack_sequence_as(structure, [next(safe) if tf.is_tensor(t) else t for t in flat])
 
 
-def _check_connected(run: Run) -> None:
-    inputs = [tensor.op.name for tensor in tf.nest.flatten(run.inputs)]
-    reached = ancestors(tf.nest.flatten(run.outputs))
-    if not set(inputs) & reached.keys():
-        raise LstmProbeError(
-            f"The inputs and outputs do not belong together. Received: outputs that do not depend "
-            f"on {inputs[0]!r}. Expected: the tensor, or list of tensors, that the cell was run "
-            "on, and what came out."
-        )
+def _same(first: Snapshot, again: Snapshot) -> bool:
+    """Whether a cell read the same at both times."""
+    states = zip(first.initial_state or (), again.initial_state or (), strict=True)
+    pairs = [(first.x, again.x), *states]
+    return all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
 
 
-def _same(first: Sequence[Snapshot], again: Sequence[Snapshot]) -> bool:
-    """Whether the cells read the same at both times."""
-    return all(
-        np.array_equal(a.x, b.x, equal_nan=True)
-        and all(map(np.array_equal, a.initial_state or (), b.initial_state or ()))
-        for a, b in zip(first, again, strict=True)
-    )
+def _noise(run: Run, fed: Sequence[Any]) -> list[str]:
+    """The names of the tensors of a run that dropout or noise has made, outside of the cells."""
+    fed_names = {tensor.name for tensor in fed}
+    inputs = [run.inputs, run.initial_state]
+    tensors = [each for each in tf.nest.flatten(inputs) if tf.is_tensor(each)]
+    return sorted(silenced(ancestors(tensors, fed_names), fed_names))
 
 
-def _check_equal(twin: Any, outputs: Any) -> None:
-    dtype = np.dtype(outputs.dtype).name
-    error = difference(twin, outputs).max() if twin.shape == outputs.shape else np.inf
-    if error > _MARGIN * TOLERANCES[dtype]:
-        raise LstmProbeError(
-            f"The outputs are not what the cell gives for the inputs. Received: outputs of shape "
-            f"{outputs.shape} that differ by {error:.3g} from those of the cell, run again on the "
-            "inputs. Expected: no difference. Are time_major, sequence_length and initial_state "
-            "those of the run, and is every keep probability fed 1.0?"
-        )
-
-
-def _check_first_step(snapshot: Snapshot, parity: Parity | None) -> None:
-    """Refuse tensors that differ in the first step by more than rounding explains.
-
-    In one step, rounding is not amplified, so that such tensors are not of the same computation.
-    """
-    if parity is None or parity.verdict is None or parity.verdict.kind == "match":
-        return
-    first = snapshot.timesteps - 1 if snapshot.reverse else 0
-    error = parity.float64.per_timestep[first]
-    excess = excess_of_steps(snapshot)
-    # For a cell that bounds no rounding, the tolerance is all that is known.
-    times = float(error / parity.tolerance if excess is None else excess[:, 0].max())
-    if times > _MARGIN:
-        raise LstmProbeError(
-            f"The inputs and outputs of {snapshot.layer!r} do not belong together, or the cell "
-            f"computes by other equations. Received: outputs that differ by {error:.3g} from "
-            f"{snapshot.cell} in the first step, {times:.3g} times what rounding explains. "
-            "Expected: no more than rounding explains. Are time_major and initial_state those of "
-            "the run?"
-        )
-
-
-def _check_lengths(snapshot: Snapshot, trace: GateTrace) -> None:
-    """Refuse outputs that end early, which shows that the run had a `sequence_length`."""
-    silent = (snapshot.output == 0).all(axis=-1) & (np.abs(trace.h) > _ZERO).any(axis=-1)
-    if snapshot.mask is None and silent.any():
-        raise LstmProbeError(
-            f"The outputs of {snapshot.layer!r} end before the probe does. Received: outputs that "
-            f"are all zero in {int(silent.sum())} steps, and no sequence_length. Expected: the "
-            "sequence_length that the run was given."
-        )
+def _told_of_dropout(site: Site, noisy: Sequence[str]) -> list[str]:
+    """What of the training's dropout is off for the probe."""
+    what = [f"the dropout of {site.silenced}"] if site.silenced else []
+    what += [name.split(":")[0] for name in noisy[:3]]
+    return [DROPOUT_IS_OFF.format(what=", ".join(what))] if what else []
 
 
 def _unique(names: Sequence[str]) -> list[str]:

@@ -9,10 +9,16 @@ from typing import Any
 import tensorflow as tf
 
 from lstm_probe.core.errors import LstmProbeError
-from lstm_probe.models.session.cells import DescribedCell, describe, leaf_cells
+from lstm_probe.models.session.cells import DescribedCell, describe
 from lstm_probe.models.session.fused import FusedCell
 from lstm_probe.models.session.sites import Series, Site
-from lstm_probe.models.session.twin import build_twin
+from lstm_probe.models.session.twin import Twin, build_twin
+from lstm_probe.models.session.wrappers import (
+    has_fixed_dropout,
+    is_stack_of,
+    leaf_cells,
+    without_dropout,
+)
 
 __all__ = ["Check", "Run", "as_run", "sites_of"]
 
@@ -44,10 +50,13 @@ class Check:
     Attributes:
         twin: what the cell gives for the user's inputs, run once more.
         outputs: the user's outputs.
+        carried: the state of which the two are what a step returned and what the next was given;
+            empty for outputs.
     """
 
     twin: Series
     outputs: Series
+    carried: str = ""
 
 
 def as_run(
@@ -111,45 +120,44 @@ def _direction(
 ) -> tuple[list[Site], list[Check]]:
     leaves = leaf_cells(cell)
     described = [describe(leaf) for leaf in leaves]
-    states = _states(run.initial_state, described)
     own = Series(run.outputs, run.time_major, width_before)
     if described and not isinstance(cell, FusedCell):
         own = replace(own, stop=width_before + int(cell.output_size))
-    dtype = _first(run.outputs).dtype.base_dtype.name
     base = Site(
         described[0],
         Series(run.inputs, run.time_major),
         own,
-        dtype,
-        initial_state=states[0],
+        _first(run.outputs).dtype.base_dtype.name,
         sequence_length=run.sequence_length,
         reverse=reverse,
     )
     last_only = not isinstance(run.outputs, list) and run.outputs.shape.rank == 2
     if leaves == [cell] and not last_only:
-        return [base], []
+        return [replace(base, initial_state=_states(run.initial_state, described)[0])], []
     if isinstance(cell, FusedCell):
         raise LstmProbeError(
             "The outputs of a fused op are not a sequence. Received: one tensor of shape "
             f"{run.outputs.shape}. Expected: the outputs of all steps, as a list."
         )
-    return _through_twin(cell, leaves, states, run, base, last_only)
+    return _through_twin(cell, leaves, run, base, last_only)
 
 
 def _through_twin(
-    cell: Any, leaves: list[Any], states: list[list[Any]], run: Run, base: Site, last_only: bool
+    cell: Any, leaves: list[Any], run: Run, base: Site, last_only: bool
 ) -> tuple[list[Site], list[Check]]:
     as_list = isinstance(run.inputs, list)
-    twin = build_twin(
-        cell,
-        leaves,
-        tf.stack(run.inputs, axis=1) if as_list else run.inputs,
-        time_major=run.time_major and not as_list,
-        sequence_length=run.sequence_length,
-        initial_state=run.initial_state,
-        reverse=base.reverse,
-    )
     time_major = run.time_major and not as_list
+    with without_dropout(cell):
+        twin = build_twin(
+            cell,
+            leaves,
+            tf.stack(run.inputs, axis=1) if as_list else run.inputs,
+            time_major=time_major,
+            sequence_length=run.sequence_length,
+            initial_state=run.initial_state,
+            reverse=base.reverse,
+            with_states=not is_stack_of(cell, leaves),
+        )
     sites = [
         replace(
             base,
@@ -158,16 +166,45 @@ def _through_twin(
             output=Series(tap.output, time_major),
             initial_state=state,
         )
-        for tap, state in zip(twin.taps, states, strict=True)
+        for tap, state in zip(twin.taps, _states_of(cell, leaves, twin, run), strict=True)
     ]
+    carried = [] if is_stack_of(cell, leaves) else _carried(cell, twin, base, time_major)
+    if has_fixed_dropout(cell):  # the user's outputs are what dropout has left
+        return [replace(site, silenced=type(cell).__name__) for site in sites], carried
     if last_only and twin.top_is_bare:
         sites[-1] = replace(sites[-1], final_output=run.outputs)
     if last_only:
         last = twin.top[-1] if time_major else twin.top[:, -1]
-        return sites, [Check(Series([last]), Series([run.outputs]))]
+        return sites, [Check(Series([last]), Series([run.outputs])), *carried]
     if twin.top_is_bare:  # the user's own tensor is the one to compare with
         sites[-1] = replace(sites[-1], output=base.output)
-    return sites, [Check(Series(twin.top, time_major), base.output)]
+    return sites, [Check(Series(twin.top, time_major), base.output), *carried]
+
+
+def _states_of(cell: Any, leaves: list[Any], twin: Twin, run: Run) -> list[list[Any]]:
+    """The initial states of the cells in the twin."""
+    described = [describe(tap.cell) for tap in twin.taps]
+    if is_stack_of(cell, leaves) and len(described) == len(leaves):
+        return _states(run.initial_state, described)
+    # A wrapper of the user's own gives them what it likes.
+    return [_states(tap.first, [each])[0] for tap, each in zip(twin.taps, described, strict=True)]
+
+
+def _carried(cell: Any, twin: Twin, base: Site, time_major: bool) -> list[Check]:
+    """That a wrapper of the user's own hands the states of the cells inside on as they are."""
+    checks = []
+    for tap in twin.taps:
+        given, returned = tap.given, tap.returned
+        if time_major:
+            given, returned = tf.transpose(given, [1, 0, 2]), tf.transpose(returned, [1, 0, 2])
+        earlier, later = (given, returned) if base.reverse else (returned, given)
+        pair = [earlier[:, :-1], later[:, 1:]]
+        if base.sequence_length is not None:
+            mask = tf.sequence_mask(base.sequence_length - 1, tf.shape(given)[1] - 1)
+            pair = [each * tf.cast(mask[:, :, None], each.dtype) for each in pair]
+        what = f"the state that {type(cell).__name__} gives {describe(tap.cell).name!r}"
+        checks.append(Check(Series(pair[0]), Series(pair[1]), what))
+    return checks
 
 
 def _states(initial_state: Any, cells: Sequence[DescribedCell]) -> list[list[Any]]:

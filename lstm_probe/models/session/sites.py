@@ -64,6 +64,8 @@ class Site:
         mask: `(batch, time)`, False where a step is skipped; None if no step is.
         reverse: whether the cell reads from the end.
         zero_output_for_mask: whether skipped steps output zeros, as in TF1's functions.
+        silenced: the wrapper whose dropout, of a fixed probability, is off for the probe; empty if
+            there is none.
     """
 
     described: DescribedCell
@@ -76,6 +78,7 @@ class Site:
     mask: Any = None
     reverse: bool = False
     zero_output_for_mask: bool = True
+    silenced: str = ""
 
     def fetches(self) -> dict[str, Any]:
         """What `session.run` fetches; an empty list stands for what the site does not have."""

@@ -3,8 +3,9 @@
 A `session.run` executes every op that a fetched tensor depends on. A random op, such as that of
 dropout, holds a generator in its kernel. One more run would advance the generator, and the training
 would draw other numbers. So random ops are copied, with all ops that depend on them, and the copies
-are run. An op that writes to a variable or takes an element of the input pipeline would change the
-training even as a copy, so it is refused.
+are run. They do without dropout and noise where these have a form that is known. An op that writes
+to a variable or takes an element of the input pipeline would change the training even as a copy, so
+it is refused.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import tensorflow as tf
 
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.models.tensorflow.noise import silenced
 
 __all__ = ["ancestors", "random_ops", "undisturbed"]
 
@@ -61,7 +63,7 @@ def undisturbed(
     to_copy = _dependents(reached, random, fed_names)
     if not to_copy:
         return list(tensors)
-    return _copied(graph, to_copy, tensors, fed_names)
+    return _Copy(graph, to_copy, fed_names, silenced(reached, fed_names)).of(tensors)
 
 
 def random_ops(graph: tf.Graph, tensors: Sequence[Any], fed: Iterable[Any]) -> list[str]:
@@ -178,35 +180,76 @@ def _outer_loop(op: tf.Operation) -> str:
     return outermost
 
 
-def _copied(
-    graph: tf.Graph, names: set[str], tensors: Sequence[Any], fed_names: set[str]
-) -> list[Any]:
-    """Copy the ops of these names within the graph, and give the tensors of the copies."""
-    definition = tf.compat.v1.GraphDef()
-    definition.versions.CopyFrom(graph.as_graph_def().versions)
-    originals: dict[str, Any] = {}
-    for name in names:
-        op = graph.get_operation_by_name(name)
-        node = definition.node.add()
-        node.CopyFrom(op.node_def)
-        node.attr.pop(
-            "_class", None
-        )  # the class of a node says where it is placed, not what it computes
-        if "frame_name" in node.attr:  # the copy of a loop needs a name of its own
-            node.attr["frame_name"].s += f"/{_PREFIX}".encode()
-        for tensor in op.inputs:
-            if tensor.op.name not in names or tensor.name in fed_names:
-                originals[tensor.name] = tensor
-        for source in op.control_inputs:
-            if source.name not in names:
-                originals[f"^{source.name}"] = source
-    wanted = [t for t in tensors if t.op.name in names and t.name not in fed_names]
-    with graph.as_default():
-        copies = tf.graph_util.import_graph_def(
-            definition,
-            input_map=originals,
-            return_elements=[tensor.name for tensor in wanted],
-            name=_PREFIX,
-        )
-    by_name = {tensor.name: copy for tensor, copy in zip(wanted, copies, strict=True)}
-    return [by_name.get(tensor.name, tensor) for tensor in tensors]
+class _Copy:
+    """A copy of some ops within their graph, which does without dropout and noise.
+
+    Args:
+        graph: the user's graph.
+        names: the names of the ops.
+        fed_names: the names of the tensors that are fed.
+        plain: by the name of a tensor with noise, the one that takes its place.
+    """
+
+    def __init__(
+        self, graph: tf.Graph, names: set[str], fed_names: set[str], plain: Mapping[str, Any]
+    ) -> None:
+        self._graph, self._names = graph, names
+        self._fed_names, self._plain = fed_names, plain
+
+    def of(self, tensors: Sequence[Any]) -> list[Any]:
+        """The tensors of the copy; those that are not copied are the user's own."""
+        plain = [self._without_noise(tensor) for tensor in tensors]
+        wanted = [tensor for tensor in plain if self._is_copied(tensor)]
+        definition, originals = self._definition(wanted)
+        with self._graph.as_default():
+            copies = tf.graph_util.import_graph_def(
+                definition,
+                input_map=originals,
+                return_elements=[tensor.name for tensor in wanted],
+                name=_PREFIX,
+            )
+        by_name = {tensor.name: copy for tensor, copy in zip(wanted, copies or [], strict=True)}
+        return [by_name.get(tensor.name, tensor) for tensor in plain]
+
+    def _without_noise(self, tensor: Any) -> Any:
+        while tensor.name in self._plain and tensor.name not in self._fed_names:
+            tensor = self._plain[tensor.name]
+        return tensor
+
+    def _is_copied(self, tensor: Any) -> bool:
+        return tensor.op.name in self._names and tensor.name not in self._fed_names
+
+    def _definition(self, wanted: Sequence[Any]) -> tuple[Any, dict[str, Any]]:
+        """The ops that the tensors need, and what these read of the user's graph."""
+        definition = tf.compat.v1.GraphDef()
+        definition.versions.CopyFrom(self._graph.as_graph_def().versions)
+        originals: dict[str, Any] = {}
+        waiting, seen = [tensor.op for tensor in wanted], set[str]()
+        while waiting:
+            op = waiting.pop()
+            if op.name in seen:
+                continue
+            seen.add(op.name)
+            inputs = [self._without_noise(tensor) for tensor in op.inputs]
+            definition.node.append(_node_of(op, inputs))
+            originals |= {t.name: t for t in inputs if not self._is_copied(t)}
+            waiting += [tensor.op for tensor in inputs if self._is_copied(tensor)]
+            for source in op.control_inputs:
+                if source.name in self._names:
+                    waiting.append(source)
+                else:
+                    originals[f"^{source.name}"] = source
+        return definition, originals
+
+
+def _node_of(op: tf.Operation, inputs: Sequence[Any]) -> Any:
+    """The definition of the copy of an op, which reads other tensors."""
+    node = tf.compat.v1.NodeDef()
+    node.CopyFrom(op.node_def)
+    # The class of a node says where it is placed, not what it computes.
+    node.attr.pop("_class", None)
+    if "frame_name" in node.attr:  # the copy of a loop needs a name of its own
+        node.attr["frame_name"].s += f"/{_PREFIX}".encode()
+    for index, tensor in enumerate(inputs):
+        node.input[index] = tensor.name
+    return node
