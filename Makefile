@@ -72,7 +72,7 @@ $(VENV)/ecosystem: $(VENV)/dependencies
 # One environment for each backend, so that TensorFlow is not there.
 test-backends: $(VENV)-jax/installed $(VENV)-torch/installed
 	KERAS_BACKEND=jax $(VENV)-jax/bin/pytest $(PARALLEL) $(BACKEND_TESTS)
-	KERAS_BACKEND=torch $(VENV)-torch/bin/pytest $(PARALLEL) $(BACKEND_TESTS) tests/weights/test_weights_torch.py
+	KERAS_BACKEND=torch $(VENV)-torch/bin/pytest $(PARALLEL) $(BACKEND_TESTS) tests/weights/test_weights_torch.py tests/pytorch
 
 test-oldest: $(VENV)-oldest/installed
 	$(VENV)-oldest/bin/pytest $(PARALLEL) $(OLDEST_TESTS)
@@ -123,7 +123,7 @@ $(VENV)-torch/dependencies: setup.cfg pyproject.toml
 	$(VENV)-torch/bin/python -m pip install --quiet --upgrade pip
 	$(VENV)-torch/bin/python -m pip install --quiet 'torch == $(TORCH_VERSION)+cpu' \
 	    || $(VENV)-torch/bin/python -m pip install --quiet 'torch == $(TORCH_VERSION)'
-	$(VENV)-torch/bin/python -m pip install --quiet '.[torch]' 'pytest >= 8' 'pytest-xdist >= 3.6.1'
+	$(VENV)-torch/bin/python -m pip install --quiet '.[torch]' 'keras >= 3.10' 'pytest >= 8' 'pytest-xdist >= 3.6.1'
 	touch $@
 
 # The lower bounds stand in setup.cfg alone. Nothing is compiled: where an oldest version has no wheel for

@@ -43,6 +43,8 @@ IN_CALLBACKS = {
     "keras_config.py",
     "schedule.py",
     "session_hook.py",
+    "torch_probe.py",
+    "torch_run.py",
     "recording/__init__.py",
     "recording/budget.py",
     "recording/captures.py",
