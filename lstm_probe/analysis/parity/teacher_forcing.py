@@ -101,6 +101,7 @@ def teacher_force(
     weights = cell.prepared(snapshot.weights, dtype)
     initial = cell.initial_states(snapshot.initial_state, len(x), weights, dtype)
     h = _states_before(output, mask, initial.get("h", output[:, 0]))
+    exact = h
     if operands is not None:
         x, h = operands(x), operands(h)
         weights = weights.with_kernels(operands)
@@ -111,6 +112,9 @@ def teacher_force(
     if steps is None:
         return None
     arrays, before = ({k: v.swapaxes(0, 1) for k, v in each.items()} for each in steps)
+    if operands is not None and cell.keeper is not None and cell.states == ("h",):
+        # The gate that keeps the old state multiplies it as it is, outside of the products.
+        arrays["h"] = arrays["h"] + arrays[cell.keeper] * (exact - h)
     hidden = arrays["h"] if mask is None else carried(arrays["h"], mask, initial["h"])
     shown = emitted(
         hidden,

@@ -88,7 +88,7 @@ class Taken:
             x=strand.x,
             output=strand.output,
             mask=mask,
-            initial_state=strand.initial,
+            initial_state=strand.initial or None,
             reverse=strand.reverse,
             zero_output_for_mask=mask is not None,
             dtype=dtype_of(tensors),

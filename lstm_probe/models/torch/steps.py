@@ -48,9 +48,16 @@ def strands(name: str, module: Module, call: Any) -> Iterator[Strand]:
         key=(0, False),
         x=_rows(x, single) if x.dim() == 3 else _rows(x, single)[:, None],
         output=shown if x.dim() == 3 else shown[:, None],
-        initial=initial if count and len(initial) == count else None,
+        initial=_initial(initial, count, is_step=x.dim() < 3),
         final=_final([output, *rest], count, single),
     )
+
+
+def _initial(given: tuple[Array, ...], count: int, *, is_step: bool) -> Any:
+    """The states before a call; None where they are zeros, empty where they are not known."""
+    if count == 0 and is_step:
+        return ()
+    return given if count and len(given) == count else None
 
 
 def _final(given: list[Any], count: int, single: bool) -> tuple[Array, ...]:

@@ -25,7 +25,8 @@ class Strand:
         key: the layer and direction in a stack, which chooses the weights; (0, False) for a cell.
         x: `(batch, time, input)`.
         output: `(batch, time, output)`.
-        initial: the states before the first step, `(batch, size)` each; None for zeros.
+        initial: the states before the first step, `(batch, size)` each; None for zeros. Empty for
+            a step of a cell that nobody knows: it goes on from the step before.
         final: the states after the last one; empty where they are not known.
         lengths: how many steps of each sequence count; None if all do.
     """
@@ -48,10 +49,10 @@ class Strand:
         if self.initial is None or self.reverse or len(self.x) != len(before.x):
             return False
         whole = self.lengths is None and before.lengths is None
-        return whole and len(self.initial) == len(before.final) > 0 and all(
-            np.array_equal(a, b, equal_nan=True)
-            for a, b in zip(self.initial, before.final, strict=True)
-        )  # fmt: skip
+        if not whole or len(self.initial) != len(before.final):
+            return False
+        pairs = zip(self.initial, before.final, strict=True)
+        return all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
 
 
 def joined(strands: Iterable[Strand]) -> list[Strand]:
@@ -83,8 +84,8 @@ def as_array(tensor: Any) -> Array:
 
 def _named(name: str, strands: Sequence[Strand]) -> list[Strand]:
     first = strands[0]
-    shapes = {(each.x.shape, each.initial is None, each.lengths is None) for each in strands}
-    if len(strands) > _MANY and len(shapes) == 1 and first.lengths is None:
+    shapes = {each.x.shape for each in strands}
+    if len(strands) > _MANY and len(shapes) == 1 and first.final and first.lengths is None:
         return [_side_by_side(strands)]
     return [
         replace(each, name=name if number == 1 else f"{name}/call_{number}")
@@ -110,9 +111,13 @@ def _side_by_side(strands: Sequence[Strand]) -> Strand:
         first,
         x=np.concatenate([each.x for each in strands]),
         output=np.concatenate([each.output for each in strands]),
-        initial=None if first.initial is None else _batch([each.initial or () for each in strands]),
+        initial=_batch([each.initial or _zeros(each.final) for each in strands]),
         final=_batch([each.final for each in strands]),
     )
+
+
+def _zeros(states: tuple[Array, ...]) -> tuple[Array, ...]:
+    return tuple(map(np.zeros_like, states))
 
 
 def _batch(states: Sequence[tuple[Array, ...]]) -> tuple[Array, ...]:
