@@ -73,6 +73,10 @@ class TorchRun:
         """How many steps have been trained, as far as this has been told."""
         return self._step
 
+    def reads(self, model: Module) -> bool:
+        """Whether this is the model that is read."""
+        return inner_model(model) is self._model
+
     def begin(self, step: int, epoch: float | None = None) -> None:
         """Capture before the first step.
 

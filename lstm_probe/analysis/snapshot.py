@@ -39,6 +39,8 @@ class Snapshot:
         dtype: the name of the dtype in which the layer computes: `float64`, `float32`, `float16`
             or `bfloat16`.
         epoch: how many epochs the training has done, such as 2.5; None if it does not count epochs.
+        precision: the narrower precision in which the framework was told to compute, such as
+            `bfloat16` by autocast or `int8` by quantisation; None if it was told none.
 
     Raises:
         LstmProbeError: the shapes of the input and the output do not fit each other.
@@ -66,6 +68,7 @@ class Snapshot:
     initial_output_for_mask: bool = False
     dtype: str = "float32"
     epoch: float | None = None
+    precision: str | None = None
 
     def __post_init__(self) -> None:
         features, width = self.weights.input_size, self.weights.output_size

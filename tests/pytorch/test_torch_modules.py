@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -404,9 +406,37 @@ def test_models_that_do_not_fit_are_refused() -> None:
 
 
 def test_autocast_is_a_reduced_precision() -> None:
+    """Of a GRU it is one although its outputs are numbers of float32."""
     reader = TorchReader(Encoder(), X, context=lambda: torch.autocast("cpu", torch.bfloat16))
     found = verdicts(reader.take(step=0).snapshots())
     assert set(found.values()) == {"reduced precision (bfloat16)"}
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell"])
+def test_dynamic_quantisation_is_a_reduced_precision(kind: str) -> None:
+    from torch_grid import Loop
+
+    made = getattr(nn, kind)
+    model = nn.Sequential(Loop(made(3, 16)) if "Cell" in kind else made(3, 16))
+    if kind == "RNN":  # which PyTorch does not quantise
+        model = nn.Sequential(nn.LSTM(3, 16, 2, bidirectional=True))
+    kinds = {nn.LSTM, nn.GRU, nn.LSTMCell, nn.GRUCell, nn.RNNCell}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch moves all of this to another package
+        quantised = torch.ao.quantization.quantize_dynamic(model, kinds)
+        found = capture_torch(quantised, torch.randn(9, 2, 3))
+    assert set(verdicts(found).values()) == {"reduced precision (int8)"}
+    # A gate order that is wrong is still told from it.
+    for snapshot in found:
+        if kind != "RNNCell":
+            order = [1, 0, *range(2, len(snapshot.weights.gates))]  # type: ignore[union-attr]
+            swapped = {
+                field.name: None if array is None else array[..., order, :]
+                for field in fields(snapshot.weights)
+                for array in [getattr(snapshot.weights, field.name)]
+            }
+            wrong = replace(snapshot, weights=replace(snapshot.weights, **swapped))
+            assert verdicts([wrong])[snapshot.layer].startswith("mismatch")
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])

@@ -93,6 +93,7 @@ class Taken:
             zero_output_for_mask=mask is not None,
             dtype=dtype_of(tensors),
             epoch=self.epoch,
+            precision=strand.precision,
         )
 
 

@@ -89,6 +89,7 @@ def strands(name: str, module: Module, call: Any) -> Iterator[Strand]:
                 initial=None if initial is None else tuple(state[row] for state in initial),
                 final=ends if both == 1 else (),
                 lengths=lengths,
+                precision=call.precision,
             )
 
 

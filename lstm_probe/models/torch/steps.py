@@ -50,6 +50,7 @@ def strands(name: str, module: Module, call: Any) -> Iterator[Strand]:
         output=shown if x.dim() == 3 else shown[:, None],
         initial=_initial(initial, count, is_step=x.dim() < 3),
         final=_final([output, *rest], count, single),
+        precision=call.precision,
     )
 
 

@@ -29,6 +29,7 @@ class Strand:
             a step of a cell that nobody knows: it goes on from the step before.
         final: the states after the last one; empty where they are not known.
         lengths: how many steps of each sequence count; None if all do.
+        precision: as of `Snapshot`.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Strand:
     initial: tuple[Array, ...] | None
     final: tuple[Array, ...]
     lengths: Array | None = None
+    precision: str | None = None
 
     @property
     def reverse(self) -> bool:

@@ -7,9 +7,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+
 from lstm_probe.models.torch.cells import tensors_of
 from lstm_probe.models.torch.copies import Copies
-from lstm_probe.models.torch.modules import Module, is_stacked
+from lstm_probe.models.torch.modules import Module, is_quantised, is_stacked
 from lstm_probe.models.torch.stacks import between, state_of
 
 __all__ = ["Call", "Heard", "tapped"]
@@ -25,6 +27,7 @@ class Call:
         kwargs: likewise.
         output: what it gave, before hooks of the user's changed it.
         between: the outputs of the layers below the last one, for `nn.LSTM` and its kin.
+        precision: the narrower precision in which it computes, by autocast or quantisation.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Call:
     kwargs: Mapping[str, Any]
     output: Any
     between: list[Any]
+    precision: str | None
 
 
 @dataclass
@@ -88,4 +92,16 @@ class _Tap:
         if self._name not in heard.tensors:
             heard.tensors[self._name] = copies.of(tensors_of(module))
         read = self._read.pop()
-        heard.calls.append(Call(self._name, *read, copies.of(output), copies.of(below)))
+        heard.calls.append(
+            Call(self._name, *read, copies.of(output), copies.of(below), _precision(module))
+        )
+
+
+def _precision(module: Module) -> str | None:
+    if is_quantised(module):
+        return "int8"
+    parameter = next(module.parameters(), None)
+    kind = "cpu" if parameter is None else parameter.device.type
+    if not torch.is_autocast_enabled(kind):
+        return None
+    return str(torch.get_autocast_dtype(kind)).removeprefix("torch.")
