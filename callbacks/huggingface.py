@@ -32,7 +32,8 @@ class ProbeCallback(TrainerCallback):
 
     It captures before the first step, whenever the trainer's `global_step` crosses a multiple of
     `every`, and at the end of `train`. Where several processes train together, that of rank zero
-    captures. Everything else is as `TorchProbe` does it.
+    captures. What the trainer logs stands beside the gates. Everything else is as `TorchProbe` does
+    it.
 
     Args:
         probe: a fixed input of the model, such as a dict of tensors that are its keyword arguments.
@@ -126,6 +127,16 @@ class ProbeCallback(TrainerCallback):
         self._run.trained(state.global_step, state.epoch)
         if self._run.recorder.asks_to_stop():
             control.should_training_stop = True
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        """Take note of loss and metrics: what an evaluation has found is called `val_...` here."""
+        if self._run is None or not self._is_watching or not logs:
+            return
+        found = {f"val_{k.removeprefix('eval_')}": v for k, v in logs.items() if k[:5] == "eval_"}
+        if found:
+            self._run.recorder.training.validated(found)
+        else:
+            self._run.recorder.training.given(logs)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Capture the final weights, and close the log."""

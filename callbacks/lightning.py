@@ -13,7 +13,7 @@ from lstm_probe.analysis.alerts.board import OnAlert
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.callbacks.recording.options import Options
 from lstm_probe.callbacks.schedule import Every, as_schedule
-from lstm_probe.callbacks.torch_run import TorchRun
+from lstm_probe.callbacks.torch_run import TorchRun, detached
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.switch import is_switched_on
 from lstm_probe.logs.detail import MAX_BYTES, Detail
@@ -57,8 +57,9 @@ class ProbeCallback(Callback):
 
     It captures before the first step, whenever the trainer's `global_step` crosses a multiple of
     `every`, and at the end of `fit`, under the precision that the trainer uses. Where several
-    processes train together, that of rank zero captures. Everything else is as `TorchProbe` does
-    it.
+    processes train together, that of rank zero captures. The loss, and what the validation logs
+    under names that begin with `val_`, stand beside the gates. Everything else is as `TorchProbe`
+    does it.
 
     Args:
         probe: a fixed input of the module's `forward`.
@@ -148,13 +149,23 @@ class ProbeCallback(Callback):
             guard = self._run.recorder.guard
             guard.run("beginning another fit", lambda: self._begin(trainer, pl_module, log_dir))
 
-    def on_train_batch_end(self, trainer: Any, pl_module: Any, *args: Any, **kwargs: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: Any, pl_module: Any, outputs: Any, *args: Any, **kwargs: Any
+    ) -> None:
         """Capture if the step has crossed a multiple of `every`."""
         if self._run is None or not self._is_watching:
             return
+        if outputs is not None:
+            loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
+            self._run.recorder.training.given(detached({"loss": loss}))
         self._run.trained(trainer.global_step, self._epochs_done(trainer))
         if self._run.recorder.asks_to_stop():
             trainer.should_stop = True
+
+    def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
+        """Take note of what the validation has found, by names that begin with `val_`."""
+        if self._run is not None and self._is_watching:
+            self._run.recorder.training.validated(detached(trainer.callback_metrics))
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         """Capture the final weights, and close the log."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from types import TracebackType
 from typing import Any
@@ -12,7 +12,7 @@ from lstm_probe.analysis.alerts.board import OnAlert
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.callbacks.recording.options import Options
 from lstm_probe.callbacks.schedule import Every
-from lstm_probe.callbacks.torch_run import TorchRun
+from lstm_probe.callbacks.torch_run import TorchRun, detached
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.switch import is_switched_on
 from lstm_probe.core.warn import warn
@@ -147,23 +147,29 @@ class TorchProbe:
         """Whether an alert has asked for the end of the training, with `on_alert="stop"`."""
         return self._run is not None and self._run.recorder.asks_to_stop()
 
-    def step(self, step: int | None = None) -> None:
+    def step(self, step: int | None = None, logs: Mapping[str, Any] | None = None) -> None:
         """For loops without `optimizer=`: to be called after each training step.
+
+        With an optimizer it counts nothing, but takes note of `logs`: call it before
+        `optimizer.step()` to have the loss beside the gates.
 
         Args:
             step: how many steps the model has been trained; by default one more than before.
+            logs: the loss and other numbers of this step, by name, also as tensors.
 
         Raises:
             LstmProbeError: the probe was closed before the training began.
         """
         if self._run is None:
             return
-        if self._hook is not None:
-            self._say("step() does nothing: the optimizer tells the probe of its steps.")
-        elif self._is_closed:
+        if self._is_closed:
             self._refuse_or_say()
-        else:
+            return
+        self._run.recorder.training.given(detached(logs))
+        if self._hook is None:
             self._advance(self._run, self._run.step + 1 if step is None else int(step))
+        elif logs is None:
+            self._say("step() does nothing: the optimizer tells the probe of its steps.")
 
     def close(self) -> None:
         """Capture the last weights, if that has not been done, and close the log."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from os import PathLike
 from typing import Any
@@ -16,7 +16,7 @@ from lstm_probe.models.torch.modules import Module, inner_model, title
 from lstm_probe.models.torch.probes import TorchInput
 from lstm_probe.models.torch.reader import At, Forward, TorchReader, TorchSource
 
-__all__ = ["TorchRun"]
+__all__ = ["TorchRun", "detached"]
 
 #: The models that are probed now. A second probe would log the captures of the first as training.
 _probed: WeakSet[Any] = WeakSet()
@@ -117,6 +117,12 @@ class TorchRun:
     @property
     def _source(self) -> TorchSource:
         return TorchSource(self._reader, self._epoch)
+
+
+def detached(logs: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Loss and metrics without what they were computed from, which would fill the memory."""
+    given = logs or {}
+    return {str(name): getattr(each, "detach", lambda e=each: e)() for name, each in given.items()}
 
 
 def _check_single(model: Module) -> None:

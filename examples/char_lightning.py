@@ -61,7 +61,8 @@ def main() -> None:
     model = Writer(options.units)
     trainer = pl.Trainer(
         max_steps=options.steps, callbacks=[probe], accelerator="cpu", logger=False,
-        enable_checkpointing=False, enable_progress_bar=options.progress, enable_model_summary=False,
+        enable_checkpointing=False, enable_model_summary=False,
+        enable_progress_bar=options.progress,
     )  # fmt: skip
     trainer.fit(model, data)
 

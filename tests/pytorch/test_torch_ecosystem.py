@@ -19,6 +19,7 @@ from torch import nn
 
 from lstm_probe.callbacks import TorchProbe
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.logs.stored.reader import RunReader
 
 pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore")]  # of the packages themselves
 
@@ -67,7 +68,7 @@ def module(pl: Any, **options: Any) -> Any:
 
         def validation_step(self, batch: Any, index: int) -> None:
             x, y = batch
-            self.log("validation", nn.functional.mse_loss(self(x), y))
+            self.log("val_loss", nn.functional.mse_loss(self(x), y))
 
         def configure_optimizers(self) -> Any:
             return torch.optim.Adam(self.parameters(), 0.01)
@@ -98,6 +99,9 @@ def test_lightning_captures_under_its_own_steps_in_its_own_directory(
     assert steps_in(log_dir) == [0, 3, 6, 8]
     assert "lightning_logs" in str(log_dir)
     assert probe.analyses["memory/l1"].snapshot.epoch == 2
+    points = RunReader(log_dir / "lstm_probe").course
+    assert "loss" in points[1].training
+    assert "val_loss" in points[-1].training
 
 
 def test_a_training_of_lightning_is_not_changed(pl: Any, tmp_path: Path) -> None:

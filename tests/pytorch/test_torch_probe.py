@@ -19,6 +19,7 @@ from torch import nn
 from lstm_probe.callbacks import TorchProbe
 from lstm_probe.callbacks.schedule import Logarithmic
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.logs.stored.reader import RunReader
 from lstm_probe.models.torch.reader import TorchReader
 
 X = torch.randn(8, 5, 3, generator=torch.Generator().manual_seed(2))
@@ -96,6 +97,27 @@ def test_a_loop_without_optimizer_tells_its_steps(model: Model, tmp_path: Path) 
     assert steps_in(tmp_path) == [0, 2, 4, 9]
 
 
+@pytest.mark.parametrize("counted", [False, True])
+def test_losses_stand_beside_the_gates(model: Model, counted: bool, tmp_path: Path) -> None:
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    losses = []
+    probe = TorchProbe(model, X[:2], tmp_path, every=1, optimizer=optimizer if counted else None)
+    for _ in range(3):
+        optimizer.zero_grad()
+        loss = model(X).square().mean()
+        loss.backward()
+        losses.append(loss.item())
+        if counted:
+            probe.step(logs={"loss": loss, "rate": 0.1})
+        optimizer.step()
+        if not counted:
+            probe.step(logs={"loss": loss, "rate": 0.1})
+    probe.close()
+    points = RunReader(tmp_path / "lstm_probe").course
+    assert [each.training.get("loss") for each in points[1:]] == pytest.approx(losses)
+    assert points[2].training["rate"] == pytest.approx(0.1)
+
+
 def test_accumulated_gradients_are_one_step(model: Model, tmp_path: Path) -> None:
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     with TorchProbe(model, X[:2], tmp_path, optimizer=optimizer, every=1):
@@ -156,7 +178,7 @@ def test_an_alert_asks_to_stop(model: Model, tmp_path: Path) -> None:
         assert not probe.should_stop
         with torch.no_grad():
             model.memory.weight_hh_l0.fill_(torch.nan)
-        train(model, optimizer, 1)
+        train(model, optimizer, 4)  # an illness has to last
         assert probe.should_stop
 
 
