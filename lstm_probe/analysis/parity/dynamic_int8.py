@@ -36,7 +36,7 @@ def quantised_steps(seen: Snapshot) -> Iterator[ForcedSteps]:
                 return h if h.ndim != 3 or _is_stored(h) else _rounded(h, levels, (0, 2))
 
             x = _rounded(seen.x.astype(np.float64), levels, axes)
-            steps = teacher_force(replace(seen, x=x), operands=rounded)
+            steps = teacher_force(replace(seen, x=x), operands=rounded, keeps_exactly=True)
             if steps is not None:
                 yield steps
 

@@ -71,10 +71,16 @@ def narrower_precision(
 
 
 def _size_of_rest(seen: Snapshot, at_fault: Array, operands: Callable[[Array], Array]) -> float:
-    """The root mean square of the errors that are left when the operands are rounded."""
-    rounded = teacher_force(seen, operands=operands)
-    assert rounded is not None
-    return _root_mean_square(step_errors(seen, rounded)[at_fault])
+    """The root mean square of the errors that are left when the operands are rounded.
+
+    The old state, which a gate of a GRU keeps, may be rounded or not.
+    """
+    left = []
+    for exactly in (False, True):
+        rounded = teacher_force(seen, operands=operands, keeps_exactly=exactly)
+        assert rounded is not None
+        left.append(_root_mean_square(step_errors(seen, rounded)[at_fault]))
+    return min(left)
 
 
 def _is_stored_in(output: Array, unit_roundoff: float) -> bool:

@@ -64,8 +64,6 @@ def weights_of(module: Module, tensors: Mapping[str, Any], strand: Strand) -> Ce
     arrays = {name: as_array(tensor) for name, tensor in tensors.items()}
     if registered_cell(type(module).__name__) is not None or cell_of(module) is None:
         return NamedWeights(arrays, strand.x.shape[-1], strand.output.shape[-1])
-    if is_recurrent_cell(module):
-        return from_torch({f"{name}_l0": array for name, array in arrays.items()})
     layer, reverse = strand.key
     return from_torch(arrays, layer=layer, reverse=reverse)
 
