@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -403,6 +404,20 @@ def test_models_that_do_not_fit_are_refused() -> None:
     unused.lstm = nn.LSTM(3, 4)
     with pytest.raises(LstmProbeError, match="none of them called"):
         TorchReader(unused, X, forward=lambda m, x: m[0](x))
+
+
+def test_modules_inside_layers_of_keras_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    if "keras" not in sys.modules:
+        monkeypatch.setenv("KERAS_BACKEND", "torch")
+    keras = pytest.importorskip("keras")
+    if keras.backend.backend() != "torch":
+        pytest.skip("Keras runs on another backend")
+    wrapped = keras.layers.TorchModuleWrapper(Encoder(), output_shape=(None, 6, 2), name="wrapped")
+    names = [f"{name}" for name in matches(Encoder())]
+    inside = matches(nn.Sequential(wrapped))
+    assert list(inside) == [f"0.module.{name}" for name in names]
+    model = keras.Sequential([keras.Input((6, 3)), wrapped])
+    assert list(matches(model)) == [f"wrapped.module.{name}" for name in names]
 
 
 def test_autocast_is_a_reduced_precision() -> None:

@@ -76,7 +76,8 @@ class Site:
             mask=mask,
             initial_state=None if state is None else tuple(_flat(s, 1) for s in state),
             reverse=reverse,
-            **masking,
+            zero_output_for_mask=masking["zero_output_for_mask"],
+            initial_output_for_mask=masking.get("initial_output_for_mask", False),
             dtype=dtype,
             epoch=epoch,
         )

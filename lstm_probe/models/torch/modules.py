@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -18,6 +18,7 @@ __all__ = [
     "is_quantised",
     "is_recurrent_cell",
     "is_stacked",
+    "named_modules",
     "title",
 ]
 
@@ -80,7 +81,7 @@ def find_modules(model: Module, names: Sequence[str] | None) -> dict[str, Module
         LstmProbeError: there is no such module, or it is scripted; the message lists those there
             are.
     """
-    every = {_cleaned(name): module for name, module in model.named_modules()}
+    every = {_cleaned(name): module for name, module in named_modules(model)}
     found = {name: module for name, module in every.items() if _is_recurrent(module)}
     scripted = [name for name, module in every.items() if _is_scripted(module)]
     if names is None:
@@ -107,6 +108,24 @@ def find_modules(model: Module, names: Sequence[str] | None) -> dict[str, Module
             )
         chosen[base] = every[base]
     return chosen
+
+
+def named_modules(model: Module) -> Iterator[tuple[str, Module]]:
+    """All modules of a model by their names, each once.
+
+    A model of Keras on the PyTorch backend keeps its layers where `named_modules()` does not find
+    them: what its `TorchModuleWrapper`s wrap has the name of the layer before its own.
+    """
+    seen = set()
+    for name, module in model.named_modules():
+        seen.add(id(module))
+        yield name, module
+    layers = model._flatten_layers(include_self=False) if hasattr(model, "_flatten_layers") else ()
+    for layer in layers:
+        for name, module in layer.named_modules(prefix=layer.name):
+            if id(module) not in seen:
+                seen.add(id(module))
+                yield name, module
 
 
 def title(model: Module) -> str:
@@ -180,7 +199,7 @@ def _check_whole(model: Module) -> None:
 
 def _spread_by(model: Module) -> str | None:
     fully_sharded = sys.modules.get("torch.distributed.fsdp")
-    for module in model.modules():
+    for _, module in named_modules(model):
         kinds = [each.__name__ for each in type(module).__mro__]
         if fully_sharded is not None and "FullyShardedDataParallel" in kinds:
             return "FullyShardedDataParallel"

@@ -14,7 +14,7 @@ from lstm_probe.models.purity.random_states import restored
 from lstm_probe.models.purity.trial import Trial
 from lstm_probe.models.purity.walk import Walk, is_own_class
 from lstm_probe.models.torch.kept import INTERNAL, kept
-from lstm_probe.models.torch.modules import Module, title
+from lstm_probe.models.torch.modules import Module, named_modules, title
 
 __all__ = ["TorchTrial", "inference"]
 
@@ -63,7 +63,7 @@ class TorchTrial(Trial):
 
     def _walk(self) -> Walk:
         walk = Walk(self._keepers, self._internal)
-        for name, module in self._model.named_modules():
+        for name, module in named_modules(self._model):
             where = f"module {name or title(module)!r}"
             if is_own_class(type(module)):
                 walk.module(where, module, but=INTERNAL)
@@ -105,7 +105,7 @@ def inference(model: Module, tensors: Any) -> Iterator[None]:
         model: the model.
         tensors: tensors on all devices that compute.
     """
-    flags = [(module, module.training) for module in model.modules()]
+    flags = [(module, module.training) for _, module in named_modules(model)]
     cache = torch.is_autocast_cache_enabled()
     with ExitStack() as stack:
         stack.enter_context(torch.no_grad())
