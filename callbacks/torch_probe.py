@@ -18,6 +18,8 @@ from lstm_probe.core.switch import is_switched_on
 from lstm_probe.core.warn import warn
 from lstm_probe.logs.detail import MAX_BYTES, Detail
 from lstm_probe.logs.report import Report
+from lstm_probe.models.decoding import Decode
+from lstm_probe.models.given_labels import GivenLabels
 from lstm_probe.models.torch.modules import Module, inner_model, title
 from lstm_probe.models.torch.probes import TorchInput
 from lstm_probe.models.torch.processes import is_first_process
@@ -63,7 +65,9 @@ class TorchProbe:
         on_alert: `"stop"` makes `should_stop` True.
         max_overhead: the part of the training's time that captures may take.
         background: whether another thread does what follows the model's pass on the probe.
-        labels: a name for each timestep of the probe.
+        labels: a name for each timestep of the probe; one list for all sequences, or one for each.
+        names: a name for each sequence of the probe.
+        decode: makes the labels from the tokens of the probe.
         max_log_bytes: how large the log may grow.
         enabled: False turns the probe into nothing, as `LSTM_PROBE=off` in the environment does.
 
@@ -100,7 +104,9 @@ class TorchProbe:
         on_alert: OnAlert = "log",
         max_overhead: float | None = 0.01,
         background: bool = False,
-        labels: Sequence[str] | None = None,
+        labels: GivenLabels | None = None,
+        names: Sequence[str] | None = None,
+        decode: Decode | None = None,
         max_log_bytes: int | None = MAX_BYTES,
         enabled: bool = True,
     ) -> None:
@@ -121,11 +127,20 @@ class TorchProbe:
             on_alert=on_alert,
             max_overhead=max_overhead,
             background=background,
-            labels=None if labels is None else [str(label) for label in labels],
             max_log_bytes=max_log_bytes,
         )
         run = TorchRun(
-            own, probe, log_dir, options, every=every, layers=layers, forward=forward, at=at
+            own,
+            probe,
+            log_dir,
+            options,
+            every=every,
+            layers=layers,
+            forward=forward,
+            at=at,
+            labels=labels,
+            names=names,
+            decode=decode,
         )
         run.begin(_steps_of(optimizer))
         self._run = run

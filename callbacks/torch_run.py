@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from os import PathLike
 from typing import Any
 from weakref import WeakSet
@@ -12,8 +13,10 @@ from lstm_probe.callbacks.recording.options import Options
 from lstm_probe.callbacks.recording.recorder import Recorder
 from lstm_probe.callbacks.schedule import Every, StepWatch
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.models.decoding import Decode
+from lstm_probe.models.given_labels import GivenLabels, as_labels_of_feeds
 from lstm_probe.models.torch.modules import Module, inner_model, title
-from lstm_probe.models.torch.probes import TorchInput
+from lstm_probe.models.torch.probes import TorchInput, arrays_of, as_tensors
 from lstm_probe.models.torch.reader import At, Forward, TorchReader, TorchSource
 
 __all__ = ["TorchRun", "detached"]
@@ -35,6 +38,10 @@ class TorchRun:
         forward: as `TorchReader` takes it, and so are those that follow.
         at: what the probe is an input of.
         context: makes a context in which the model computes.
+        labels: as `ProbeCallback` takes it, and so are those that follow. Whether they fit what the
+            modules read is known at the first capture.
+        names: a name for each sequence.
+        decode: makes the labels from the tokens of the probe.
 
     Attributes:
         recorder: takes and logs the captures.
@@ -55,18 +62,22 @@ class TorchRun:
         forward: Forward | None = None,
         at: At = "model",
         context: Callable[[], AbstractContextManager[Any]] = nullcontext,
+        labels: GivenLabels | None = None,
+        names: Sequence[str] | None = None,
+        decode: Decode | None = None,
     ) -> None:
         self._step = 0
         self._epoch: float | None = None
         self._watch = StepWatch(every, lambda: self._step)
-        self.recorder = Recorder(log_dir, options)
+        tensors = as_tensors(probe, inner_model(model))
+        found = as_labels_of_feeds(arrays_of(tensors), labels, names=names, decode=decode)
+        self.recorder = Recorder(log_dir, replace(options, labels=found))
         layers = [layers] if isinstance(layers, str) else layers
         self._model = inner_model(model)
         _check_single(self._model)
         self._reader = TorchReader(
             self._model, probe, layers, forward=forward, at=at, context=context
         )
-        _check_labels(options.labels, self._reader.timesteps)
 
     @property
     def step(self) -> int:
@@ -131,12 +142,4 @@ def _check_single(model: Module) -> None:
             f"Model {title(model)!r} is probed already. Received: a second probe. Expected: one "
             "for each model. Close the first by its close(), or give it several sequences in one "
             "batch."
-        )
-
-
-def _check_labels(labels: Sequence[str] | None, timesteps: set[int]) -> None:
-    if labels is not None and len(labels) not in timesteps:
-        raise LstmProbeError(
-            f"The labels do not fit the probe. Received: {len(labels)} labels. Expected: one for "
-            f"each of its {' or '.join(map(str, sorted(timesteps)))} timesteps."
         )

@@ -118,6 +118,25 @@ def test_losses_stand_beside_the_gates(model: Model, counted: bool, tmp_path: Pa
     assert points[2].training["rate"] == pytest.approx(0.1)
 
 
+def test_words_and_names_are_those_of_the_probe(tmp_path: Path) -> None:
+    class Words(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words, self.memory = nn.Embedding(5, 3), nn.GRU(3, 4, batch_first=True)
+
+        def forward(self, tokens: Any) -> Any:
+            return self.memory(self.words(tokens))[0]
+
+    tokens, vocabulary = torch.tensor([[1, 2, 3], [3, 4, 1]]), ["", "a", "good", "film", "bad"]
+    options: dict[str, Any] = {"names": ["first", "second"], "decode": vocabulary}
+    with TorchProbe(Words(), tokens, tmp_path, **options) as probe:
+        trace = probe.analyses["memory/l0"].trace
+    assert trace.labels == (("a", "good", "film"), ("film", "bad", "a"))
+    assert trace.sequence_names == ("first", "second")
+    with TorchProbe(nn.GRU(3, 4), torch.ones(4, 2, 3), tmp_path / "b", labels="abcd") as probe:
+        assert probe.analyses["l0"].trace.labels == (tuple("abcd"),) * 2  # the time is first
+
+
 def test_accumulated_gradients_are_one_step(model: Model, tmp_path: Path) -> None:
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     with TorchProbe(model, X[:2], tmp_path, optimizer=optimizer, every=1):
@@ -205,7 +224,7 @@ def test_what_does_not_fit_is_refused_before_the_first_step(model: Model, tmp_pa
         TorchProbe(model.head, X, tmp_path)
     with pytest.raises(LstmProbeError, match="does not take the probe"):
         TorchProbe(model, X[..., :2], tmp_path)
-    with pytest.raises(LstmProbeError, match=r"Received: 3 labels.* its 5 timesteps"):
+    with pytest.raises(LstmProbeError, match=r"Received: 3 labels in one list.* 5 timesteps"):
         TorchProbe(model, X, tmp_path, labels="abc")
     with pytest.raises(LstmProbeError, match="every=0"):
         TorchProbe(model, X, tmp_path, every=0)

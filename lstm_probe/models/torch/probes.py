@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn.utils.rnn import PackedSequence
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.models.torch.copies import in_structure
 from lstm_probe.models.torch.modules import Module
 
-__all__ = ["TorchInput", "as_tensors", "called_with", "placed", "shown"]
+__all__ = ["TorchInput", "arrays_of", "as_tensors", "called_with", "placed", "shown"]
 
 #: Tensors, in tuples, lists and dicts.
 TorchInput = Any
@@ -93,6 +93,16 @@ def called_with(function: Callable[..., Any], probe: TorchInput) -> Any:
     return function(probe)
 
 
+def arrays_of(probe: TorchInput) -> list[Any]:
+    """The tensors of a probe as arrays; of packed sequences, with the batch first and padded."""
+    leaves = [
+        pad_packed_sequence(leaf, batch_first=True)[0] if isinstance(leaf, PackedSequence) else leaf
+        for leaf in _leaves(probe, packed=True)
+    ]
+    halves = (torch.float16, torch.bfloat16)
+    return [(leaf.float() if leaf.dtype in halves else leaf).cpu().numpy() for leaf in leaves]
+
+
 def shown(probe: TorchInput) -> str:
     """The shapes of a probe, for messages."""
     return ", ".join(f"{tuple(leaf.shape)} {leaf.dtype}" for leaf in _leaves(probe))
@@ -127,17 +137,18 @@ def _with_arrays(structure: Any, convert: Callable[[Any], Any]) -> Any:
     return structure
 
 
-def _leaves(structure: Any) -> Iterator[Any]:
+def _leaves(structure: Any, *, packed: bool = False) -> Iterator[Any]:
+    """The tensors of a structure; of packed sequences their data, or they themselves."""
     if isinstance(structure, torch.Tensor):
         yield structure
     elif isinstance(structure, PackedSequence):
-        yield structure.data
+        yield structure if packed else structure.data
     elif isinstance(structure, Mapping):
         for each in structure.values():
-            yield from _leaves(each)
+            yield from _leaves(each, packed=packed)
     elif isinstance(structure, (list, tuple)):
         for each in structure:
-            yield from _leaves(each)
+            yield from _leaves(each, packed=packed)
 
 
 def _check(leaf: Any) -> None:

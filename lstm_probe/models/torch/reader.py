@@ -111,9 +111,6 @@ class TorchReader:
         at: `"layer"` for a probe that is the input of the recurrent module.
         context: makes a context in which the model computes, such as that of autocast.
 
-    Attributes:
-        timesteps: how many steps the sequences of the modules have.
-
     Raises:
         LstmProbeError: there is no such module, or the model does not take the probe.
     """
@@ -148,7 +145,6 @@ class TorchReader:
                 f"No layer of model {title(own)!r} is chosen. Received: {sorted(layers or ())}. "
                 f"Expected some of {', '.join(self._modules)}."
             )
-        self.timesteps = {snapshot.timesteps for snapshot in seen}
 
     def take(self, *, step: int, epoch: float | None = None) -> Taken:
         """Run the model on the probe, and copy what its recurrent modules read, give and are.
