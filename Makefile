@@ -27,7 +27,7 @@ FUZZ_SECONDS ?= 60
 OLD ?= dc3c620
 NEW ?=
 
-.PHONY: help demo tensorboard test test-long test-backends test-oldest compare fuzz bench docs format clean
+.PHONY: help demo tensorboard test test-long test-backends test-torch bench-gpu test-oldest compare fuzz bench docs format clean
 
 help:
 	@echo "make demo         train an LSTM on handwritten digits with the probe attached"
@@ -37,6 +37,8 @@ help:
 	@echo "make bench        what captures cost, beside what else there is: a table in docs/cost.md"
 	@echo "make docs         the documentation, as pages in build/site"
 	@echo "make test-backends  the Keras callback on JAX and PyTorch, without TensorFlow"
+	@echo "make test-torch   native PyTorch with Lightning, transformers and others, which takes minutes"
+	@echo "make bench-gpu    what a capture of native PyTorch costs, on a GPU with DEVICE=cuda"
 	@echo "make test-oldest  the oldest versions of other packages that setup.cfg allows"
 	@echo "make compare      does the package still do what an older commit did? OLD=<commit>"
 	@echo "make fuzz         looks for bytes that our readers do not survive, a minute for each of them"
@@ -61,6 +63,7 @@ bench: $(VENV)/installed
 test-long: $(VENV)/installed $(VENV)/ecosystem
 	$(BIN)/pytest -m long $(PARALLEL)
 	$(MAKE) test-backends
+	$(MAKE) test-torch
 	if $(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 12))'; then $(MAKE) test-oldest; \
 	    else echo "not tested: the oldest versions, which have wheels for Python 3.10 and 3.11 only"; fi
 
@@ -73,7 +76,16 @@ $(VENV)/ecosystem: $(VENV)/dependencies
 # One environment for each backend, so that TensorFlow is not there.
 test-backends: $(VENV)-jax/installed $(VENV)-torch/installed
 	KERAS_BACKEND=jax $(VENV)-jax/bin/pytest $(PARALLEL) $(BACKEND_TESTS)
-	KERAS_BACKEND=torch $(VENV)-torch/bin/pytest $(PARALLEL) $(BACKEND_TESTS) tests/weights/test_weights_torch.py
+	KERAS_BACKEND=torch $(VENV)-torch/bin/pytest $(PARALLEL) $(BACKEND_TESTS) tests/weights/test_weights_torch.py tests/pytorch
+
+# What trains on PyTorch: Lightning, transformers, forecasts, reinforcement learning.
+test-torch: $(VENV)-torch-more/installed
+	$(VENV)-torch-more/bin/pytest -m "long or not long" $(PARALLEL) tests/pytorch
+
+# What a capture of native PyTorch costs; on a GPU with DEVICE=cuda.
+DEVICE ?= cpu
+bench-gpu: $(VENV)-torch/installed
+	$(VENV)-torch/bin/python benchmarks/torch_training.py --device $(DEVICE)
 
 test-oldest: $(VENV)-oldest/installed
 	$(VENV)-oldest/bin/pytest $(PARALLEL) $(OLDEST_TESTS)
@@ -95,7 +107,7 @@ format: $(VENV)/installed
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(VENV)-jax $(VENV)-torch $(VENV)-oldest build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-jax $(VENV)-torch $(VENV)-torch-more $(VENV)-oldest build dist *.egg-info
 
 # The dependencies are installed once for each setup.cfg, the package itself after every change:
 # tests and type checker see what a user installs, not the checkout.
@@ -124,7 +136,15 @@ $(VENV)-torch/dependencies: setup.cfg pyproject.toml
 	$(VENV)-torch/bin/python -m pip install --quiet --upgrade pip
 	$(VENV)-torch/bin/python -m pip install --quiet 'torch == $(TORCH_VERSION)+cpu' \
 	    || $(VENV)-torch/bin/python -m pip install --quiet 'torch == $(TORCH_VERSION)'
-	$(VENV)-torch/bin/python -m pip install --quiet '.[torch]' 'pytest >= 8' 'pytest-xdist >= 3.6.1'
+	$(VENV)-torch/bin/python -m pip install --quiet '.[torch]' 'keras >= 3.10' 'pytest >= 8' 'pytest-xdist >= 3.6.1'
+	touch $@
+
+$(VENV)-torch-more/dependencies: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)-torch-more
+	$(VENV)-torch-more/bin/python -m pip install --quiet --upgrade pip
+	$(VENV)-torch-more/bin/python -m pip install --quiet 'torch == $(TORCH_VERSION)+cpu' \
+	    || $(VENV)-torch-more/bin/python -m pip install --quiet 'torch == $(TORCH_VERSION)'
+	$(VENV)-torch-more/bin/python -m pip install --quiet '.[torch-ecosystem]' 'pytest >= 8' 'pytest-xdist >= 3.6.1'
 	touch $@
 
 # The lower bounds stand in setup.cfg alone. Nothing is compiled: where an oldest version has no wheel for

@@ -12,11 +12,20 @@ from lstm_probe.core import addresses
 if TYPE_CHECKING:
     from lstm_probe.callbacks.keras_callback import ProbeCallback
     from lstm_probe.callbacks.session_hook import ProbeHook
+    from lstm_probe.callbacks.torch_probe import TorchProbe
     from lstm_probe.logs.report import LayerReport, Report
     from lstm_probe.models.session.cells import legacy_cells
     from lstm_probe.models.session.fused import FusedCell
 
-__all__ = ["FusedCell", "LayerReport", "ProbeCallback", "ProbeHook", "Report", "legacy_cells"]
+__all__ = [
+    "FusedCell",
+    "LayerReport",
+    "ProbeCallback",
+    "ProbeHook",
+    "Report",
+    "TorchProbe",
+    "legacy_cells",
+]
 
 _HOMES = {
     "FusedCell": "lstm_probe.models.session.fused",
@@ -24,6 +33,7 @@ _HOMES = {
     "ProbeCallback": "lstm_probe.callbacks.keras_callback",
     "ProbeHook": "lstm_probe.callbacks.session_hook",
     "Report": "lstm_probe.logs.report",
+    "TorchProbe": "lstm_probe.callbacks.torch_probe",
     "legacy_cells": "lstm_probe.models.session.cells",
 }
 

@@ -32,7 +32,8 @@ def blocks(page: str, *, alone: bool = False) -> list[str]:
 
 def test_every_page_with_python_is_run() -> None:
     pages = {path.stem for path in DOCS.glob("*.md") if "```python" in path.read_text()}
-    assert pages == {*PAGES, "trackers"}  # the latter in tests/long/test_ecosystem.py
+    # These are in tests/long/test_ecosystem.py and tests/pytorch/test_torch_docs.py.
+    assert pages == {*PAGES, "trackers", "pytorch", "pytorch_trainers"}
 
 
 # The recipes train a dozen models.

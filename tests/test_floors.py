@@ -39,10 +39,14 @@ AT_THE_ROOT = {"__init__.py", "py.typed"}
 #: The callbacks, and what they share. Whatever reads models belongs to lstm_probe/models/.
 IN_CALLBACKS = {
     "__init__.py",
+    "huggingface.py",
     "keras_callback.py",
     "keras_config.py",
+    "lightning.py",
     "schedule.py",
     "session_hook.py",
+    "torch_probe.py",
+    "torch_run.py",
     "recording/__init__.py",
     "recording/budget.py",
     "recording/captures.py",

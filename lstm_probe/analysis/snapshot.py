@@ -44,6 +44,8 @@ class Snapshot:
         epoch: how many epochs the training has done, such as 2.5; None if it does not count epochs.
         guessed: sentences that say what of this was guessed, such as the direction from the layer's
             name; empty for what a framework computed.
+        precision: the narrower precision in which the framework was told to compute, such as
+            `bfloat16` by autocast or `int8` by quantisation; None if it was told none.
 
     Raises:
         LstmProbeError: the shapes do not fit each other, or a field is of another kind.
@@ -72,6 +74,7 @@ class Snapshot:
     dtype: str = "float32"
     epoch: float | None = None
     guessed: tuple[str, ...] = ()
+    precision: str | None = None
 
     def __post_init__(self) -> None:
         self._check_kinds()

@@ -7,7 +7,7 @@ from lstm_probe.models.inspection import inspect, open_model
 from lstm_probe.models.opened import Opened
 
 if TYPE_CHECKING:
-    from lstm_probe.models.keras.reader import capture
+    from lstm_probe.models.live import capture
 
 __all__ = ["Opened", "capture", "cell_from_onnx", "inspect", "mask_from_onnx", "open_model"]
 
@@ -15,7 +15,7 @@ __all__ = ["Opened", "capture", "cell_from_onnx", "inspect", "mask_from_onnx", "
 def __getattr__(name: str) -> Any:
     if name != "capture":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from lstm_probe.models.keras.reader import capture  # needs Keras
+    from lstm_probe.models.live import capture  # needs Keras or PyTorch
 
     return capture
 

@@ -8,11 +8,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lstm_probe.analysis.analysis import Analysis
+from lstm_probe.analysis.analysis import Analysis, analyse
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.models.files.child.allowance import Allowance, allowance_for
 from lstm_probe.models.files.kinds import Kind, kind_of
 from lstm_probe.models.files.probes import read_probe
+from lstm_probe.models.live import live_snapshots
 from lstm_probe.models.opened import Opened, StoredCells, with_options
 
 __all__ = ["inspect", "open_model"]
@@ -34,9 +35,10 @@ def inspect(
     """Recompute every gate of a model's recurrent layers for a probe, and compare.
 
     Args:
-        model: a Keras model (Keras 3 or tf_keras), or the path of a model: `.keras`, `.h5`,
-            `.weights.h5` with a `config`, a SavedModel, a TensorFlow or TF1 checkpoint, `.onnx`, a
-            torch state dictionary (`.pt`, `.safetensors`) or `.npz`.
+        model: a Keras model (Keras 3 or tf_keras) or an `nn.Module` of PyTorch, or the path of a
+            model: `.keras`, `.h5`, `.weights.h5` with a `config`, a SavedModel, a TensorFlow or TF1
+            checkpoint, `.onnx`, a torch state dictionary (`.pt`, `.safetensors`), a checkpoint of
+            Lightning's `Trainer` (`.ckpt`) or `.npz`.
         probe: an input of the model, such as `x_test[:1]`, or the path of an .npy, .npz or .csv
             that holds one; whatever else `ProbeCallback` takes.
         config: the model's configuration, for a file that holds weights alone: a file with the
@@ -77,13 +79,8 @@ def inspect(
     if isinstance(probe, (str, PathLike)):
         probe = read_probe(Path(probe))
     if not isinstance(model, (str, PathLike)):
-        from lstm_probe.models.files.keras_model import KerasModel
-        from lstm_probe.models.keras.reader import training_step
-
-        step = training_step(model) or 0
-        return KerasModel(
-            model, "a Keras model", step=step, layers=layers, forward=forward
-        ).analyses(probe)
+        snapshots = live_snapshots(model, probe, layers=layers, forward=forward)
+        return {each.layer: analyse(each) for each in snapshots}
     if forward is not None:
         raise LstmProbeError(
             f"A file is run by its model's own call. Received: {model} with forward. Expected: a "
@@ -272,7 +269,12 @@ def _alone(place: _Place) -> StoredCells:
         from lstm_probe.models.files.checkpoints import load_saved_model
 
         return load_saved_model(place.path)
-    return _arrays(place.path, place.kind)
+    opened = _arrays(place.path, place.kind)
+    if place.kind is Kind.TORCH:
+        from lstm_probe.models.files.ignored import training_step
+
+        opened.step = training_step(place.path)
+    return opened
 
 
 def _keras_weights(place: _Place) -> StoredCells:

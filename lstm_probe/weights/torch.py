@@ -45,6 +45,8 @@ def from_torch(
 ) -> AnyWeights:
     """Cut the weights of one layer and direction of `nn.LSTM`, `nn.GRU` or `nn.RNN` into gates.
 
+    The weights of `nn.LSTMCell`, `nn.GRUCell` and `nn.RNNCell` are cut as well.
+
     torch is not needed. The values may be tensors or anything that NumPy reads.
 
     Args:
@@ -72,6 +74,8 @@ def from_torch(
         ('LstmWeights', 3, 5)
     """
     suffix = f"_l{layer}{'_reverse' if reverse else ''}"
+    if suffix == "_l0" and f"{prefix}weight_ih_l0" not in state_dict:
+        suffix = "" if f"{prefix}weight_ih" in state_dict else suffix  # that of a cell
     names = [f"{prefix}{name}{suffix}" for name in _NAMES]
     if not {names[0], names[1]} <= set(state_dict):
         raise LstmProbeError(

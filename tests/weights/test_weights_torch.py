@@ -51,6 +51,19 @@ def documented(name, x, state, suffix="_l0"):
 
 
 @pytest.mark.parametrize("name", BLOCKS)
+def test_weights_of_a_cell_are_those_of_a_layer_when_its_keys_have_no_number(name):
+    state = state_dict(np.random.default_rng(3), BLOCKS[name])
+    cell = {f"decoder.{key.removesuffix('_l0')}": array for key, array in state.items()}
+    for ours, layer in zip(
+        from_torch(cell, prefix="decoder.").named(), from_torch(state).named(), strict=True
+    ):
+        assert ours[0] == layer[0]
+        assert np.array_equal(ours[1], layer[1])
+    with pytest.raises(LstmProbeError, match="weight_ih_l1"):
+        from_torch(cell, prefix="decoder.", layer=1)
+
+
+@pytest.mark.parametrize("name", BLOCKS)
 def test_hidden_states_are_the_documented_ones_when_weights_are_random(name):
     rng = np.random.default_rng(1)
     state = state_dict(rng, BLOCKS[name])

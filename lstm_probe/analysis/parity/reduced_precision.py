@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from lstm_probe.analysis.parity.dynamic_int8 import quantised_steps
 from lstm_probe.analysis.parity.rounding import step_bound
 from lstm_probe.analysis.parity.step_errors import as_multiple_of, step_errors
 from lstm_probe.analysis.parity.teacher_forcing import ForcedSteps, teacher_force
@@ -30,7 +31,8 @@ def narrower_precision(
 
     The size of the errors alone would not tell a narrower precision from a slightly wrong
     equation. So there must be a mark of it: either the outputs are numbers of the narrower type, or
-    the errors vanish when the operands of the matrix products are rounded to it.
+    the framework was told to compute in it, or the errors vanish when the operands of the matrix
+    products are rounded to it. Of 8 bits only the last counts.
 
     Args:
         seen: what was captured, in reading order.
@@ -39,12 +41,12 @@ def narrower_precision(
         excess: the same shape, the errors as multiples of what rounding explains.
 
     Returns:
-        `bfloat16`, `float16`, `float32` or `TF32`; None if no precision explains the errors.
+        `bfloat16`, `float16`, `float32`, `TF32` or `int8`; None if none explains the errors.
     """
     u = UNIT_ROUNDOFF[seen.dtype]
     for name in ("bfloat16", "float16", "float32"):  # from few digits to many: the first one fits
         own = UNIT_ROUNDOFF[name]
-        if own <= u or not _is_stored_in(seen.output, own):
+        if own <= u or not (name == seen.precision or _is_stored_in(seen.output, own)):
             continue
         bound = step_bound(seen, steps, name)
         if bound is not None and as_multiple_of(bound, errors).max() <= 1:
@@ -53,6 +55,10 @@ def narrower_precision(
     size = _root_mean_square(errors[at_fault])
     if not size <= _root_mean_square(seen.output[np.isfinite(seen.output)]):
         return None  # every type keeps the leading digit
+    if seen.precision == "int8":
+        for quantised in quantised_steps(seen):
+            if _root_mean_square(step_errors(seen, quantised)[at_fault]) <= _EXPLAINED * size:
+                return "int8"
     for name in ("float32", "tf32", "bfloat16"):
         own = UNIT_ROUNDOFF[name]
         if own <= u:
@@ -65,10 +71,16 @@ def narrower_precision(
 
 
 def _size_of_rest(seen: Snapshot, at_fault: Array, operands: Callable[[Array], Array]) -> float:
-    """The root mean square of the errors that are left when the operands are rounded."""
-    rounded = teacher_force(seen, operands=operands)
-    assert rounded is not None
-    return _root_mean_square(step_errors(seen, rounded)[at_fault])
+    """The root mean square of the errors that are left when the operands are rounded.
+
+    The old state, which a gate of a GRU keeps, may be rounded or not.
+    """
+    left = []
+    for exactly in (False, True):
+        rounded = teacher_force(seen, operands=operands, keeps_exactly=exactly)
+        assert rounded is not None
+        left.append(_root_mean_square(step_errors(seen, rounded)[at_fault]))
+    return min(left)
 
 
 def _is_stored_in(output: Array, unit_roundoff: float) -> bool:

@@ -71,6 +71,7 @@ def teacher_force(
     *,
     dtype: npt.DTypeLike = np.float64,
     operands: Callable[[Array], Array] | None = None,
+    keeps_exactly: bool = False,
 ) -> ForcedSteps | None:
     """Recompute each step of a layer from the framework's own hidden state.
 
@@ -81,6 +82,8 @@ def teacher_force(
         snapshot: what was captured, in reading order.
         dtype: float32 or float64.
         operands: is applied to the operands of the matrix products, such as a rounding.
+        keeps_exactly: the hidden state is an operand of the products alone, and the gate that keeps
+            the old state, as in a GRU, multiplies it as it is.
 
     Returns:
         The steps; None for a cell whose states are not known.
@@ -101,6 +104,7 @@ def teacher_force(
     weights = cell.prepared(snapshot.weights, dtype)
     initial = cell.initial_states(snapshot.initial_state, len(x), weights, dtype)
     h = _states_before(output, mask, initial.get("h", output[:, 0]))
+    exact = h
     if operands is not None:
         x, h = operands(x), operands(h)
         weights = weights.with_kernels(operands)
@@ -111,6 +115,8 @@ def teacher_force(
     if steps is None:
         return None
     arrays, before = ({k: v.swapaxes(0, 1) for k, v in each.items()} for each in steps)
+    if keeps_exactly and cell.keeper is not None and cell.states == ("h",):
+        arrays["h"] = arrays["h"] + arrays[cell.keeper] * (exact - h)
     hidden = arrays["h"] if mask is None else carried(arrays["h"], mask, initial["h"])
     shown = emitted(
         hidden,

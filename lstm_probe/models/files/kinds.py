@@ -72,6 +72,7 @@ def kind_of(path: Path) -> Kind:
         ".safetensors": Kind.SAFETENSORS,
         ".pt": Kind.TORCH,
         ".pth": Kind.TORCH,
+        ".ckpt": Kind.TORCH,
     }
     if path.suffix.lower() in by_name:
         return by_name[path.suffix.lower()]
@@ -92,7 +93,8 @@ def _kind_of_directory(path: Path) -> Kind:
 
 
 def _kind_of_zip(path: Path) -> Kind:
-    known = {".keras": Kind.KERAS, ".npz": Kind.NPZ, ".pt": Kind.TORCH, ".pth": Kind.TORCH}
+    known = {".keras": Kind.KERAS, ".npz": Kind.NPZ}
+    known |= dict.fromkeys((".pt", ".pth", ".ckpt"), Kind.TORCH)
     if path.suffix in known:  # where the archive is damaged, its reader says so
         return known[path.suffix]
     names = check_zip(path, "a zip archive")

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.models.files.ignored import training_step
 from lstm_probe.models.files.kinds import Kind, kind_of
 
 __all__ = ["find_checkpoints", "in_order"]
 
-_ENDINGS = (".keras", ".h5", ".index", ".onnx", ".pt", ".pth", ".safetensors", ".npz")
+_ENDINGS = (".keras", ".h5", ".index", ".onnx", ".pt", ".pth", ".ckpt", ".safetensors", ".npz")
 
 
 def find_checkpoints(paths: Sequence[Path]) -> list[Path]:
@@ -79,6 +80,8 @@ def _stored_step(path: Path) -> int | None:
     kind = kind_of(path)
     if kind in (Kind.CHECKPOINT, Kind.SAVED_MODEL):
         return checkpoints.step_of(path) or None
+    if kind is Kind.TORCH:
+        return training_step(path) or None
     if kind is Kind.HDF5 or (kind is Kind.KERAS and zipfile.is_zipfile(path)):
         from lstm_probe.models.files.child.allowance import allowance_for
         from lstm_probe.models.files.child.questions import step_in_child

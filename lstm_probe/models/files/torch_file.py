@@ -22,6 +22,7 @@ import numpy as np
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.limits import allow, check_zip, damaged
+from lstm_probe.models.files.ignored import Ignored, is_lightning
 
 __all__ = ["LEGACY", "read_safetensors", "read_state_dict"]
 
@@ -50,7 +51,8 @@ def read_state_dict(path: Path) -> dict[str, Array]:
 
     Raises:
         LstmProbeError: it is damaged, is no zip archive (before torch 1.6), or holds more than
-            tensors, such as a whole pickled module.
+            tensors, such as a whole pickled module. Of a checkpoint of Lightning's `Trainer` only
+            the state dictionary counts: hyper-parameters and all else are ignored.
     """
     _refuse_legacy(path)
     check_zip(path, _WHAT)
@@ -58,7 +60,12 @@ def read_state_dict(path: Path) -> dict[str, Array]:
         with zipfile.ZipFile(path) as archive:
             name = next(n for n in archive.namelist() if n.endswith("/data.pkl"))
             with archive.open(name) as file:
-                loaded = _Unpickler(file, archive, name.removesuffix("data.pkl")).load()
+                reader = _Unpickler(file, archive, name.removesuffix("data.pkl"))
+                loaded = reader.load()
+        if is_lightning(loaded):  # what the trainer keeps beside the weights is ignored
+            loaded = loaded["state_dict"]
+        elif reader.unknown:
+            raise _unknown(reader.unknown[0])
         arrays = dict(_flat(loaded, iter(range(_ENTRIES))))
     except LstmProbeError as error:
         raise LstmProbeError(f"{path}: {error}") from error
@@ -132,16 +139,16 @@ class _Unpickler(pickle.Unpickler):
         super().__init__(file)
         self._archive, self._folder = archive, folder
         self._read: dict[tuple[str, str], Array] = {}
+        # The names that are not known. What they stand for is ignored, and never run.
+        self.unknown: list[str] = []
 
     def find_class(self, module: str, name: str) -> Any:
         if module in ("torch", "torch.storage") and name in _STORAGES:
             return _Storage(_STORAGES[name])
         known = _KNOWN.get((module, name))
         if known is None:
-            raise LstmProbeError(
-                f"It holds more than tensors. Received: {module}.{name}, which would have to be "
-                "run. Expected: what torch.save(model.state_dict(), path) writes. Nothing was run."
-            )
+            self.unknown.append(f"{module}.{name}")
+            return type("Ignored", (Ignored,), {"name": self.unknown[-1]})
         return known
 
     def persistent_load(self, pid: Any) -> Any:
@@ -159,6 +166,13 @@ class _Unpickler(pickle.Unpickler):
             data = self._archive.read(f"{self._folder}data/{key}")
             self._read[key, dtype] = _array(data, dtype)
         return self._read[key, dtype]
+
+
+def _unknown(name: str) -> LstmProbeError:
+    return LstmProbeError(
+        f"It holds more than tensors. Received: {name}, which would have to be run. Expected: what "
+        "torch.save(model.state_dict(), path) writes. Nothing was run."
+    )
 
 
 class _Storage:
@@ -213,6 +227,8 @@ def _flat(loaded: Any, budget: Iterator[int], prefix: str = "", depth: int = 0) 
             )
         if isinstance(value, np.ndarray):
             yield f"{prefix}{key}", value
+        elif isinstance(value, Ignored):
+            raise _unknown(value.name)
         elif isinstance(value, Mapping) and "optim" not in str(key):
             inner = f"{prefix}{key}." if str(key) not in _WRAPPERS else prefix
             yield from _flat(value, budget, inner, depth + 1)

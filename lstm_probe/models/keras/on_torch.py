@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import keras
 import torch
 
 from lstm_probe.models.arrays import Leaf, numbers
 from lstm_probe.models.keras.flavour import Flavour, Model, Tensor
-from lstm_probe.models.purity.kept import Generator, Kept
 from lstm_probe.models.purity.walk import Keeper, Walk, is_own_class
+from lstm_probe.models.torch.kept import INTERNAL, kept
 
 __all__ = [
     "TRACES",
@@ -32,9 +31,6 @@ __all__ = [
     "used_up",
     "wait",
 ]
-
-#: The attributes of a module in which PyTorch itself keeps things.
-_INTERNAL: Final = frozenset(vars(torch.nn.Module()))
 
 TRACES = False
 
@@ -95,7 +91,7 @@ def wait(result: Any) -> Any:
 
 def keepers() -> list[Keeper]:
     """How to keep tensors and generators."""
-    return [_kept]
+    return [kept]
 
 
 def look(model: Model, walk: Walk) -> None:
@@ -110,53 +106,7 @@ def look(model: Model, walk: Walk) -> None:
         where = f"module {name or type(module).__name__!r} of layer {layer.name!r}"
         walk.value(f"the buffers of {where}", module._buffers)
         if not isinstance(module, keras.layers.Layer) and is_own_class(type(module)):
-            walk.module(where, module, but=_INTERNAL)
-
-
-@dataclass(frozen=True)
-class _Elements:
-    """What a tensor holds."""
-
-    where: str
-    owner: Any
-    before: Any
-    version: int
-
-    def changed(self) -> bool:
-        same = _version(self.owner) == self.version and self.owner.shape == self.before.shape
-        return not (same and torch.equal(self.owner, self.before))
-
-    def restore(self) -> bool:
-        if self.owner.shape == self.before.shape:
-            self.owner.data.copy_(self.before)
-        else:
-            self.owner.data = self.before
-        return True
-
-
-def _state_of(where: str, generator: torch.Generator) -> Generator:
-    def read() -> list[int]:
-        state: list[int] = generator.get_state().tolist()
-        return state
-
-    def write(state: list[int]) -> None:
-        generator.set_state(torch.tensor(state, dtype=torch.uint8))
-
-    return Generator(where, generator, read(), read, write)
-
-
-def _version(tensor: Any) -> int:
-    """How often a tensor has been written to, as far as PyTorch counts it."""
-    return 0 if tensor.is_inference() else int(tensor._version)
-
-
-def _kept(where: str, value: Any) -> Kept | None:
-    if isinstance(value, torch.Generator):
-        return _state_of(where, value)
-    has_values = isinstance(value, torch.Tensor) and value.device.type != "meta"
-    if has_values and value.layout is torch.strided:
-        return _Elements(where, value, value.detach().clone(), _version(value))
-    return None
+            walk.module(where, module, but=INTERNAL)
 
 
 def used(run: Any, values: Sequence[Tensor]) -> list[bool]:

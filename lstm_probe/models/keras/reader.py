@@ -24,49 +24,10 @@ from lstm_probe.models.keras.refusals import not_called, refused
 from lstm_probe.models.keras.remarks import unheard
 from lstm_probe.models.keras.sites import Site, sites_of
 from lstm_probe.models.keras.taps import overlaid, tapped
-from lstm_probe.models.probe import Probe, as_probe
+from lstm_probe.models.probe import Probe
 from lstm_probe.models.purity.trial import Trial
 
-__all__ = ["KerasReader", "KerasSource", "Taken", "capture", "training_step"]
-
-_log = logging.getLogger(__name__)
-
-
-def capture(
-    model: Model,
-    probe: Probe,
-    *,
-    layers: Sequence[str] | None = None,
-    forward: ForwardFunction | None = None,
-) -> dict[str, Snapshot]:
-    """Look into a model once, outside of any training.
-
-    Args:
-        model: a model of Keras 3, or of tf_keras.
-        probe: what the model takes, such as `x_test[:1]`.
-        layers: which layers, by name; all recurrent layers by default.
-        forward: how to run the model on the probe, for one whose own call does not do that:
-            `forward=lambda model, probe: model.encoder(probe)`.
-
-    Returns:
-        A snapshot of each layer, by its name in logs: `analyse` takes them. Their step is the
-        one that the model's training has come to.
-
-    Raises:
-        LstmProbeError: the model has no such layer, or does not take the probe.
-
-    Example:
-        >>> import keras, numpy as np, lstm_probe
-        >>> model = keras.Sequential([keras.Input((5, 1)), keras.layers.LSTM(3, name="memory")])
-        >>> snapshots = capture(model, np.ones((1, 5, 1)))
-        >>> lstm_probe.analyse(snapshots["memory"]).trace.f.shape
-        (1, 5, 3)
-    """
-    reader = KerasReader(model, as_probe(probe, ragged=True), layers, forward)
-    taken = reader.take(model, step=training_step(model) or 0)
-    snapshots = {snapshot.layer: snapshot for snapshot in taken.snapshots()}
-    tell(_log, taken.remarks)
-    return snapshots
+__all__ = ["KerasReader", "KerasSource", "Taken", "training_step"]
 
 
 def training_step(model: Model) -> int | None:

@@ -1,0 +1,145 @@
+"""`TorchRun`: one training of a PyTorch model, whoever counts its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from os import PathLike
+from typing import Any
+from weakref import WeakSet
+
+from lstm_probe.callbacks.recording.options import Options
+from lstm_probe.callbacks.recording.recorder import Recorder
+from lstm_probe.callbacks.schedule import Every, StepWatch
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.models.decoding import Decode
+from lstm_probe.models.given_labels import GivenLabels, as_labels_of_feeds
+from lstm_probe.models.torch.modules import Module, inner_model, title
+from lstm_probe.models.torch.probes import TorchInput, arrays_of, as_tensors
+from lstm_probe.models.torch.reader import At, Forward, TorchReader, TorchSource
+
+__all__ = ["TorchRun", "detached"]
+
+#: The models that are probed now. A second probe would log the captures of the first as training.
+_probed: WeakSet[Any] = WeakSet()
+
+
+class TorchRun:
+    """What `TorchProbe` and the callbacks of Lightning and of the HF Trainer have in common.
+
+    Args:
+        model: the model that is trained.
+        probe: the fixed input.
+        log_dir: the logs go to `<log_dir>/lstm_probe`.
+        options: how captures are taken and logged.
+        every: when they are taken.
+        layers: which modules.
+        forward: as `TorchReader` takes it, and so are those that follow.
+        at: what the probe is an input of.
+        context: makes a context in which the model computes.
+        labels: as `ProbeCallback` takes it, and so are those that follow. Whether they fit what the
+            modules read is known at the first capture.
+        names: a name for each sequence.
+        decode: makes the labels from the tokens of the probe.
+
+    Attributes:
+        recorder: takes and logs the captures.
+
+    Raises:
+        LstmProbeError: something does not fit.
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        probe: TorchInput,
+        log_dir: str | PathLike[str],
+        options: Options,
+        *,
+        every: Every = 100,
+        layers: Sequence[str] | None = None,
+        forward: Forward | None = None,
+        at: At = "model",
+        context: Callable[[], AbstractContextManager[Any]] = nullcontext,
+        labels: GivenLabels | None = None,
+        names: Sequence[str] | None = None,
+        decode: Decode | None = None,
+    ) -> None:
+        self._step = 0
+        self._epoch: float | None = None
+        self._watch = StepWatch(every, lambda: self._step)
+        tensors = as_tensors(probe, inner_model(model))
+        found = as_labels_of_feeds(arrays_of(tensors), labels, names=names, decode=decode)
+        self.recorder = Recorder(log_dir, replace(options, labels=found))
+        layers = [layers] if isinstance(layers, str) else layers
+        self._model = inner_model(model)
+        _check_single(self._model)
+        self._reader = TorchReader(
+            self._model, probe, layers, forward=forward, at=at, context=context
+        )
+
+    @property
+    def step(self) -> int:
+        """How many steps have been trained, as far as this has been told."""
+        return self._step
+
+    def reads(self, model: Module) -> bool:
+        """Whether this is the model that is read."""
+        return inner_model(model) is self._model
+
+    def begin(self, step: int, epoch: float | None = None) -> None:
+        """Capture before the first step.
+
+        Args:
+            step: how many steps the model has been trained before.
+            epoch: how many epochs; None if the training has none.
+
+        Raises:
+            LstmProbeError: the capture fails, or cannot be logged.
+        """
+        self._step, self._epoch = step, epoch
+        self._watch.start()
+        self.recorder.start(step, self._source)
+        _probed.add(self._model)
+
+    def trained(self, step: int, epoch: float | None = None) -> None:
+        """Capture if the step has crossed one at which a capture is due.
+
+        Args:
+            step: how many steps have been trained.
+            epoch: as for `begin`.
+        """
+        # TensorBoard hides what lies before a step that went back.
+        self._step, self._epoch = max(step, self._step), epoch
+        is_due = self.recorder.guard.run("deciding on a capture", self._is_due)
+        if is_due:
+            self.recorder.capture(self._step, self._source)
+
+    def close(self) -> None:
+        """Capture the last weights, if that has not been done, and close the log."""
+        self.recorder.capture(self._step, self._source, last=True)
+        _probed.discard(self._model)
+        self.recorder.close()
+
+    def _is_due(self) -> bool:
+        return self._watch.crossed(self._step)
+
+    @property
+    def _source(self) -> TorchSource:
+        return TorchSource(self._reader, self._epoch)
+
+
+def detached(logs: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Loss and metrics without what they were computed from, which would fill the memory."""
+    given = logs or {}
+    return {str(name): getattr(each, "detach", lambda e=each: e)() for name, each in given.items()}
+
+
+def _check_single(model: Module) -> None:
+    if model in _probed:
+        raise LstmProbeError(
+            f"Model {title(model)!r} is probed already. Received: a second probe. Expected: one "
+            "for each model. Close the first by its close(), or give it several sequences in one "
+            "batch."
+        )

@@ -1,0 +1,79 @@
+"""Live models, of Keras or of PyTorch: one look at what their recurrent layers read and give."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.core.warn import tell
+from lstm_probe.models.probe import Probe, as_probe
+
+__all__ = ["capture", "live_snapshots"]
+
+_log = logging.getLogger(__name__)
+
+
+def capture(
+    model: Any,
+    probe: Probe,
+    *,
+    layers: Sequence[str] | None = None,
+    forward: Callable[[Any, Any], Any] | None = None,
+) -> dict[str, Snapshot]:
+    """Look into a model once, outside of any training.
+
+    Args:
+        model: a model of Keras 3 or of tf_keras, or an `nn.Module` of PyTorch.
+        probe: what the model takes, such as `x_test[:1]`.
+        layers: which layers, by name; all recurrent layers by default.
+        forward: how to run the model on the probe, for one whose own call does not do that:
+            `forward=lambda model, probe: model.encoder(probe)`.
+
+    Returns:
+        A snapshot of each layer, by its name in logs: `analyse` takes them. Their step is the
+        one that the model's training has come to, as far as the model tells it.
+
+    Raises:
+        LstmProbeError: the model has no such layer, or does not take the probe.
+
+    Example:
+        >>> import keras, numpy as np, lstm_probe
+        >>> model = keras.Sequential([keras.Input((5, 1)), keras.layers.LSTM(3, name="memory")])
+        >>> snapshots = capture(model, np.ones((1, 5, 1)))
+        >>> lstm_probe.analyse(snapshots["memory"]).trace.f.shape
+        (1, 5, 3)
+    """
+    found = live_snapshots(model, probe, layers=layers, forward=forward)
+    return {snapshot.layer: snapshot for snapshot in found}
+
+
+def live_snapshots(
+    model: Any,
+    probe: Probe,
+    *,
+    layers: Sequence[str] | None = None,
+    forward: Callable[[Any, Any], Any] | None = None,
+) -> list[Snapshot]:
+    """As of `capture`, in the order in which the model runs its layers."""
+    if _is_pytorch(model):
+        from lstm_probe.models.torch.reader import capture_torch
+
+        return capture_torch(model, probe, layers=layers, forward=forward)
+    from lstm_probe.models.keras.reader import KerasReader, training_step
+
+    reader = KerasReader(model, as_probe(probe, ragged=True), layers, forward)
+    taken = reader.take(model, step=training_step(model) or 0)
+    snapshots = list(taken.snapshots())
+    tell(_log, taken.remarks)
+    return snapshots
+
+
+def _is_pytorch(model: Any) -> bool:
+    """Whether a model is PyTorch's own; on the PyTorch backend, layers of Keras are modules too."""
+    torch, keras = sys.modules.get("torch"), sys.modules.get("keras")
+    if torch is None or not isinstance(model, torch.nn.Module):
+        return False
+    return keras is None or not isinstance(model, keras.layers.Layer)

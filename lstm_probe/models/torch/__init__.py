@@ -1,0 +1,1 @@
+"""Live models of PyTorch: from an `nn.Module` to snapshots."""
