@@ -111,7 +111,7 @@ def test_inner_layers_of_a_file_are_called_as_in_the_training(tmp_path):
     model = keras.Sequential(
         [
             keras.Input((6, 3)),
-            layers.Bidirectional(layers.GRU(4, return_sequences=True), name="both"),
+            layers.Bidirectional(layers.GRU(4, return_sequences=True, name="gru"), name="both"),
             inner,
             layers.RNN(layers.StackedRNNCells([layers.LSTMCell(2), layers.GRUCell(2)]), name="st"),
         ],

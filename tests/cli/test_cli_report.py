@@ -90,7 +90,7 @@ def open_page(page: Any, path: Path) -> list[str]:
         lambda r: None if re.match("data:|blob:|file:", r.url) else troubles.append(r.url),
     )
     page.goto(path.as_uri())
-    page.wait_for_selector("canvas", timeout=30_000)
+    page.wait_for_selector(".view canvas", timeout=30_000)
     return troubles
 
 
@@ -126,7 +126,7 @@ def test_page_shows_what_the_log_holds_when_it_is_opened_from_a_disk(tmp_path, r
         assert page.title() == str(log_dir)
         for view in ("Parity", "Saturation", "Gradient", "Memory"):
             page.locator("button[role=tab]", has_text=view).first.click()
-            page.wait_for_selector("canvas")
+            page.wait_for_selector(".view canvas")
         note = page.locator(".report-note").text_content()
         assert f"{2 * len(steps)} captures" in note
         assert troubles == []
@@ -141,7 +141,7 @@ def test_weights_are_in_the_page_when_there_is_room(tmp_path, rng):
     with browser.page() as page:
         troubles = open_page(page, tmp_path / "page.html")
         page.locator("button[role=tab]", has_text="Weights").first.click()
-        page.wait_for_selector("canvas")
+        page.wait_for_selector(".view canvas")
         assert troubles == []
 
 

@@ -213,9 +213,10 @@ def test_what_is_no_snapshot_is_refused_in_one_line(name):
     bad = BAD[name]
     said = {"snapshots": bad if not isinstance(bad, dict) else [{**packed, **bad}]}
     model = {"model": 1, "kind": "a model", "step": 0, "notes": []}
+    takes = {"dtype": "float32", "words": 2, "vocabulary": [], "separator": None}
     opened = ChildModel(
         Answering(Frame(said, packer.arrays)),  # type: ignore[arg-type]
-        Frame({**model, "takes": {"dtype": "float32", "words": 2}}),
+        Frame({**model, "takes": takes}),
     )
     with pytest.raises(LstmProbeError) as refused:
         opened.analyses(PROBE)

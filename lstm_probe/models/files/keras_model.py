@@ -70,12 +70,10 @@ class KerasModel(Opened):
         return [replace(each, layer=self._names.of(each.layer)) for each in seen]
 
     def contents(self) -> Contents:
-        from lstm_probe.models.keras.layers import find_layers
+        from lstm_probe.models.keras.layers import find_layers, own_layers
 
-        layers = [
-            _layer_contents(self._names.of(name), layer)
-            for name, layer in find_layers(self.model, self._layers).items()
-        ]
+        found = own_layers(self.model, find_layers(self.model, self._layers))
+        layers = [_layer_contents(self._names.of(name), layer) for name, layer in found.items()]
         return Contents(layers, _expected(self.model))
 
     @property
@@ -136,7 +134,7 @@ def _layer_contents(name: str, layer: Any) -> LayerContents:
     return LayerContents(
         name,
         cell.removesuffix("Cell").lower(),
-        reverse=bool(layer.go_backwards),
+        reverse=bool(getattr(layer, "go_backwards", False)),
         features=kernels[0][0] if len(kernels) == 1 else None,
         units=getattr(layer, "units", getattr(layer, "filters", None)),
         shapes=shapes,

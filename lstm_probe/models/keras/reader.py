@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,6 @@ import numpy as np
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
-from lstm_probe.core.warn import tell
 from lstm_probe.models.keras.flavour import Model, Tensor, flavour_of
 from lstm_probe.models.keras.forward import ForwardFunction, build, pass_through
 from lstm_probe.models.keras.inputs import check_fits, fitted
