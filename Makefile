@@ -78,9 +78,10 @@ test-backends: $(VENV)-jax/installed $(VENV)-torch/installed
 	KERAS_BACKEND=jax $(VENV)-jax/bin/pytest $(PARALLEL) $(BACKEND_TESTS)
 	KERAS_BACKEND=torch $(VENV)-torch/bin/pytest $(PARALLEL) $(BACKEND_TESTS) tests/weights/test_weights_torch.py tests/pytorch
 
-# What trains on PyTorch: Lightning, transformers, forecasts, reinforcement learning.
+# What trains on PyTorch: Lightning, transformers, forecasts, reinforcement learning. The other tests of
+# tests/pytorch run in test-backends.
 test-torch: $(VENV)-torch-more/installed
-	$(VENV)-torch-more/bin/pytest -m "long or not long" $(PARALLEL) tests/pytorch
+	$(VENV)-torch-more/bin/pytest -m long $(PARALLEL) tests/pytorch
 
 # What a capture of native PyTorch costs; on a GPU with DEVICE=cuda.
 DEVICE ?= cpu
