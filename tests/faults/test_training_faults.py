@@ -232,7 +232,7 @@ def test_settings_of_the_process_are_as_before(
 
 CALL_SITES = [
     "lstm_probe.callbacks.recording.captures.analyse",
-    "lstm_probe.models.keras.sites.Site.snapshot",
+    "lstm_probe.models.keras.sites.Site.read",
     "lstm_probe.logs.run_log.layer_values",
     "lstm_probe.logs.events.event_file._append",
     "lstm_probe.analysis.alerts.board.AlertBoard.update",
