@@ -32,7 +32,7 @@ def test_the_tour_finds_the_illness_and_the_cure(tmp_path: Path) -> None:
     assert re.search(r"short_memory: layer 'memory', gate f, unit \d+, step 2\d", out)
     assert re.search(r"vanishing_gradient: layer 'memory', step 2\d", out)
     assert "alerts: 0" in out
-    assert re.search(r"memory +lstm +30 +\d .* match", out)
+    assert re.search(r"memory +lstm +30 +\d+ .* match", out)
     kinds = [set(output.data) for cell in cells for output in cell.outputs if "data" in output]
     assert sum("text/html" in kind for kind in kinds) == 3  # two analyses and a dataset
     assert sum("image/png" in kind for kind in kinds) == 1
