@@ -93,7 +93,7 @@ def layer_table(summaries: Mapping[str, LayerSummary]) -> Table:
             "" if summary.parity is None else number(summary.parity.max_abs),
             _verdict(summary),
             "" if horizon is None else number(horizon),
-            f"{len(summary.dead)} of {summary.units}",
+            f"{len(summary.dead)} of {summary.dead_of}",
         )
     return made
 

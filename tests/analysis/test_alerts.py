@@ -217,6 +217,7 @@ def test_a_filter_is_dead_only_if_it_moves_at_no_pixel():
     (analysis,) = (analyse(each) for each in capture(model, frames).values())
     assert analysis.health.dead.mean() > 0.3  # the corners, which the square never reaches
     assert find_alerts(analysis, rules=["dead_units"]) == []
+    assert (analysis.summary().dead, analysis.summary().dead_of) == ((), 4)
     layer.set_weights([np.zeros_like(each) for each in layer.get_weights()])
     (analysis,) = (analyse(each) for each in capture(model, frames).values())
     (alert,) = find_alerts(analysis, rules=["dead_units"])

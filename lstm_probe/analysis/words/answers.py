@@ -57,7 +57,7 @@ class Figures:
     Attributes:
         step: the training step.
         timesteps: the number of valid steps of the longest sequence of the probe.
-        units: the number of units.
+        units: the number of units; of a convolutional cell, of filters.
         longest_horizon: after how many steps the longest memory fades to 1/e; None for a cell
             without a gate that keeps.
         longest_unit: the unit that has it.
@@ -93,7 +93,7 @@ def figures_of(summary: LayerSummary, training: Mapping[str, float] | None = Non
     return Figures(
         step=summary.step,
         timesteps=summary.probe_length,
-        units=summary.units,
+        units=summary.dead_of,
         longest_horizon=summary.longest_horizon,
         longest_unit=summary.longest_unit,
         gradient_reach=None if gradient is None else gradient.reach,
@@ -222,8 +222,8 @@ def _loss_between(course: Sequence[Figures]) -> str | None:
 def _dead(now: Figures) -> Answer | None:
     if not now.dead:
         return None
-    verb = "unit does" if now.units == 1 else "units do" if now.dead > 1 else "unit does"
-    return Answer(f"{now.dead} of {now.units} {verb} not move.", now.dead, "saturation")
+    verb = "does" if now.dead == 1 else "do"
+    return Answer(f"{now.dead} of {now.units} units {verb} not move.", now.dead, "saturation")
 
 
 def _health(standing: Sequence[Mapping[str, Any]] | None, now: Figures) -> list[Answer]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lstm_probe.analysis.gradient.gradient import Gradient
-from lstm_probe.analysis.health.health import GateHealth, Health
+from lstm_probe.analysis.health.health import GateHealth, Health, dead_units
 from lstm_probe.analysis.health.not_finite import NotFinite
 from lstm_probe.analysis.parity.error import Parity
 from lstm_probe.analysis.parity.verdict import Verdict
@@ -121,7 +121,8 @@ class LayerSummary:
         longest_horizon: after how many steps the longest memory has faded to 1/e; None for a cell
             without a gate that keeps.
         longest_unit: the unit that has it; None where there is none.
-        dead: the units whose `h` does not move.
+        dead: the units whose `h` does not move; of a convolutional cell, the filters.
+        dead_of: how many units or filters that is counted among.
         copies: the units whose `h` copies that of an earlier one.
         gradient: how far back gradients reach; None if they are not known.
         not_finite: where the first NaN or infinity came from; None if all is finite.
@@ -145,6 +146,7 @@ class LayerSummary:
     longest_horizon: float | None
     longest_unit: int | None
     dead: tuple[int, ...]
+    dead_of: int
     copies: tuple[int, ...]
     gradient: GradientSummary | None
     not_finite: NotFinite | None
@@ -163,7 +165,7 @@ class LayerSummary:
     @property
     def dead_fraction(self) -> float:
         """The part of the units that are dead; 0..1."""
-        return len(self.dead) / self.units
+        return len(self.dead) / self.dead_of
 
 
 def summarise(
@@ -185,7 +187,7 @@ def summarise(
         same_dtype: whether the error in the layer's own dtype is worked out if it is not known.
         cause: the convention that explains a mismatch, in words, if it has been looked for.
     """
-    horizon, mask = health.horizon, snapshot.mask
+    horizon, mask, dead = health.horizon, snapshot.mask, dead_units(snapshot, health)
     return LayerSummary(
         layer=snapshot.layer,
         step=snapshot.step,
@@ -205,7 +207,8 @@ def summarise(
         probe_length=health.probe_length,
         longest_horizon=None if horizon is None else float(horizon.max()),
         longest_unit=None if horizon is None else int(horizon.argmax()),
-        dead=_indices(health.dead),
+        dead=_indices(dead),
+        dead_of=dead.size,
         copies=_indices(health.copies),
         gradient=None if gradient is None else _of_gradient(gradient),
         not_finite=health.not_finite,

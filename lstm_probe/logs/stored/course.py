@@ -121,7 +121,7 @@ def _course(summary: LayerSummary, dynamics: Dynamics | None) -> dict[str, Any]:
     gradient, parity = summary.gradient, summary.parity
     return {
         "timesteps": summary.probe_length,
-        "units": summary.units,
+        "units": summary.dead_of,
         "saturated": {letter: gate.saturated for letter, gate in summary.gates.items()},
         "means": {letter: gate.mean for letter, gate in summary.gates.items()},
         "longest_horizon": summary.longest_horizon,
