@@ -32,6 +32,7 @@ from lstm_probe.analysis.parity.verdict import Place, Verdict
 from lstm_probe.analysis.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from lstm_probe.analysis.ablation.ablation import Ablation, ablate
     from lstm_probe.analysis.alerts.alert import Alert, Thresholds
     from lstm_probe.analysis.alerts.board import AlertBoard, AlertRules, find_alerts
     from lstm_probe.analysis.change.dynamics import Dynamics, measure_dynamics, measure_spectra
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from lstm_probe.analysis.conventions.search import Convention, find_convention
 
 __all__ = [
+    "Ablation",
     "Alert",
     "AlertBoard",
     "AlertRules",
@@ -56,6 +58,7 @@ __all__ = [
     "SpectralNorms",
     "Thresholds",
     "Verdict",
+    "ablate",
     "analyse",
     "find_alerts",
     "find_convention",
@@ -70,6 +73,7 @@ __all__ = [
 
 #: The module of each name that is imported when it is first used: `import lstm_probe` stays fast.
 _HOMES = {
+    **dict.fromkeys(("Ablation", "ablate"), "lstm_probe.analysis.ablation.ablation"),
     **dict.fromkeys(("Alert", "Thresholds"), "lstm_probe.analysis.alerts.alert"),
     **dict.fromkeys(
         ("AlertBoard", "AlertRules", "find_alerts"), "lstm_probe.analysis.alerts.board"
