@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from lstm_probe.analysis.ablation.ablation import Ablation, ablate
     from lstm_probe.analysis.alerts.alert import Alert, Thresholds
     from lstm_probe.analysis.alerts.board import AlertBoard, AlertRules, find_alerts
+    from lstm_probe.analysis.attribution.attribution import Attribution, attribute
     from lstm_probe.analysis.change.dynamics import Dynamics, measure_dynamics, measure_spectra
     from lstm_probe.analysis.change.spectra import SpectralNorms
     from lstm_probe.analysis.conventions.search import Convention, find_convention
@@ -45,6 +46,7 @@ __all__ = [
     "AlertBoard",
     "AlertRules",
     "Analysis",
+    "Attribution",
     "Convention",
     "Dynamics",
     "GateHealth",
@@ -60,6 +62,7 @@ __all__ = [
     "Verdict",
     "ablate",
     "analyse",
+    "attribute",
     "find_alerts",
     "find_convention",
     "gradient_of_loss",
@@ -78,6 +81,7 @@ _HOMES = {
     **dict.fromkeys(
         ("AlertBoard", "AlertRules", "find_alerts"), "lstm_probe.analysis.alerts.board"
     ),
+    **dict.fromkeys(("Attribution", "attribute"), "lstm_probe.analysis.attribution.attribution"),
     **dict.fromkeys(("Convention", "find_convention"), "lstm_probe.analysis.conventions.search"),
     **dict.fromkeys(
         ("Dynamics", "measure_dynamics", "measure_spectra"), "lstm_probe.analysis.change.dynamics"
