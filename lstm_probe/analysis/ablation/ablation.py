@@ -107,6 +107,15 @@ def ablate(
 
     Source:
         Lakretz et al. 2019, arXiv 1903.07435, section 4.1.
+
+    Example:
+        >>> import lstm_probe
+        >>> adds = lstm_probe.weights.from_keras(np.ones((1, 2)), np.diag([1.0, 0.0]))
+        >>> x, cell = np.ones((1, 5, 1)), lstm_probe.SimpleRnnCell("linear")
+        >>> h = cell.run(x, adds).h
+        >>> seen = lstm_probe.Snapshot(0, "sums", cell, adds, x=x, output=h)
+        >>> ablate(seen, rest=Rest(lambda h: h[:, -1, :1])).at_zero.on_output.tolist()
+        [5.0, 0.0]
     """
     found = captured(seen)
     letters = _letters(found, array)

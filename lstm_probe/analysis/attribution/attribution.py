@@ -143,6 +143,15 @@ def attribute(
 
     Source:
         Sundararajan, Taly & Yan 2017, arXiv 1703.01365, equation 1.
+
+    Example:
+        >>> import lstm_probe
+        >>> halves = lstm_probe.weights.from_keras(np.ones((1, 1)), np.array([[0.5]]))
+        >>> x, cell = np.array([[[1.0], [0.0], [3.0]]]), lstm_probe.SimpleRnnCell("linear")
+        >>> h = cell.run(x, halves).h
+        >>> seen = lstm_probe.Snapshot(0, "fades", cell, halves, x=x, output=h)
+        >>> attribute(seen).by_step.round(12).tolist()
+        [[[0.25, 0.0, 3.0]]]
     """
     found = captured(seen)
     x = np.asarray(found.snapshot.x, np.float64)
