@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from lstm_probe.analysis.change.dynamics import Dynamics, measure_dynamics, measure_spectra
     from lstm_probe.analysis.change.spectra import SpectralNorms
     from lstm_probe.analysis.conventions.search import Convention, find_convention
+    from lstm_probe.analysis.tracking.result import Tracking
+    from lstm_probe.analysis.tracking.tracking import track
 
 __all__ = [
     "Ablation",
@@ -59,6 +61,7 @@ __all__ = [
     "Snapshot",
     "SpectralNorms",
     "Thresholds",
+    "Tracking",
     "Verdict",
     "ablate",
     "analyse",
@@ -72,6 +75,7 @@ __all__ = [
     "measure_health",
     "measure_spectra",
     "memory_horizon",
+    "track",
 ]
 
 #: The module of each name that is imported when it is first used: `import lstm_probe` stays fast.
@@ -86,6 +90,8 @@ _HOMES = {
     **dict.fromkeys(
         ("Dynamics", "measure_dynamics", "measure_spectra"), "lstm_probe.analysis.change.dynamics"
     ),
+    "Tracking": "lstm_probe.analysis.tracking.result",
+    "track": "lstm_probe.analysis.tracking.tracking",
     "SpectralNorms": "lstm_probe.analysis.change.spectra",
 }
 
