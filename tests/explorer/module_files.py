@@ -22,7 +22,7 @@ from lstm_probe import Analysis, LstmCell, analyse
 from lstm_probe.explorer.page import write_page
 from lstm_probe.explorer.page.shrink import Plan
 from lstm_probe.logs import EventFile, RunLog
-from lstm_probe.logs.stored.course import captures_value
+from lstm_probe.logs.stored.course import captures_value, point_of
 from lstm_probe.logs.stored.format import as_json, evenly
 from lstm_probe.logs.stored.reader import find_runs
 from lstm_probe.logs.stored.values import gates_value
@@ -83,14 +83,18 @@ def write_logs(log_dir: Path, rng: np.random.Generator) -> None:
         wide, narrow = (_analysis(rng, "memory", 0, units=units) for units in (6, 4))
         for step in range(431):
             one = wide if step < 300 else narrow
-            file.write([gates_value(one), captures_value([one.summary()], step=step)], step=step)
+            file.write(
+                [gates_value(one), captures_value(point_of([one.summary()], step=step))], step=step
+            )
     with RunLog(log_dir / "narrow", pictures=False) as log:
         for step in range(0, 40, 7):
             log.write([_projected(rng, step)], step=step)
     with EventFile(log_dir / "opaque") as file:
         for step in range(3):
             one = replace(_analysis(rng, "memory", step), parity=None)
-            file.write([gates_value(one), captures_value([one.summary()], step=step)], step=step)
+            file.write(
+                [gates_value(one), captures_value(point_of([one.summary()], step=step))], step=step
+            )
     with EventFile(log_dir / "bare") as file:
         file.write([gates_value(_analysis(rng, "memory", 4))], step=4)
     with RunLog(log_dir / "points", detail="scalars", pictures=False) as log:
