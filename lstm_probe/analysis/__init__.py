@@ -30,6 +30,7 @@ from lstm_probe.analysis.health.health import GateHealth, Health, measure_health
 from lstm_probe.analysis.parity.error import Parity, ParityError
 from lstm_probe.analysis.parity.verdict import Place, Verdict
 from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.analysis.words.answers import Answer
 
 if TYPE_CHECKING:
     from lstm_probe.analysis.alerts.alert import Alert, Thresholds
@@ -43,6 +44,7 @@ __all__ = [
     "AlertBoard",
     "AlertRules",
     "Analysis",
+    "Answer",
     "Convention",
     "Dynamics",
     "GateHealth",

@@ -10,6 +10,7 @@ from tensorboard.data.provider import DataProvider
 from lstm_probe.explorer.requests import Scope
 from lstm_probe.explorer.series import History
 from lstm_probe.explorer.source import CaptureSource
+from lstm_probe.logs.stored.alert_states import AlertStates
 from lstm_probe.logs.stored.course import answers_at
 from lstm_probe.logs.stored.format import plain
 
@@ -54,6 +55,13 @@ class Answers:
     def timeline(self, scope: Scope, run: str) -> dict[str, Any]:
         """A summary of every capture of a run; an empty list if there is no such run."""
         return {"captures": [_brief(each.as_data()) for each in self.source.timeline(scope, run)]}
+
+    def alerts(self, scope: Scope, run: str) -> dict[str, Any]:
+        """Every alert of a run with its state, the newest first; an empty list if there are none."""
+        states = AlertStates()
+        for point in self.source.timeline(scope, run):
+            states.add(point)
+        return {"alerts": states.told()}
 
     def sentences(self, scope: Scope, run: str, layer: str, step: int) -> dict[str, Any]:
         """What the gates of a layer say at a step; an empty list if nothing is known."""

@@ -49,6 +49,7 @@ class GateExplorer(base_plugin.TBPlugin):
             "/layers": self._layers,
             "/steps": self._steps,
             "/timeline": self._timeline,
+            "/alerts": self._alerts,
             "/sentences": self._sentences,
             "/capture": self._capture,
             "/weights": self._weights,
@@ -68,6 +69,9 @@ class GateExplorer(base_plugin.TBPlugin):
     def _steps(self, query: Query) -> Response:
         run, layer = query.text("run"), query.text("layer")
         return document(query, self._answers.steps(query.scope, run, layer))
+
+    def _alerts(self, query: Query) -> Response:
+        return document(query, self._answers.alerts(query.scope, query.text("run")))
 
     def _timeline(self, query: Query) -> Response:
         return document(query, self._answers.timeline(query.scope, query.text("run")))

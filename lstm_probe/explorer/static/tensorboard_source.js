@@ -52,6 +52,10 @@ export class TensorBoardSource extends Source {
     return (await this.#document("timeline", { run })).captures;
   }
 
+  async alerts(run) {
+    return (await this.#document("alerts", { run })).alerts;
+  }
+
   async sentences(run, layer, step) {
     return (await this.#document("sentences", { run, layer, step })).sentences;
   }
