@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from lstm_probe.analysis.change.dynamics import Dynamics, measure_dynamics, measure_spectra
     from lstm_probe.analysis.change.spectra import SpectralNorms
     from lstm_probe.analysis.conventions.search import Convention, find_convention
+    from lstm_probe.analysis.stability.lyapunov import Lyapunov, lyapunov_exponents
+    from lstm_probe.analysis.stability.spectrum import JacobianSpectrum, jacobian_spectrum
 
 __all__ = [
     "Alert",
@@ -50,7 +52,9 @@ __all__ = [
     "GateHealth",
     "Gradient",
     "Health",
+    "JacobianSpectrum",
     "LossGradient",
+    "Lyapunov",
     "Parity",
     "ParityError",
     "Place",
@@ -64,6 +68,8 @@ __all__ = [
     "gradient_of_loss",
     "gradient_through_time",
     "jacobian_norms",
+    "jacobian_spectrum",
+    "lyapunov_exponents",
     "measure_dynamics",
     "measure_health",
     "measure_spectra",
@@ -81,6 +87,10 @@ _HOMES = {
         ("Dynamics", "measure_dynamics", "measure_spectra"), "lstm_probe.analysis.change.dynamics"
     ),
     "SpectralNorms": "lstm_probe.analysis.change.spectra",
+    **dict.fromkeys(
+        ("JacobianSpectrum", "jacobian_spectrum"), "lstm_probe.analysis.stability.spectrum"
+    ),
+    **dict.fromkeys(("Lyapunov", "lyapunov_exponents"), "lstm_probe.analysis.stability.lyapunov"),
 }
 
 
