@@ -33,8 +33,10 @@ from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.analysis.words.answers import Answer
 
 if TYPE_CHECKING:
+    from lstm_probe.analysis.ablation.ablation import Ablation, ablate
     from lstm_probe.analysis.alerts.alert import Alert, Thresholds
     from lstm_probe.analysis.alerts.board import AlertBoard, AlertRules, find_alerts
+    from lstm_probe.analysis.attribution.attribution import Attribution, attribute
     from lstm_probe.analysis.change.dynamics import Dynamics, measure_dynamics, measure_spectra
     from lstm_probe.analysis.change.spectra import SpectralNorms
     from lstm_probe.analysis.conventions.search import Convention, find_convention
@@ -42,11 +44,13 @@ if TYPE_CHECKING:
     from lstm_probe.analysis.stability.spectrum import JacobianSpectrum, jacobian_spectrum
 
 __all__ = [
+    "Ablation",
     "Alert",
     "AlertBoard",
     "AlertRules",
     "Analysis",
     "Answer",
+    "Attribution",
     "Convention",
     "Dynamics",
     "GateHealth",
@@ -62,7 +66,9 @@ __all__ = [
     "SpectralNorms",
     "Thresholds",
     "Verdict",
+    "ablate",
     "analyse",
+    "attribute",
     "find_alerts",
     "find_convention",
     "gradient_of_loss",
@@ -78,10 +84,12 @@ __all__ = [
 
 #: The module of each name that is imported when it is first used: `import lstm_probe` stays fast.
 _HOMES = {
+    **dict.fromkeys(("Ablation", "ablate"), "lstm_probe.analysis.ablation.ablation"),
     **dict.fromkeys(("Alert", "Thresholds"), "lstm_probe.analysis.alerts.alert"),
     **dict.fromkeys(
         ("AlertBoard", "AlertRules", "find_alerts"), "lstm_probe.analysis.alerts.board"
     ),
+    **dict.fromkeys(("Attribution", "attribute"), "lstm_probe.analysis.attribution.attribution"),
     **dict.fromkeys(("Convention", "find_convention"), "lstm_probe.analysis.conventions.search"),
     **dict.fromkeys(
         ("Dynamics", "measure_dynamics", "measure_spectra"), "lstm_probe.analysis.change.dynamics"
