@@ -37,8 +37,11 @@ if TYPE_CHECKING:
     from lstm_probe.analysis.change.dynamics import Dynamics, measure_dynamics, measure_spectra
     from lstm_probe.analysis.change.spectra import SpectralNorms
     from lstm_probe.analysis.conventions.search import Convention, find_convention
+    from lstm_probe.analysis.stability.fixed_points import FixedPoints, find_fixed_points
     from lstm_probe.analysis.stability.lyapunov import Lyapunov, lyapunov_exponents
     from lstm_probe.analysis.stability.spectrum import JacobianSpectrum, jacobian_spectrum
+    from lstm_probe.analysis.stability.stability import Stability, measure_stability
+    from lstm_probe.analysis.stability.structures import Structure
 
 __all__ = [
     "Alert",
@@ -47,6 +50,7 @@ __all__ = [
     "Analysis",
     "Convention",
     "Dynamics",
+    "FixedPoints",
     "GateHealth",
     "Gradient",
     "Health",
@@ -58,11 +62,14 @@ __all__ = [
     "Place",
     "Snapshot",
     "SpectralNorms",
+    "Stability",
+    "Structure",
     "Thresholds",
     "Verdict",
     "analyse",
     "find_alerts",
     "find_convention",
+    "find_fixed_points",
     "gradient_of_loss",
     "gradient_through_time",
     "jacobian_norms",
@@ -71,6 +78,7 @@ __all__ = [
     "measure_dynamics",
     "measure_health",
     "measure_spectra",
+    "measure_stability",
     "memory_horizon",
 ]
 
@@ -86,8 +94,13 @@ _HOMES = {
     ),
     "SpectralNorms": "lstm_probe.analysis.change.spectra",
     **dict.fromkeys(
+        ("FixedPoints", "find_fixed_points"), "lstm_probe.analysis.stability.fixed_points"
+    ),
+    **dict.fromkeys(
         ("JacobianSpectrum", "jacobian_spectrum"), "lstm_probe.analysis.stability.spectrum"
     ),
+    **dict.fromkeys(("Stability", "measure_stability"), "lstm_probe.analysis.stability.stability"),
+    "Structure": "lstm_probe.analysis.stability.structures",
     **dict.fromkeys(("Lyapunov", "lyapunov_exponents"), "lstm_probe.analysis.stability.lyapunov"),
 }
 
