@@ -40,8 +40,11 @@ if TYPE_CHECKING:
     from lstm_probe.analysis.change.dynamics import Dynamics, measure_dynamics, measure_spectra
     from lstm_probe.analysis.change.spectra import SpectralNorms
     from lstm_probe.analysis.conventions.search import Convention, find_convention
+    from lstm_probe.analysis.stability.fixed_points import FixedPoints, find_fixed_points
     from lstm_probe.analysis.stability.lyapunov import Lyapunov, lyapunov_exponents
     from lstm_probe.analysis.stability.spectrum import JacobianSpectrum, jacobian_spectrum
+    from lstm_probe.analysis.stability.stability import Stability, measure_stability
+    from lstm_probe.analysis.stability.structures import Structure
 
 __all__ = [
     "Ablation",
@@ -53,6 +56,7 @@ __all__ = [
     "Attribution",
     "Convention",
     "Dynamics",
+    "FixedPoints",
     "GateHealth",
     "Gradient",
     "Health",
@@ -64,6 +68,8 @@ __all__ = [
     "Place",
     "Snapshot",
     "SpectralNorms",
+    "Stability",
+    "Structure",
     "Thresholds",
     "Verdict",
     "ablate",
@@ -71,6 +77,7 @@ __all__ = [
     "attribute",
     "find_alerts",
     "find_convention",
+    "find_fixed_points",
     "gradient_of_loss",
     "gradient_through_time",
     "jacobian_norms",
@@ -79,6 +86,7 @@ __all__ = [
     "measure_dynamics",
     "measure_health",
     "measure_spectra",
+    "measure_stability",
     "memory_horizon",
 ]
 
@@ -96,8 +104,13 @@ _HOMES = {
     ),
     "SpectralNorms": "lstm_probe.analysis.change.spectra",
     **dict.fromkeys(
+        ("FixedPoints", "find_fixed_points"), "lstm_probe.analysis.stability.fixed_points"
+    ),
+    **dict.fromkeys(
         ("JacobianSpectrum", "jacobian_spectrum"), "lstm_probe.analysis.stability.spectrum"
     ),
+    **dict.fromkeys(("Stability", "measure_stability"), "lstm_probe.analysis.stability.stability"),
+    "Structure": "lstm_probe.analysis.stability.structures",
     **dict.fromkeys(("Lyapunov", "lyapunov_exponents"), "lstm_probe.analysis.stability.lyapunov"),
 }
 
