@@ -1,13 +1,15 @@
 // What the panel says of a capture's truth, and of what was guessed.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import test from "node:test";
 
 import { within } from "./document.mjs";
-import { verdictChip } from "../../../lstm_probe/explorer/static/verdict.js";
+import { load } from "./surroundings.mjs";
+
+const { verdictChip } = await load("verdict");
 
 const capture = (meta) => ({ units: 3, meta: { cell: "LSTM", shape: [1, 5, 3], dtype: "float32", ...meta } });
-const words = (nodes) => nodes.map((node) => node.textContent).join(" | ");
+const words = (nodes) => within(...nodes).textContent;
 
 test("what was guessed stands beside the layer's name", () => {
   const said = words(verdictChip(capture({ guessed: ["backward, from its name"] }), "encoder"));
