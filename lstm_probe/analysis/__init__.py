@@ -30,6 +30,7 @@ from lstm_probe.analysis.health.health import GateHealth, Health, measure_health
 from lstm_probe.analysis.parity.error import Parity, ParityError
 from lstm_probe.analysis.parity.verdict import Place, Verdict
 from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.analysis.words.answers import Answer
 
 if TYPE_CHECKING:
     from lstm_probe.analysis.alerts.alert import Alert, Thresholds
@@ -37,18 +38,23 @@ if TYPE_CHECKING:
     from lstm_probe.analysis.change.dynamics import Dynamics, measure_dynamics, measure_spectra
     from lstm_probe.analysis.change.spectra import SpectralNorms
     from lstm_probe.analysis.conventions.search import Convention, find_convention
+    from lstm_probe.analysis.stability.lyapunov import Lyapunov, lyapunov_exponents
+    from lstm_probe.analysis.stability.spectrum import JacobianSpectrum, jacobian_spectrum
 
 __all__ = [
     "Alert",
     "AlertBoard",
     "AlertRules",
     "Analysis",
+    "Answer",
     "Convention",
     "Dynamics",
     "GateHealth",
     "Gradient",
     "Health",
+    "JacobianSpectrum",
     "LossGradient",
+    "Lyapunov",
     "Parity",
     "ParityError",
     "Place",
@@ -62,6 +68,8 @@ __all__ = [
     "gradient_of_loss",
     "gradient_through_time",
     "jacobian_norms",
+    "jacobian_spectrum",
+    "lyapunov_exponents",
     "measure_dynamics",
     "measure_health",
     "measure_spectra",
@@ -79,6 +87,10 @@ _HOMES = {
         ("Dynamics", "measure_dynamics", "measure_spectra"), "lstm_probe.analysis.change.dynamics"
     ),
     "SpectralNorms": "lstm_probe.analysis.change.spectra",
+    **dict.fromkeys(
+        ("JacobianSpectrum", "jacobian_spectrum"), "lstm_probe.analysis.stability.spectrum"
+    ),
+    **dict.fromkeys(("Lyapunov", "lyapunov_exponents"), "lstm_probe.analysis.stability.lyapunov"),
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from lstm_probe.explorer.captures import Captures
 from lstm_probe.explorer.requests import Scope
 from lstm_probe.explorer.series import History
+from lstm_probe.logs.stored.alert_states import AlertStates
 from lstm_probe.logs.stored.checked import read_capture
 from lstm_probe.logs.stored.course import answers_at
 from lstm_probe.logs.stored.format import Stored, plain
@@ -55,6 +56,13 @@ class Answers:
         return {
             "captures": [_brief(each.as_data()) for each in self._captures.timeline(scope, run)]
         }
+
+    def alerts(self, scope: Scope, run: str) -> dict[str, Any]:
+        """Every alert of a run with its state, the newest first; an empty list without any."""
+        states = AlertStates()
+        for point in self._captures.timeline(scope, run):
+            states.add(point)
+        return {"alerts": states.told()}
 
     def sentences(self, scope: Scope, run: str, layer: str, step: int) -> dict[str, Any]:
         """What the gates of a layer say at a step; an empty list if nothing is known."""

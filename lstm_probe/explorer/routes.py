@@ -34,6 +34,7 @@ class Routes:
             "/layers": self._layers,
             "/steps": self._steps,
             "/timeline": self._timeline,
+            "/alerts": self._alerts,
             "/sentences": self._sentences,
             "/capture": self._capture,
             "/weights": self._weights,
@@ -92,6 +93,9 @@ class Routes:
 
     def _timeline(self, query: Query) -> Reply:
         return document(self._answers.timeline(query.scope, query.text("run")))
+
+    def _alerts(self, query: Query) -> Reply:
+        return document(self._answers.alerts(query.scope, query.text("run")))
 
     def _sentences(self, query: Query) -> Reply:
         return document(self._answers.sentences(query.scope, *query.place()))

@@ -24,7 +24,7 @@ from werkzeug.test import Client
 from lstm_probe import Analysis, analyse
 from lstm_probe.explorer.plugin import GateExplorer
 from lstm_probe.logs import EventFile, RunLog
-from lstm_probe.logs.stored.course import captures_value
+from lstm_probe.logs.stored.course import captures_value, point_of
 from lstm_probe.logs.stored.values import gates_value
 
 PREFIX = "/data/plugin/lstm_probe/"
@@ -53,7 +53,7 @@ def write_small_run(directory: Path, steps: range) -> None:
     one = analysis(0)
     with EventFile(directory) as file:
         for step in steps:
-            values = [gates_value(one), captures_value([one.summary()], step=step)]
+            values = [gates_value(one), captures_value(point_of([one.summary()], step=step))]
             file.write(values, step=step)
 
 

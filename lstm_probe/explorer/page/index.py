@@ -48,7 +48,7 @@ def index_of(
 
     Returns:
         A dictionary for JSON: the `note`; the `answers` to the questions `runs`, `layers`,
-        `timeline` and `sentences`, computed by the code that answers TensorBoard's requests; the
+        `timeline`, `alerts` and `sentences`, computed by the code that answers requests; the
         `histories` that no capture holds, compressed, as base64; and the `numbers`.
     """
     points = {name: [point.as_data() for point in run.course] for name, run in runs.items()}
@@ -62,6 +62,7 @@ def index_of(
             "runs": listed,
             "layers": {name: answers.layers(WHOLE, name) for name in names},
             "timeline": {name: answers.timeline(WHOLE, name) for name in names},
+            "alerts": {name: answers.alerts(WHOLE, name) for name in names},
             "sentences": {
                 key_of(run, layer, step): answers.sentences(WHOLE, run, layer, step)
                 for kind, run, layer, step in numbers

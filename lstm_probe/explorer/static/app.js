@@ -157,7 +157,7 @@ export class App {
     const { state, steps } = this;
     this.training.show(this.data.timeline(state.run), this.currentStep);
     const epochs = new Map(this.data.timeline(state.run).map((capture) => [capture.step, capture.epoch]));
-    const alerts = this.data.timeline(state.run).flatMap((capture) => capture.alerts ?? []);
+    const alerts = this.data.alerts(state.run).filter(({ state: now }) => now !== "noted");
     this.slider.show({ steps, index: Math.max(0, steps.indexOf(this.currentStep)), epochs, alerts, live: state.step === null });
     const two = state.compare && state.view === "gates";
     this.rowB.hidden = !two;

@@ -48,6 +48,10 @@ export class HttpSource extends Source {
     return (await this.#document("timeline", { run })).captures;
   }
 
+  async alerts(run) {
+    return (await this.#document("alerts", { run })).alerts;
+  }
+
   async sentences(run, layer, step) {
     return (await this.#document("sentences", { run, layer, step })).sentences;
   }

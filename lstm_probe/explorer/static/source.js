@@ -13,8 +13,11 @@
 //   layers(run)               [{name, steps}]: the layers in the order of the model, and for each
 //                             the sorted steps at which it was captured.
 //   steps(run, layer)         [step]: the same steps, of one layer.
-//   timeline(run)             [{step, epoch, layers, alerts, ...}]: the summary of each capture, by
+//   timeline(run)             [{step, epoch, layers, training, ...}]: the summary of each capture, by
 //                             step; an empty list for a run that has none, or that is not there.
+//   alerts(run)               [{rule, layer, step, text, state, until, ...}]: every alert of a run, the
+//                             newest first. Its `state` is "standing", "noted" or "cleared"; one that
+//                             has cleared stood `until` a step. An empty list likewise.
 //   sentences(run, layer, step)
 //                             [{text, value, view, unit, step}]: what the gates of a layer say at a
 //                             step, each with its number and the view that shows it; unit and step

@@ -37,6 +37,10 @@ class Growing extends Source {
   async timeline(run) {
     return (this.log.get(run) ?? []).map((step) => ({ step, layers: {} }));
   }
+
+  async alerts() {
+    return [];
+  }
 }
 
 async function watched(log = [["r", [0, 1]]]) {

@@ -46,6 +46,10 @@ for (const run of runs) {
     const timeline = await server.timeline(run.name);
     assert.equal(timeline.length > 0, run.name !== bare);
     for (const source of others) assert.deepEqual(await source.timeline(run.name), timeline);
+    const alerts = await server.alerts(run.name);
+    const told = alerts.map(({ rule, layer, step, state, until }) => [rule, layer, step, state, until]);
+    assert.deepEqual(told, run.name === narrow ? [["dead_units", "projected", 7, "cleared", 21]] : []);
+    for (const source of others) assert.deepEqual(await source.alerts(run.name), alerts);
     for (const { name, steps } of layersOf.get(run.name)) {
       const said = await server.sentences(run.name, name, steps[0]);
       assert.ok(said.length <= 6 && said.every(({ text }) => /^[A-Z0-9].*\.$/.test(text)));
@@ -106,7 +110,10 @@ test("a unit that a projected h lacks has a series, and h is NaN in it", async (
 });
 
 test("the timeline of a run that is not there is empty", async () => {
-  for (const [, source] of sources) assert.deepEqual(await source.timeline("no such"), []);
+  for (const [, source] of sources) {
+    assert.deepEqual(await source.timeline("no such"), []);
+    assert.deepEqual(await source.alerts("no such"), []);
+  }
 });
 
 for (const [what, ask] of [
