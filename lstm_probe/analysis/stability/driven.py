@@ -12,7 +12,7 @@ from lstm_probe.analysis.gradient.sequence import run_of
 from lstm_probe.analysis.subject import Subject, traced
 from lstm_probe.cells.backward import Run
 from lstm_probe.cells.base import Cell
-from lstm_probe.cells.jacobian import state_jacobians
+from lstm_probe.cells.jacobian import joined, state_jacobians
 from lstm_probe.core.arrays import Array, BoolArray
 
 __all__ = ["Driven", "driven"]
@@ -47,11 +47,15 @@ class Driven:
         return np.asarray(self.valid.sum(axis=0))
 
     def states(self) -> dict[str, Array]:
-        """The states before and after all steps that count, by letter, `(count, size)`."""
+        """The states at the start and after every step that counts, by letter, `(count, size)`."""
         return {
             letter: np.concatenate([self.run.initial[letter], self.run.arrays[letter][self.valid]])
             for letter in self.cell.states
         }
+
+    def whole_states(self) -> Array:
+        """The same as one array, `(count, whole)`."""
+        return joined(self.states(), self.cell)
 
     def parts(self) -> Iterator[tuple[slice, Driven]]:
         """The sequences in parts whose Jacobians fit into memory, each with its place."""

@@ -42,6 +42,7 @@ class Lyapunov:
         stretches: over how many stretches of the probe the band was estimated.
         steps: how many steps each stretch has.
         burn_in: how many steps at the start of each sequence were left out.
+        kept: how many steps of the longest sequence were used.
         missing: what is missing, in words; empty if nothing is. The arrays are then empty.
 
     Source:
@@ -50,7 +51,7 @@ class Lyapunov:
 
     Example:
         >>> half = np.log([0.5])
-        >>> found = Lyapunov(half, half - 0.01, half + 0.01, 20, 5, 10)
+        >>> found = Lyapunov(half, half - 0.01, half + 0.01, 20, 5, 10, 30)
         >>> found.verdict
         'contracting'
     """
@@ -61,17 +62,24 @@ class Lyapunov:
     stretches: int
     steps: int
     burn_in: int
+    kept: int
     missing: str = ""
 
     @property
     def verdict(self) -> str:
-        """`expanding`, `contracting`, or `undecided` where the band of the largest holds 0. Empty
-        where nothing was measured. In a state that stays within bounds, expansion is chaos."""
+        """`expanding`, `contracting` or `undecided`; empty where nothing was measured.
+
+        It is undecided where the band of the largest exponent holds 0, and where a change grows or
+        fades by less than the factor e over the steps that were used: as much as that may come from
+        the direction at the first and at the last step. In a state that stays within bounds,
+        expansion is chaos.
+        """
         if self.missing:
             return ""
-        if self.low[0] > 0:
+        over_all = self.exponents[0] * self.kept
+        if self.low[0] > 0 and over_all > 1:
             return "expanding"
-        return "contracting" if self.high[0] < 0 else "undecided"
+        return "contracting" if self.high[0] < 0 and over_all < -1 else "undecided"
 
     def sentences(self) -> list[Answer]:
         """The exponents in words, with their number, their band and what it comes from."""
@@ -159,12 +167,13 @@ def lyapunov_of(ready: Driven, *, count: int | None = None, burn_in: int | None 
         len(means),
         steps,
         left_out,
+        int(kept.max()),
     )
 
 
 def _nothing(why: str) -> Lyapunov:
     empty = np.zeros(0)
-    return Lyapunov(empty, empty, empty, 0, 0, 0, why)
+    return Lyapunov(empty, empty, empty, 0, 0, 0, 0, why)
 
 
 def _length_of_stretches(kept: Array) -> int:

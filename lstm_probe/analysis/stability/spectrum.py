@@ -17,6 +17,9 @@ from lstm_probe.core.blas import on_one_blas_thread
 
 __all__ = ["JacobianSpectrum", "jacobian_spectrum", "spectrum_of"]
 
+#: At so many steps of the probe the spectrum is measured unless the caller says how many.
+_AT_MOST = 32
+
 
 @dataclass(frozen=True, eq=False)
 class JacobianSpectrum:
@@ -72,7 +75,7 @@ class JacobianSpectrum:
 
 
 @on_one_blas_thread
-def jacobian_spectrum(subject: Subject, *, at_most: int = 32) -> JacobianSpectrum:
+def jacobian_spectrum(subject: Subject, *, at_most: int = _AT_MOST) -> JacobianSpectrum:
     """Measure the spectrum of the Jacobian along the probe.
 
     The Jacobian is exact: it is taken through the cell's own way back, in float64. Eigenvalues take
@@ -102,7 +105,7 @@ def jacobian_spectrum(subject: Subject, *, at_most: int = 32) -> JacobianSpectru
     return spectrum_of(ready, at_most=at_most)
 
 
-def spectrum_of(ready: Driven, *, at_most: int) -> JacobianSpectrum:
+def spectrum_of(ready: Driven, *, at_most: int = _AT_MOST) -> JacobianSpectrum:
     """As `jacobian_spectrum`, of sequences that are ready."""
     times, sequences = np.nonzero(ready.valid)
     order = np.lexsort((times, sequences))

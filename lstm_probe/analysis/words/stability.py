@@ -6,14 +6,24 @@ Each function takes the plain form of a result, so that a log or a page can word
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import log
+from math import exp, log
 from typing import Any
 
 import numpy as np
 
 from lstm_probe.analysis.words.answers import Answer
 
-__all__ = ["exponents_told", "spectrum_told"]
+__all__ = ["exponents_told", "spectrum_told", "structures_told"]
+
+#: The view of the explorer in which a structure is looked for.
+_VIEWS = {
+    "latch": "memory",
+    "line": "memory",
+    "slow": "memory",
+    "oscillator": "gates",
+    "ringing": "gates",
+    "chaos": "gradient",
+}
 
 
 def spectrum_told(found: Mapping[str, Any]) -> list[Answer]:
@@ -98,3 +108,60 @@ every 1 steps.
         text = f"Small changes of the state neither surely grow nor surely die out: {number}."
         return [Answer(text, largest, "gradient")]
     return [Answer(f"Small changes of the state {says} steps.", largest, "gradient")]
+
+
+def structures_told(found: Mapping[str, Any]) -> list[Answer]:
+    """Of what the fixed points and exponents amount to.
+
+    Args:
+        found: as `Stability.plain` gives it.
+
+    Example:
+        >>> found = {"points": {"timesteps": 40, "reached": [16], "left": 16, "restless": 0},
+        ...          "structures": [{"kind": "slow", "value": 99.5, "points": [0]}]}
+        >>> print(structures_told(found)[0].text)
+        A direction of the state fades so slowly that it outlasts the probe: to 1/e within 99.5 \
+steps, where the probe has 40.
+    """
+    texts = [_structure(each, found["points"]) for each in found["structures"]]
+    return [
+        Answer(text, each["value"], _VIEWS[each["kind"]])
+        for text, each in zip(texts, found["structures"], strict=True)
+    ]
+
+
+def _structure(found: Mapping[str, Any], points: Mapping[str, Any]) -> str:
+    kind, value, steps = found["kind"], found["value"], points["timesteps"]
+    left = f"{points['left']} states of the probe"
+    if kind == "latch":
+        ends = " and ".join(str(points["reached"][k]) for k in found["points"])
+        return (
+            f"The network is a latch: with its input at rest it stays at one of {value:.0f} stable "
+            f"states ({ends} of {left} end there)."
+        )
+    if kind == "line":
+        count = len(found["points"])
+        return (
+            "The network holds a value: along one direction its state stays where it is "
+            f"(eigenvalue {value:.6g} at {count} point{'s' * (count != 1)}, for a probe of {steps} "
+            "steps)."
+        )
+    if kind == "slow":
+        return (
+            "A direction of the state fades so slowly that it outlasts the probe: to 1/e within "
+            f"{value:.3g} steps, where the probe has {steps}."
+        )
+    if kind == "oscillator":
+        return (
+            "The network oscillates: with its input at rest it goes round once in "
+            f"{value:.3g} steps and never stops (from {points['restless']} of {left})."
+        )
+    if kind == "ringing":
+        return (
+            f"The network rings: a change goes round once in {value:.3g} steps and outlasts the "
+            f"probe of {steps} steps."
+        )
+    return (
+        "The network is chaotic on this probe: its state stays within bounds, and small changes of "
+        f"it grow by the factor {exp(value):.3g} a step (largest Lyapunov exponent {value:.3g})."
+    )
