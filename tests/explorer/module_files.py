@@ -32,11 +32,11 @@ _MAPS = ("RdBu", "PuOr", "viridis", "cividis", "magma")
 
 
 def copy_modules(folder: Path) -> None:
-    """The modules of the page and of the report, as one folder of ES modules."""
+    """The modules of the page, of the report and of the server, as one folder of ES modules."""
     folder.mkdir()
     (folder / "package.json").write_text('{"type": "module"}')
     explorer = files("lstm_probe.explorer")
-    for source in (explorer / "static", explorer / "page"):
+    for source in (explorer / "static", explorer / "page", explorer / "server"):
         for entry in source.iterdir():
             if entry.name.endswith(".js"):
                 (folder / entry.name).write_text(entry.read_text(encoding="utf-8"), "utf-8")
@@ -70,8 +70,8 @@ def write_logs(log_dir: Path, rng: np.random.Generator) -> None:
     """Runs that differ in what a source has to tell of them.
 
     `late` has a layer that is first in the model and last in the log, weights, and names that have
-    to be escaped. `long` has more captures than a course takes, and
-    units that the last captures lack. `narrow` has a projected h, and an alert that clears. `opaque` compared nothing. `bare`
+    to be escaped. `long` has more captures than a course takes, and units that the last captures
+    lack. `narrow` has a projected h, and an alert that clears. `opaque` compared nothing. `bare`
     has captures without summaries, and `points` summaries without captures.
     """
     with RunLog(log_dir / "late", detail="full", pictures=False) as log:

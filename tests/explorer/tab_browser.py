@@ -111,6 +111,27 @@ class Explorer:
             assert frame.evaluate("window.violations ?? []") == []
 
 
+class ServedExplorer(Explorer):
+    """The page of `lstm-probe serve`, or any other that is no tab of TensorBoard.
+
+    Args:
+        page: of Playwright.
+        address: of the page.
+    """
+
+    @property
+    def inside(self) -> Any:
+        return self.page
+
+    @property
+    def frame(self) -> Any:
+        return self.page.main_frame
+
+    def slide(self, index: int) -> None:
+        """Move the slider to a capture."""
+        self.inside.locator("input[type=range]").first.fill(str(index))
+
+
 def _text(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ",".join(quote(str(each), safe="") for each in value)
