@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from lstm_probe.analysis.stability.spectrum import JacobianSpectrum, jacobian_spectrum
     from lstm_probe.analysis.stability.stability import Stability, measure_stability
     from lstm_probe.analysis.stability.structures import Structure
+    from lstm_probe.analysis.tracking.result import Tracking
+    from lstm_probe.analysis.tracking.tracking import track
 
 __all__ = [
     "Ablation",
@@ -71,6 +73,7 @@ __all__ = [
     "Stability",
     "Structure",
     "Thresholds",
+    "Tracking",
     "Verdict",
     "ablate",
     "analyse",
@@ -88,6 +91,7 @@ __all__ = [
     "measure_spectra",
     "measure_stability",
     "memory_horizon",
+    "track",
 ]
 
 #: The module of each name that is imported when it is first used: `import lstm_probe` stays fast.
@@ -102,6 +106,8 @@ _HOMES = {
     **dict.fromkeys(
         ("Dynamics", "measure_dynamics", "measure_spectra"), "lstm_probe.analysis.change.dynamics"
     ),
+    "Tracking": "lstm_probe.analysis.tracking.result",
+    "track": "lstm_probe.analysis.tracking.tracking",
     "SpectralNorms": "lstm_probe.analysis.change.spectra",
     **dict.fromkeys(
         ("FixedPoints", "find_fixed_points"), "lstm_probe.analysis.stability.fixed_points"
