@@ -79,6 +79,10 @@ class ProbeCallback(Callback):
         names: a name for each sequence of the probe.
         decode: makes the labels from the tokens of the probe.
         max_log_bytes: how large the log may grow.
+        targets: what the model is to give for the probe, one for each sequence. `(x, y)` as the
+            probe says the same where the model's forward takes one argument.
+        log_data: False keeps the probe's inputs and targets, and what the model gives for it, out
+            of the log.
         enabled: False turns the callback into nothing.
 
     Raises:
@@ -103,6 +107,8 @@ class ProbeCallback(Callback):
         names: Sequence[str] | None = None,
         decode: Decode | None = None,
         max_log_bytes: int | None = MAX_BYTES,
+        targets: Any = None,
+        log_data: bool = True,
         enabled: bool = True,
     ) -> None:
         super().__init__()
@@ -119,6 +125,7 @@ class ProbeCallback(Callback):
             max_overhead=max_overhead,
             background=background,
             max_log_bytes=max_log_bytes,
+            log_data=log_data,
         )
         self._where: dict[str, Any] = {
             "every": every,
@@ -128,6 +135,7 @@ class ProbeCallback(Callback):
             "labels": labels,
             "names": names,
             "decode": decode,
+            "targets": targets,
         }
 
     @property

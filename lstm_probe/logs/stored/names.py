@@ -19,6 +19,8 @@ __all__ = [
     "HEADER_KEY",
     "OVERVIEW_TAG",
     "PLUGIN",
+    "PROBE",
+    "PROBE_SERIES",
     "RUN_NAME",
     "WEIGHTS",
     "layers_with",
@@ -42,6 +44,9 @@ ALERTS_TAG: Final = "lstm_probe/alerts"
 #: What is stored of a layer at a step, as the end of its tag.
 CAPTURE: Final = "capture"
 WEIGHTS: Final = "weights"
+#: The tag of the probe's own data is `lstm_probe/probe`: made as those of layers are.
+PROBE: Final = "probe"
+PROBE_SERIES: Final = "lstm_probe"
 
 
 def stored_tag(layer: str, what: str) -> str:
@@ -49,7 +54,7 @@ def stored_tag(layer: str, what: str) -> str:
 
     Args:
         layer: the layer's name.
-        what: `CAPTURE` or `WEIGHTS`.
+        what: `CAPTURE`, `WEIGHTS`, or `PROBE` of `PROBE_SERIES`.
 
     Example:
         >>> stored_tag("encoder/lstm", CAPTURE)

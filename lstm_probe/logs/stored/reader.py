@@ -20,6 +20,8 @@ from lstm_probe.logs.stored.names import (
     CAPTURE,
     CAPTURES_TAG,
     PLUGIN,
+    PROBE,
+    PROBE_SERIES,
     WEIGHTS,
     layers_with,
     stored_tag,
@@ -129,6 +131,17 @@ class RunReader:
             LstmProbeError: there is no such layer or step, or the bytes are damaged.
         """
         return unpack(self._stored(stored_tag(layer, WEIGHTS), step))
+
+    def probe(self) -> Stored | None:
+        """The probe's own inputs and targets, as `packed_probe` stored them; None if the log has
+        none. Of a run that was resumed, those of its latest part.
+
+        Raises:
+            LstmProbeError: the bytes are damaged.
+        """
+        tag = stored_tag(PROBE_SERIES, PROBE)
+        places = self._blobs.get(tag)
+        return unpack(self._stored(tag, max(places))) if places else None
 
     def _places(self, tag: str) -> dict[int, _Place]:
         if tag not in self._blobs:
