@@ -168,7 +168,7 @@ class Captures:
             )
             self.tally.captured = step
             self.analyses = {analysis.snapshot.layer: analysis for analysis in analyses}
-            self.report.add(analyses, 1e3 * cost.stall)
+            self.report.add(analyses, 1e3 * cost.stall, log.answers)
             if charged:
                 self.budget.spend(cost.charged)
             self._guard.run("logging the cost", lambda: self._write_cost(log, cost, step))

@@ -18,6 +18,7 @@ from lstm_probe.analysis.parity.teacher_forcing import follow
 from lstm_probe.analysis.parity.verdict import Verdict
 from lstm_probe.analysis.recomputation import InOwnDtype, recompute, recompute_in_own_dtype
 from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.analysis.words.answers import Answer, answers, figures_of
 from lstm_probe.analysis.words.phrases import without_parity
 from lstm_probe.analysis.words.summary import LayerSummary, summarise
 from lstm_probe.core.arrays import Array
@@ -91,6 +92,20 @@ class Analysis:
             same_dtype=thorough,
             cause=None if found is None else str(found),
         )
+
+    def answers(self) -> list[Answer]:
+        """What this capture says, in up to six sentences, each with the number behind it.
+
+        What changed over a training, and whether the layer is ill, takes more than one capture.
+
+        Example:
+            >>> from lstm_probe import LstmCell, Snapshot, weights
+            >>> cell = weights.from_keras(np.zeros((3, 8)), np.zeros((2, 8)))
+            >>> x, h = np.zeros((1, 5, 3)), np.zeros((1, 5, 2))
+            >>> print(analyse(Snapshot(0, "lstm", LstmCell(), cell, x=x, output=h)).answers()[0])
+            The longest memory is 1.4 of 5 steps (unit 0).
+        """
+        return answers([figures_of(self.summary())], standing=None)
 
     def __repr__(self) -> str:
         if self.parity is None:

@@ -16,6 +16,7 @@ from lstm_probe.analysis.alerts.board import Alert
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.analysis.change.dynamics import Dynamics
 from lstm_probe.analysis.change.spectra import SpectralNorms, spectral_radii
+from lstm_probe.analysis.words.answers import Answer
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.stopwatch import Stopwatch
@@ -24,10 +25,11 @@ from lstm_probe.logs.detail import MAX_BYTES, Detail, check_detail
 from lstm_probe.logs.events.event_file import EventFile, event_files, last_step
 from lstm_probe.logs.events.writing import is_being_written
 from lstm_probe.logs.overview import overview
-from lstm_probe.logs.stored.course import captures_value
+from lstm_probe.logs.stored.course import captures_value, point_of
 from lstm_probe.logs.stored.names import OVERVIEW_TAG, RUN_NAME
+from lstm_probe.logs.stored.run_course import RunCourse
 from lstm_probe.logs.stored.values import gates_value, probe_value, weights_value
-from lstm_probe.logs.tags.diagnosis import alert_values, weight_values
+from lstm_probe.logs.tags.diagnosis import alert_values, answers_value, weight_values
 from lstm_probe.logs.tags.pictures import picture_values
 from lstm_probe.logs.tags.summaries import cost_values, layer_values
 from lstm_probe.logs.tags.values import scalar, text
@@ -68,6 +70,11 @@ class RunLog:
     Raises:
         LstmProbeError: the directory cannot be written to or is not one of this machine, or there
             is no such detail.
+
+    Attributes:
+        directory: that of the run.
+        answers: what the gates of each layer say at the latest capture, by the layer's name; of a
+            run that goes on, since it does.
     """
 
     def __init__(
@@ -87,6 +94,8 @@ class RunLog:
         self._painter = HeatmapPainter() if pictures and detail in ("gates", "full") else None
         self._spectra: defaultdict[str, SpectralNorms] = defaultdict(SpectralNorms)
         self._overview_written = False
+        self._course = RunCourse()
+        self.answers: dict[str, list[Answer]] = {}
         try:
             self.directory = _run_directory(Path(log_dir), first_step)
             self._bytes_before = sum(f.stat().st_size for f in event_files(self.directory))
@@ -150,17 +159,17 @@ class RunLog:
                 norms, radii = self._spectra[layer].update(weights), spectral_radii(weights)
                 values += weight_values(layer, changes.get(layer), norms, radii)
         summaries = [analysis.summary() for analysis in analyses]
-        values.append(
-            captures_value(
-                summaries,
-                step=step,
-                dynamics=changes,
-                alerts=alerts,
-                others=others,
-                training=training,
-            )
+        point = point_of(
+            summaries,
+            step=step,
+            dynamics=changes,
+            alerts=alerts,
+            others=others,
+            training=training,
         )
-        values.extend(alert_values(alerts))
+        self._course.add(point)
+        self.answers = self._course.answers()
+        values += [captures_value(point), answers_value(self.answers), *alert_values(alerts)]
         if not self._overview_written:
             values.append(text(OVERVIEW_TAG, overview(summaries, remarks or {})))
             values.extend(self._data_value())

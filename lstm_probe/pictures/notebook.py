@@ -14,6 +14,7 @@ from lstm_probe.core.trace import GateTrace, title
 __all__ = ["analysis_html", "trace_html"]
 
 _STYLE = "border-collapse:collapse;margin:0 0 .6em 0;font-size:90%"
+_LIST = "margin:0 0 .8em 0;padding-left:1.2em"
 _KEY = (
     "Units over timesteps of the first sequence{name}. Gates: red 0 (closed), blue 1 (open); the "
     "others: red negative, blue positive. Masked steps are hatched, NaN is green."
@@ -35,7 +36,7 @@ def trace_html(trace: GateTrace) -> str:
 
 
 def analysis_html(analysis: Analysis) -> str:
-    """Tables of parity and gate health, and a picture of all gates of the first sequence.
+    """What the gates say, tables of parity and gate health, and a picture of the first sequence.
 
     Example:
         >>> import lstm_probe, numpy as np
@@ -48,7 +49,13 @@ def analysis_html(analysis: Analysis) -> str:
     trace, summary = analysis.trace, analysis.summary()
     facts = _facts(trace) | _parity(summary) | _units(summary)
     gates = [_gate(letter, gate) for letter, gate in summary.gates.items()]
-    return f"<div>{_table([facts])}{_table(gates)}{_picture(trace)}</div>"
+    said = _sentences([answer.text for answer in analysis.answers()])
+    return f"<div>{said}{_table([facts])}{_table(gates)}{_picture(trace)}</div>"
+
+
+def _sentences(said: Sequence[str]) -> str:
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in said)
+    return f'<ul style="{_LIST}">{items}</ul>' if items else ""
 
 
 def _facts(trace: GateTrace) -> dict[str, str]:

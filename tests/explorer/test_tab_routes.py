@@ -83,6 +83,12 @@ def test_timeline_says_what_each_capture_came_to(client: Client) -> None:
     assert get(client, "timeline", run="no such run").json == {"captures": []}
 
 
+def test_alerts_are_told_with_their_states(client: Client) -> None:
+    alerts = get(client, "alerts", run=RUN).json["alerts"]
+    assert alerts == []
+    assert get(client, "alerts", run="no such run").json == {"alerts": []}
+
+
 @pytest.mark.parametrize("layer", ["memory", HOSTILE])
 def test_capture_holds_numpys_values(client: Client, layer: str) -> None:
     capture = stored(client, "capture", run=RUN, layer=layer, step=7)

@@ -13,6 +13,7 @@ from typing import Final
 
 __all__ = [
     "ALERTS_TAG",
+    "ANSWERS_TAG",
     "CAPTURE",
     "CAPTURES_TAG",
     "FORMAT",
@@ -41,6 +42,8 @@ CAPTURES_TAG: Final = "lstm_probe/captures"
 OVERVIEW_TAG: Final = "lstm_probe/summary"
 #: The tag of the text that tells new alerts.
 ALERTS_TAG: Final = "lstm_probe/alerts"
+#: The tag of the text that says what the gates of each layer say.
+ANSWERS_TAG: Final = "lstm_probe/answers"
 #: What is stored of a layer at a step, as the end of its tag.
 CAPTURE: Final = "capture"
 WEIGHTS: Final = "weights"
