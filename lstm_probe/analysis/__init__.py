@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from lstm_probe.analysis.change.dynamics import Dynamics, measure_dynamics, measure_spectra
     from lstm_probe.analysis.change.spectra import SpectralNorms
     from lstm_probe.analysis.conventions.search import Convention, find_convention
+    from lstm_probe.analysis.need.need import Need, measure_need
     from lstm_probe.analysis.stability.fixed_points import FixedPoints, find_fixed_points
     from lstm_probe.analysis.stability.lyapunov import Lyapunov, lyapunov_exponents
     from lstm_probe.analysis.stability.spectrum import JacobianSpectrum, jacobian_spectrum
@@ -57,6 +58,7 @@ __all__ = [
     "JacobianSpectrum",
     "LossGradient",
     "Lyapunov",
+    "Need",
     "Parity",
     "ParityError",
     "Place",
@@ -77,6 +79,7 @@ __all__ = [
     "lyapunov_exponents",
     "measure_dynamics",
     "measure_health",
+    "measure_need",
     "measure_spectra",
     "measure_stability",
     "memory_horizon",
@@ -99,6 +102,7 @@ _HOMES = {
     **dict.fromkeys(
         ("JacobianSpectrum", "jacobian_spectrum"), "lstm_probe.analysis.stability.spectrum"
     ),
+    **dict.fromkeys(("Need", "measure_need"), "lstm_probe.analysis.need.need"),
     **dict.fromkeys(("Stability", "measure_stability"), "lstm_probe.analysis.stability.stability"),
     "Structure": "lstm_probe.analysis.stability.structures",
     **dict.fromkeys(("Lyapunov", "lyapunov_exponents"), "lstm_probe.analysis.stability.lyapunov"),
