@@ -99,8 +99,8 @@ __all__ = [
     "measure_spectra",
     "measure_stability",
     "memory_horizon",
-    "track",
     "participation_ratio",
+    "track",
 ]
 
 #: The module of each name that is imported when it is first used: `import lstm_probe` stays fast.
