@@ -51,6 +51,8 @@ class TrainerProbe:
         names: Sequence[str] | None = None,
         decode: Decode | None = None,
         max_log_bytes: int | None = MAX_BYTES,
+        targets: Any = None,
+        log_data: bool = True,
         enabled: bool = True,
     ) -> None:
         super().__init__()
@@ -67,6 +69,7 @@ class TrainerProbe:
             max_overhead=max_overhead,
             background=background,
             max_log_bytes=max_log_bytes,
+            log_data=log_data,
         )
         self._where: dict[str, Any] = {
             "every": every,
@@ -76,6 +79,7 @@ class TrainerProbe:
             "labels": labels,
             "names": names,
             "decode": decode,
+            "targets": targets,
         }
 
     @property
