@@ -52,6 +52,7 @@ def looked_at(name: str) -> tuple[Any, np.ndarray, Any, dict[str, Any], str]:
     return model, probe, look.snapshots, rests, why
 
 
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 @pytest.mark.parametrize("name", MODELS)
 def test_the_rest_gives_the_models_own_output_and_its_gradient(name: str) -> None:
     model, probe, snapshots, rests, why = looked_at(name)
