@@ -57,7 +57,7 @@ class Answers:
         return {"captures": [_brief(each.as_data()) for each in self.source.timeline(scope, run)]}
 
     def alerts(self, scope: Scope, run: str) -> dict[str, Any]:
-        """Every alert of a run with its state, the newest first; an empty list if there are none."""
+        """Every alert of a run with its state, the newest first."""
         states = AlertStates()
         for point in self.source.timeline(scope, run):
             states.add(point)

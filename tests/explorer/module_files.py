@@ -70,8 +70,8 @@ def write_logs(log_dir: Path, rng: np.random.Generator) -> None:
     """Runs that differ in what a source has to tell of them.
 
     `late` has a layer that is first in the model and last in the log, weights, and names that have
-    to be escaped. `long` has more captures than a course takes, and
-    units that the last captures lack. `narrow` has a projected h, and an alert that clears. `opaque` compared nothing. `bare`
+    to be escaped. `long` has more captures than a course takes, and units that the last captures
+    lack. `narrow` has a projected h, and an alert that clears. `opaque` compared nothing. `bare`
     has captures without summaries, and `points` summaries without captures.
     """
     with RunLog(log_dir / "late", detail="full", pictures=False) as log:

@@ -49,8 +49,8 @@ def index_of(
 
     Returns:
         A dictionary for JSON: the `note`; the `answers` to the questions `runs`, `layers`,
-        `timeline`, `alerts` and `sentences`, computed by the code that answers TensorBoard's requests; the
-        `histories` that no capture holds, compressed, as base64; and the `numbers`.
+        `timeline`, `alerts` and `sentences`, computed by the code that answers TensorBoard's
+        requests; the `histories` that no capture holds, compressed, as base64; and the `numbers`.
     """
     points = {name: [point.as_data() for point in run.course] for name, run in runs.items()}
     held = HeldCaptures(_series(numbers), points)
