@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from lstm_probe.cli.demo_command import write_demo
 from lstm_probe.cli.diff_command import diff
 from lstm_probe.cli.export_command import export_log
 from lstm_probe.cli.inspect_command import inspect_model
@@ -44,6 +45,7 @@ def _options(
     pass
 
 
+app.command("demo")(write_demo)
 app.command("inspect", no_args_is_help=True)(inspect_model)
 app.command("replay", no_args_is_help=True)(replay_checkpoints)
 app.command("diff", no_args_is_help=True)(diff)
