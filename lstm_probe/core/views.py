@@ -20,6 +20,7 @@ VIEWS: Final = {
     "GateTrace.to_xarray": ("lstm_probe.logs.export.labelled", "to_xarray"),
     "GateTrace.to_dataframe": ("lstm_probe.logs.export.labelled", "to_dataframe"),
     "Analysis._repr_html_": ("lstm_probe.pictures.notebook", "analysis_html"),
+    "Explained._repr_html_": ("lstm_probe.pictures.notebook", "explained_html"),
 }
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tensorboard.backend import http_util
 from tensorboard.plugins import base_plugin
+from werkzeug import Request
 
-from lstm_probe.explorer.static_files import static_apps
+from lstm_probe.explorer.static_files import static_files
 
 __all__ = ["GatesAddress"]
 
@@ -39,4 +41,9 @@ class GatesAddress(base_plugin.TBPlugin):
 
     def get_plugin_apps(self) -> Mapping[str, Any]:
         """The one script of its page."""
-        return {_SCRIPT: static_apps()[_SCRIPT]}
+        reply = static_files()[_SCRIPT]
+        return {
+            _SCRIPT: Request.application(
+                lambda request: http_util.Respond(request, reply.content, reply.kind)
+            )
+        }

@@ -13,14 +13,18 @@ ADDRESS: Final = "#gates"
 
 
 def how_to_look(log_dir: str | PathLike[str]) -> list[str]:
-    """The ways to look at a log, a line for each.
+    r"""The ways to look at a log, a line for each.
 
     Args:
         log_dir: the log directory.
 
     Example:
-        >>> how_to_look("logs/run1")
-        ['tensorboard --logdir logs/run1, then http://localhost:6006/#gates']
+        >>> print(*how_to_look("logs/run1"), sep="\n")
+        lstm-probe serve logs/run1 --open
+        tensorboard --logdir logs/run1, then http://localhost:6006/#gates
     """
     directory = shlex.quote(str(log_dir))
-    return [f"tensorboard --logdir {directory}, then http://localhost:6006/{ADDRESS}"]
+    return [
+        f"lstm-probe serve {directory} --open",
+        f"tensorboard --logdir {directory}, then http://localhost:6006/{ADDRESS}",
+    ]

@@ -84,18 +84,18 @@ def _fast(log_dir: Path) -> Iterator[Any]:
             [get_server_binary().path, *options], stdin=subprocess.PIPE
         ) as process:
             try:
-                _wait_until(lambda: port.is_file() and port.read_text().endswith("\n"))
+                wait_until(lambda: port.is_file() and port.read_text().endswith("\n"))
                 address = f"localhost:{int(port.read_text())}"
                 with grpc.insecure_channel(address) as channel:
                     provider = GrpcDataProvider(address, make_stub(channel))
-                    _wait_until(lambda: provider.list_runs(None, experiment_id=""))
+                    wait_until(lambda: provider.list_runs(None, experiment_id=""))
                     yield provider
             finally:
                 process.terminate()
 
 
-def _wait_until(happened: Callable[[], Any], seconds: float = 20) -> None:
+def wait_until(happened: Callable[[], Any], seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not happened():
-        assert time.monotonic() < deadline, "the data server loads nothing"
+        assert time.monotonic() < deadline, "it does not happen"
         time.sleep(0.05)

@@ -9,7 +9,7 @@ import { GatesView } from "./gates_view.js";
 import { GradientView } from "./gradient_view.js";
 import { Inspector } from "./inspector.js";
 import { listenKeys } from "./keys.js";
-import { linkTo, readLink, writeLink } from "./link.js";
+import { Link } from "./link.js";
 import { Live } from "./live.js";
 import { MemoryView } from "./memory_view.js";
 import { failure, problemOf } from "./messages.js";
@@ -32,9 +32,13 @@ export class App {
   #wanted = false;
   #loading = false;
 
-  /** @param source where the data comes from: see source.js. */
-  constructor(source) {
-    this.state = new State(State.decode(readLink()));
+  /**
+   * @param source where the data comes from: see source.js.
+   * @param link where the view's address stands: see link.js.
+   */
+  constructor(source, link = new Link()) {
+    this.link = link;
+    this.state = new State(State.decode(link.read()));
     this.data = new Data(source);
     this.loader = new Frames(this.data, this.state);
     this.toolbar = new Toolbar(this);
@@ -101,7 +105,7 @@ export class App {
   }
 
   #changed(values) {
-    writeLink(this.state.encode());
+    this.link.write(this.state.encode());
     const names = Object.keys(values);
     if (names.every((name) => name === "zoom")) {
       this.views.gates.draw();
@@ -261,7 +265,7 @@ export class App {
   }
 
   async copyLink(place) {
-    const link = linkTo(new State({ ...this.state, step: this.currentStep }).encode());
+    const link = this.link.to(new State({ ...this.state, step: this.currentStep }).encode());
     try {
       await navigator.clipboard.writeText(link);
       place.textContent = "Copied";

@@ -1,0 +1,129 @@
+"""The spectrum of the Jacobian along the probe: how each step stretches, turns and forgets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_probe.analysis.stability.driven import Driven, driven
+from lstm_probe.analysis.subject import Subject
+from lstm_probe.analysis.words.answers import Answer
+from lstm_probe.analysis.words.stability import spectrum_told
+from lstm_probe.core.arrays import Array
+from lstm_probe.core.blas import on_one_blas_thread
+
+__all__ = ["JacobianSpectrum", "jacobian_spectrum", "spectrum_of"]
+
+#: At so many steps of the probe the spectrum is measured unless the caller says how many.
+_AT_MOST = 32
+
+
+@dataclass(frozen=True, eq=False)
+class JacobianSpectrum:
+    """The eigenvalues and the largest singular value of the Jacobian at steps of the probe.
+
+        J_t = d s_t / d s_{t-1},    s = (h, c) for an LSTM, h for others
+
+    Attributes:
+        places: `(count, 2)`, int: the sequence and the timestep of each Jacobian, in the order of
+            the input's time.
+        eigenvalues: `(count, whole)`, complex128, the largest absolute value first. `whole` is the
+            size of the whole state.
+        stretch: `(count,)`, float64, 0 or more: the largest singular value, by which one step may
+            lengthen a small change of the state.
+        steps: how many steps the probe has that count.
+        missing: what is missing, in words; empty if nothing is. The arrays are then empty.
+
+    Source:
+        Pascanu, Mikolov & Bengio 2013, "On the difficulty of training recurrent neural networks",
+        section 2.1; Engelken, Wolf & Abbott 2020, arXiv 2006.02427, section 2.
+
+    Example:
+        >>> one = JacobianSpectrum(np.zeros((1, 2), int), np.array([[0.5 + 0j]]), np.ones(1), 1)
+        >>> one.radius.tolist()
+        [0.5]
+    """
+
+    places: npt.NDArray[np.intp]
+    eigenvalues: Array
+    stretch: Array
+    steps: int
+    missing: str = ""
+
+    @property
+    def radius(self) -> Array:
+        """The spectral radius at each place, `(count,)`: the largest absolute eigenvalue."""
+        return np.abs(self.eigenvalues).max(axis=1, initial=0.0)
+
+    def sentences(self) -> list[Answer]:
+        """The spectrum in words, each with its number and where it comes from."""
+        return spectrum_told(self.plain())
+
+    def plain(self) -> dict[str, Any]:
+        """The attributes by name, for JSON; eigenvalues as pairs of real and imaginary part."""
+        pairs = np.stack([self.eigenvalues.real, self.eigenvalues.imag], axis=-1)
+        return {
+            "places": self.places.tolist(),
+            "eigenvalues": pairs.tolist(),
+            "stretch": self.stretch.tolist(),
+            "steps": self.steps,
+            "missing": self.missing,
+        }
+
+
+@on_one_blas_thread
+def jacobian_spectrum(subject: Subject, *, at_most: int = _AT_MOST) -> JacobianSpectrum:
+    """Measure the spectrum of the Jacobian along the probe.
+
+    The Jacobian is exact: it is taken through the cell's own way back, in float64. Eigenvalues take
+    a time that grows with the cube of the state, so they are computed at evenly spaced steps.
+
+    Args:
+        subject: an `Analysis`, or a `Snapshot`, of one layer.
+        at_most: how many Jacobians are looked at, over all sequences; 1 or more.
+
+    Returns:
+        The spectrum. Where it cannot be measured, `missing` says why.
+
+    Raises:
+        LstmProbeError: the subject is neither of them.
+
+    Example:
+        >>> from lstm_probe import SimpleRnnCell, Snapshot, weights
+        >>> w = weights.from_keras(np.zeros((1, 2)), np.diag([0.9, -0.5]))
+        >>> x, h = np.zeros((1, 5, 1)), np.zeros((1, 5, 2))
+        >>> found = jacobian_spectrum(Snapshot(0, "rnn", SimpleRnnCell(), w, x=x, output=h))
+        >>> found.eigenvalues[0].real.tolist(), found.radius.tolist()
+        ([0.9, -0.5], [0.9, 0.9, 0.9, 0.9, 0.9])
+    """
+    ready = driven(subject)
+    if isinstance(ready, str):
+        return JacobianSpectrum(np.zeros((0, 2), np.intp), np.zeros((0, 0)), np.zeros(0), 0, ready)
+    return spectrum_of(ready, at_most=at_most)
+
+
+def spectrum_of(ready: Driven, *, at_most: int = _AT_MOST) -> JacobianSpectrum:
+    """As `jacobian_spectrum`, of sequences that are ready."""
+    times, sequences = np.nonzero(ready.valid)
+    order = np.lexsort((times, sequences))
+    chosen = order[np.linspace(0, len(order) - 1, min(at_most, len(order))).round().astype(int)]
+    wanted = np.zeros_like(ready.valid)
+    wanted[times[chosen], sequences[chosen]] = True
+    found: dict[tuple[int, int], tuple[Array, float]] = {}
+    for place, part in ready.parts():
+        for t, jacobian in enumerate(part.jacobians()):
+            for k in np.flatnonzero(wanted[t, place]):
+                values = np.linalg.eigvals(jacobian[k]).astype(np.complex128)
+                by_size = values[np.argsort(-np.abs(values), kind="stable")]
+                found[place.start + int(k), t] = by_size, float(np.linalg.norm(jacobian[k], 2))
+    places = sorted(found)
+    last = len(ready.valid) - 1
+    return JacobianSpectrum(
+        np.array([(b, last - t if ready.reverse else t) for b, t in places], np.intp),
+        np.stack([found[place][0] for place in places]),
+        np.array([found[place][1] for place in places]),
+        len(order),
+    )

@@ -1,0 +1,126 @@
+"""What fixed points and exponents amount to, on networks that are known to do it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import samples
+from test_fixed_points import lstm_of
+from test_jacobian_spectrum import linear, rotation
+from test_lyapunov import alone, chaotic_lstm
+
+from lstm_probe import LstmProbeError, SimpleRnnCell, analyse
+from lstm_probe.analysis import measure_stability
+from lstm_probe.analysis.stability.structures import structures_of
+from lstm_probe.weights import from_keras
+
+
+def rnn(matrix, *, state=None, activation="tanh", time=60, batch=4):
+    units = len(matrix)
+    weights = from_keras(np.zeros((1, units)), np.asarray(matrix, float))
+    start = np.full(units, 0.3) if state is None else state
+    return alone(SimpleRnnCell(activation), weights, [start], time, batch=batch)
+
+
+def named(snapshot, **options):
+    return {each.kind: each for each in measure_stability(snapshot, **options).structures}
+
+
+def test_a_network_that_forgets_has_no_structure(rng):
+    snapshot = samples.snapshot(rng, batch=3, time=60)
+    found = measure_stability(snapshot)
+    assert found.structures == ()
+    assert found.exponents.verdict == "contracting"
+    assert found.points.kinds == ("stable",)
+
+
+def test_a_latch_is_named_with_the_states_it_rests_at():
+    found = measure_stability(rnn([[2.0]], state=[0.0], batch=6))
+    (latch,) = found.structures
+    assert (latch.kind, latch.value) == ("latch", 2)
+    at = found.points.states[list(latch.points), 0]
+    np.testing.assert_allclose(np.abs(at), 0.9575040240772687, atol=1e-9)
+    first = found.sentences()[0].text
+    assert first.startswith(
+        "The network is a latch: with its input at rest it stays at one of 2 st"
+    )
+
+
+def test_a_line_is_named_with_its_eigenvalue_and_its_direction():
+    line = named(lstm_of((0.5, 1 / (1 + np.exp(-20.0)), 0.5)), inputs=[0.0])["line"]
+    assert line.value == pytest.approx(1, abs=1e-8)
+    assert abs(line.direction[1]) > 0.7  # c, of (h, c)
+    assert len(line.points) > 10
+
+
+def test_a_slow_direction_is_named_when_it_outlasts_the_probe():
+    matrix = np.diag([0.5, 0.98, -0.4])
+    slow = named(rnn(matrix, time=40))["slow"]
+    assert slow.value == pytest.approx(-1 / np.log(0.98), rel=1e-6)
+    np.testing.assert_allclose(np.abs(slow.direction), [0, 1, 0], atol=1e-9)
+    assert "slow" not in named(rnn(matrix, time=60))  # 0.98 has faded within 50 steps
+
+
+def test_an_oscillator_is_named_with_its_period():
+    found = named(rnn(rotation(2 * np.pi / 9, 1.3)))
+    assert found.keys() == {"oscillator"}
+    assert found["oscillator"].value == pytest.approx(9, abs=0.3)
+    assert found["oscillator"].points == (0,)
+
+
+def test_ringing_is_named_with_its_period():
+    found = named(rnn(rotation(2 * np.pi / 7, 0.99), time=50))
+    assert found.keys() == {"ringing"}
+    assert found["ringing"].value == pytest.approx(7, rel=1e-6)
+
+
+def test_chaos_is_named_and_no_oscillator():
+    found = named(chaotic_lstm())
+    assert "chaos" in found
+    assert "oscillator" not in found
+    assert found["chaos"].value > 0.1
+
+
+def test_what_goes_round_and_grows_is_no_oscillator():
+    found = measure_stability(rnn(rotation(2 * np.pi / 9, 1.3)))
+    expanding = measure_stability(chaotic_lstm()).exponents
+    none = np.zeros((1, 2))
+    for exponents, kinds in ((found.exponents, ["oscillator"]), (expanding, ["chaos"])):
+        structures = structures_of(found.points, exponents, none, bounded=True)
+        assert [each.kind for each in structures] == kinds
+
+
+def test_a_network_without_bounds_is_not_chaotic():
+    found = measure_stability(linear([[1.2]], time=80), inputs=[0.0])
+    assert found.exponents.verdict == "expanding"
+    assert not [each for each in found.structures if each.kind == "chaos"]
+
+
+def test_all_of_it_is_json_and_is_the_same_for_an_analysis(rng):
+    snapshot = samples.snapshot(rng, batch=3, time=60)
+    ours, same = measure_stability(analyse(snapshot)), measure_stability(snapshot)
+    text = json.dumps(ours.plain(), allow_nan=False)
+    assert text == json.dumps(same.plain(), allow_nan=False)
+    assert [each.text for each in ours.sentences()] == [each.text for each in same.sentences()]
+    json.dumps([each.plain() for each in ours.sentences()], allow_nan=False)
+    json.dumps(measure_stability(chaotic_lstm()).plain(), allow_nan=False)
+
+
+def test_what_is_missing_is_said_once(rng):
+    masked = replace(samples.snapshot(rng), mask=np.zeros((2, 7), bool))
+    (only,) = measure_stability(masked).sentences()
+    assert "Every step of the probe is masked" in only.text
+
+
+def test_a_short_probe_still_has_fixed_points(rng):
+    found = measure_stability(samples.snapshot(rng, batch=1))
+    assert found.points.kinds
+    assert any("too short" in each.text for each in found.sentences())
+
+
+def test_an_input_that_does_not_fit_is_refused(rng):
+    with pytest.raises(LstmProbeError, match=r"Expected: \(3,\)"):
+        measure_stability(samples.snapshot(rng), inputs=[0.0])
