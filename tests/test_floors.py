@@ -55,6 +55,7 @@ IN_CALLBACKS = {
     "recording/options.py",
     "recording/reactions.py",
     "recording/recorder.py",
+    "recording/shown.py",
     "recording/source.py",
     "recording/steps.py",
     "recording/tally.py",

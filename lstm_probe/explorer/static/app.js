@@ -51,7 +51,7 @@ export class App {
   }
 
   attach(body) {
-    this.view = el("div", { class: "view", id: "view" });
+    this.view = el("div", { class: "view", id: "view", role: "region", "aria-label": "View", tabindex: 0 }); // without a focus it could not be scrolled by keys
     this.runB = this.toolbar.pickerB((run) => this.state.set({ runB: run, stepB: null }), () => this.state.set({ stepB: null }));
     this.rowB = el("div", { class: "player second", hidden: true }, this.runB.element, this.sliderB.element, this.runB.link);
     this.root = el("main", { class: "explorer" }, this.toolbar.element, this.training.element, el("div", { class: "player" }, this.slider.element), this.rowB, this.toolbar.second, el("div", { class: "body" }, this.view, this.inspector.element));
