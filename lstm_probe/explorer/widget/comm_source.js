@@ -24,6 +24,7 @@ export class CommSource extends HttpSource {
   #listeners = new Set();
   #number = 0;
   #busy = false;
+  #working = false;
   #telling = null;
 
   /** @param model anywidget's: `opening` holds what the kernel said at first, by address. */
@@ -97,8 +98,13 @@ export class CommSource extends HttpSource {
     throw new SourceError(BUSY, "unreachable");
   }
 
-  #patience() {
-    return new Promise((resolve) => setTimeout(resolve, this.#busy ? 0 : PATIENCE));
+  /** Ends when the kernel has heard nothing for a while; one that works on an answer is waited for. */
+  async #patience() {
+    let left = this.#busy ? 0 : PATIENCE;
+    do {
+      await new Promise((resolve) => setTimeout(resolve, left));
+      left = PATIENCE;
+    } while (this.#working);
   }
 
   #send(address) {
@@ -111,7 +117,8 @@ export class CommSource extends HttpSource {
 
   /** What the kernel says. */
   heard(content, buffers = []) {
-    if (content.reply !== undefined) this.#replied(content, buffers[0]);
+    if (content.heard !== undefined) this.#working = true;
+    else if (content.reply !== undefined) this.#replied(content, buffers[0]);
     else if (content.grown) {
       for (const run of content.grown) for (const route of LISTED) this.#arrived.delete(`${route}?run=${encodeURIComponent(run)}`);
       content.addresses.forEach((address, index) => this.#keep(address, buffers[index]));
@@ -122,6 +129,7 @@ export class CommSource extends HttpSource {
 
   #replied({ address, status }, data) {
     this.#busy = false;
+    this.#working = false;
     const asked = this.#waiting.get(address);
     this.#waiting.delete(address);
     const bytes = bytesOf(data);

@@ -26,7 +26,7 @@ _Send: TypeAlias = "Callable[[dict[str, Any], list[bytes]], object]"
 MOST_BYTES: Final = 8_000_000
 #: Of the captures there are when the page opens, so many steps are said at once.
 _FIRST_STEPS = 12
-#: Telling takes at most this part of the time, so that a training does not feel it.
+#: Telling takes at most this part of the processor's time, so that a training does not feel it.
 _PART = 0.02
 _PLAIN = "!'()*-._~"
 #: Longer questions than any name needs.
@@ -68,15 +68,16 @@ class Conversation:
         if not isinstance(content, Mapping) or not isinstance(content.get("address"), str):
             return
         address = content["address"][:_LONGEST]
+        self._send({"heard": content.get("ask")}, [])  # an answer may take a while
         status, data = self._reply(address)
         self._send({"reply": content.get("ask"), "address": address, "status": status}, [data])
 
     def tell(self) -> None:
         """Say what has appeared since the last time, unless that was just now."""
         with self._lock:
-            start = time.monotonic()
-            if start < self._next:
+            if time.monotonic() < self._next:
                 return
+            start = time.thread_time()
             known = self._known()
             grown = [
                 run for run in {**known, **self._told} if known.get(run) != self._told.get(run)
@@ -94,7 +95,7 @@ class Conversation:
                 self._told = known
                 message = {"grown": grown, "addresses": list(said), "open": self._run()}
                 self._send(message, list(said.values()))
-            self._next = start + (time.monotonic() - start) / _PART
+            self._next = time.monotonic() + (time.thread_time() - start) / _PART
 
     def _had(self, run: str, layer: str) -> set[int]:
         return set(self._told.get(run, {}).get(layer, ()))
