@@ -43,6 +43,10 @@ class ProbeCallback(TrainerProbe, TrainerCallback):
         names: a name for each sequence of the probe.
         decode: makes the labels from the tokens of the probe.
         max_log_bytes: how large the log may grow.
+        targets: what the model is to give for the probe, one for each sequence. `(x, y)` as the
+            probe says the same where the model's forward takes one argument.
+        log_data: False keeps the probe's inputs and targets, and what the model gives for it, out
+            of the log.
         enabled: False turns the callback into nothing.
 
     Raises:

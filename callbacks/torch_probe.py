@@ -71,6 +71,10 @@ class TorchProbe(ShownInNotebooks):
         names: a name for each sequence of the probe.
         decode: makes the labels from the tokens of the probe.
         max_log_bytes: how large the log may grow.
+        targets: what the model is to give for the probe, one for each sequence. `(x, y)` as the
+            probe says the same where the model's forward takes one argument.
+        log_data: False keeps the probe's inputs and targets, and what the model gives for it, out
+            of the log.
         enabled: False turns the probe into nothing, as `LSTM_PROBE=off` in the environment does.
 
     Raises:
@@ -110,6 +114,8 @@ class TorchProbe(ShownInNotebooks):
         names: Sequence[str] | None = None,
         decode: Decode | None = None,
         max_log_bytes: int | None = MAX_BYTES,
+        targets: Any = None,
+        log_data: bool = True,
         enabled: bool = True,
     ) -> None:
         self._run: TorchRun | None = None
@@ -130,6 +136,7 @@ class TorchProbe(ShownInNotebooks):
             max_overhead=max_overhead,
             background=background,
             max_log_bytes=max_log_bytes,
+            log_data=log_data,
         )
         run = TorchRun(
             own,
@@ -143,6 +150,7 @@ class TorchProbe(ShownInNotebooks):
             labels=labels,
             names=names,
             decode=decode,
+            targets=targets,
         )
         run.begin(_steps_of(optimizer))
         self._run = run

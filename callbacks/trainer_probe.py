@@ -53,6 +53,8 @@ class TrainerProbe(ShownInNotebooks):
         names: Sequence[str] | None = None,
         decode: Decode | None = None,
         max_log_bytes: int | None = MAX_BYTES,
+        targets: Any = None,
+        log_data: bool = True,
         enabled: bool = True,
     ) -> None:
         super().__init__()
@@ -69,6 +71,7 @@ class TrainerProbe(ShownInNotebooks):
             max_overhead=max_overhead,
             background=background,
             max_log_bytes=max_log_bytes,
+            log_data=log_data,
         )
         self._where: dict[str, Any] = {
             "every": every,
@@ -78,6 +81,7 @@ class TrainerProbe(ShownInNotebooks):
             "labels": labels,
             "names": names,
             "decode": decode,
+            "targets": targets,
         }
 
     @property

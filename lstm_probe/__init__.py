@@ -37,7 +37,7 @@ from lstm_probe.core.trace import GateTrace
 
 if TYPE_CHECKING:
     from lstm_probe.analysis import Alert, AlertRules
-    from lstm_probe.models import capture, inspect
+    from lstm_probe.models import capture, explain, inspect
 
 __version__ = "0.1.0"
 
@@ -57,6 +57,7 @@ __all__ = [
     "bidirectional",
     "capture",
     "conv_lstm",
+    "explain",
     "gru",
     "inspect",
     "lstm",
@@ -72,6 +73,7 @@ _HOMES = {
     "Alert": "lstm_probe.analysis",
     "AlertRules": "lstm_probe.analysis",
     "capture": "lstm_probe.models",
+    "explain": "lstm_probe.models",
     "inspect": "lstm_probe.models",
 }
 

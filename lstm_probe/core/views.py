@@ -23,6 +23,7 @@ VIEWS: Final = {
     "Analysis._repr_html_": ("lstm_probe.pictures.notebook", "analysis_html"),
     "show": ("lstm_probe.explorer.widget", "show"),
     "_repr_mimebundle_": ("lstm_probe.explorer.widget", "bundle"),
+    "Explained._repr_html_": ("lstm_probe.pictures.notebook", "explained_html"),
 }
 
 

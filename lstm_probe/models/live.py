@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lstm_probe.analysis.snapshot import Snapshot
-from lstm_probe.core.warn import tell
-from lstm_probe.models.probe import Probe, as_probe
+from lstm_probe.core.warn import tell, warn
+from lstm_probe.models.probe import UNUSED, Probe, as_probe
 
 __all__ = ["capture", "live_snapshots"]
 
@@ -65,6 +65,8 @@ def live_snapshots(
     from lstm_probe.models.keras.reader import KerasReader, training_step
 
     reader = KerasReader(model, as_probe(probe, ragged=True), layers, forward)
+    if reader.targets is not None:
+        warn(_log, UNUSED)
     taken = reader.take(model, step=training_step(model) or 0)
     snapshots = list(taken.snapshots())
     tell(_log, taken.remarks)

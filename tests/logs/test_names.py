@@ -31,6 +31,8 @@ def test_names_are_those_of_old_logs() -> None:
         "HEADER_KEY": "lstm_probe",
         "OVERVIEW_TAG": "lstm_probe/summary",
         "PLUGIN": "lstm_probe",
+        "PROBE": "probe",
+        "PROBE_SERIES": "lstm_probe",
         "RUN_NAME": "lstm_probe",
         "WEIGHTS": "weights",
     }

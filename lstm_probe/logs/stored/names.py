@@ -20,6 +20,8 @@ __all__ = [
     "HEADER_KEY",
     "OVERVIEW_TAG",
     "PLUGIN",
+    "PROBE",
+    "PROBE_SERIES",
     "RUN_NAME",
     "WEIGHTS",
     "layers_with",
@@ -45,6 +47,9 @@ ANSWERS_TAG: Final = "lstm_probe/answers"
 #: What is stored of a layer at a step, as the end of its tag.
 CAPTURE: Final = "capture"
 WEIGHTS: Final = "weights"
+#: The tag of the probe's own data is `lstm_probe/probe`: made as those of layers are.
+PROBE: Final = "probe"
+PROBE_SERIES: Final = "lstm_probe"
 
 
 def stored_tag(layer: str, what: str) -> str:
@@ -52,7 +57,7 @@ def stored_tag(layer: str, what: str) -> str:
 
     Args:
         layer: the layer's name.
-        what: `CAPTURE` or `WEIGHTS`.
+        what: `CAPTURE`, `WEIGHTS`, or `PROBE` of `PROBE_SERIES`.
 
     Example:
         >>> stored_tag("encoder/lstm", CAPTURE)

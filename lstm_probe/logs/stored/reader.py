@@ -20,6 +20,8 @@ from lstm_probe.logs.stored.names import (
     CAPTURE,
     CAPTURES_TAG,
     PLUGIN,
+    PROBE,
+    PROBE_SERIES,
     WEIGHTS,
     layers_with,
     stored_tag,
@@ -186,6 +188,17 @@ class RunReader:
             LstmProbeError: there is no such layer or step, or the bytes are damaged.
         """
         return unpack(self._stored(stored_tag(layer, WEIGHTS), step))
+
+    def probe(self) -> Stored | None:
+        """The probe's own inputs and targets, as `packed_probe` stored them; None if the log has
+        none. Of a run that was resumed, those of its latest part.
+
+        Raises:
+            LstmProbeError: the bytes are damaged.
+        """
+        tag = stored_tag(PROBE_SERIES, PROBE)
+        places = self._blobs.get(tag)
+        return unpack(self._stored(tag, max(places))) if places else None
 
     def data(self, layer: str, what: str, step: int) -> bytes:
         """What is stored of a layer at a step, as the log holds it; nothing in it is checked.
