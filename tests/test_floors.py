@@ -56,6 +56,7 @@ IN_CALLBACKS = {
     "recording/options.py",
     "recording/reactions.py",
     "recording/recorder.py",
+    "recording/shown.py",
     "recording/source.py",
     "recording/steps.py",
     "recording/tally.py",
