@@ -111,11 +111,13 @@ class _Asked:
         labels: series of the user's, by name.
         target: what each sequence, or each step, should give.
         rest: the part of the model after the layer.
+        first: the first layer, whose input is that of the model.
     """
 
     labels: Mapping[str, Any] | None
     target: npt.ArrayLike | None
     rest: Rest | None
+    first: Snapshot
 
 
 def explain_layer(
@@ -124,6 +126,7 @@ def explain_layer(
     labels: Mapping[str, Any] | None = None,
     target: npt.ArrayLike | None = None,
     rest: Rest | None = None,
+    first: Snapshot | None = None,
     analyses: Sequence[str] | None = None,
     notes: Sequence[str] = (),
     progress: Callable[[str], None] | None = None,
@@ -136,6 +139,8 @@ def explain_layer(
         target: what each sequence, or each step, should give, as `measure_need` takes it, and
             `Rest.towards`.
         rest: the part of the model after the layer, if it can be run.
+        first: the first layer of the model, if this is another one: what the target needs is asked
+            of the model's own input.
         analyses: the names of some of `ANALYSES`; None for all.
         notes: what a reader should know beforehand.
         progress: is called with the name of each analysis before it is made.
@@ -156,7 +161,7 @@ def explain_layer(
         (['ablation', 'tracking'], True)
     """
     names = check_names(analyses)
-    whole, asked = captured(analysis), _Asked(labels, target, rest)
+    whole, asked = captured(analysis), _Asked(labels, target, rest, first or analysis.snapshot)
     asked, complaints = _with_loss(whole, asked)
     findings, missing = dict[str, Finding](), dict[str, str]()
     told, seconds = [*notes, *complaints], dict[str, float]()
@@ -249,6 +254,20 @@ def _attribution(
     return attribute(part, units=chosen[:_ATTRIBUTED])
 
 
+def _need(
+    analysis: Analysis, seen: Captured, asked: _Asked, before: Mapping[str, Any], notes: list[str]
+) -> Finding:
+    from lstm_probe.analysis.need.need import measure_need
+
+    if asked.target is None:
+        raise LstmProbeError(
+            "There is no target, and so nothing that a memory would be needed for."
+        )
+    own = asked.first.x.shape[:2] == seen.snapshot.x.shape[:2]
+    data = asked.first if own else seen.snapshot
+    return measure_need(analysis, asked.target, data=data.x, mask=data.mask)
+
+
 def _stability(
     analysis: Analysis, seen: Captured, asked: _Asked, before: Mapping[str, Any], notes: list[str]
 ) -> Finding:
@@ -319,6 +338,7 @@ _MAKERS: Final[Mapping[str, _Maker]] = {
     "ablation": _ablation,
     "tracking": _tracking,
     "attribution": _attribution,
+    "need": _need,
     "stability": _stability,
 }
 #: The names of all analyses, in the order in which they are made.

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.analysis.parity.verdict import KINDS
 from lstm_probe.analysis.words.answers import Answer
 from lstm_probe.analysis.words.phrases import NOT_COMPARED, NOT_RECOMPUTED, ONLY_H
+from lstm_probe.core.views import view
 from lstm_probe.logs.look import how_to_look
 
 __all__ = ["LayerReport", "Report"]
@@ -113,6 +115,9 @@ class Report:
                 layer.max_abs_error = max(layer.max_abs_error, layer.last_abs_error)
                 kind = "match" if summary.verdict is None else summary.verdict.kind
                 layer.verdict = max(layer.verdict, kind, key=_FROM_BEST.index)
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        return view("_repr_mimebundle_")(self, **options)
 
     def __str__(self) -> str:
         if not self.layers:

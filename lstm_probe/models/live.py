@@ -89,8 +89,8 @@ def live_look(
         from lstm_probe.models.torch.reader import TorchReader
 
         torch_reader = TorchReader(model, probe, layers, forward=forward)
-        seen = torch_reader.take(step=0).snapshots()
-        return LiveLook(seen, lambda: ({}, ""))
+        read = torch_reader.take(step=0)
+        return LiveLook(read.snapshots(), lambda: torch_reader.rests(read))
     from lstm_probe.models.keras.reader import KerasReader, training_step
 
     reader = KerasReader(model, as_probe(probe, ragged=True), layers, forward)

@@ -52,7 +52,7 @@ export class App {
   }
 
   attach(body) {
-    this.view = el("div", { class: "view", id: "view" });
+    this.view = el("div", { class: "view", id: "view", role: "region", "aria-label": "View", tabindex: 0 }); // without a focus it could not be scrolled by keys
     this.runB = this.toolbar.pickerB((run) => this.state.set({ runB: run, stepB: null }), () => this.state.set({ stepB: null }));
     this.rowB = el("div", { class: "player second", hidden: true }, this.runB.element, this.sliderB.element, this.runB.link);
     this.notCompared = el("p", { class: "not-compared", role: "status", hidden: true });

@@ -145,6 +145,18 @@ class RunReader:
         return [self._course[step] for step in sorted(self._course)]
 
     @property
+    def latest(self) -> Point | None:
+        """The last point of the course, which is read without the others; None if there is none."""
+        for step in sorted({*self._unread, *self._course}, reverse=True):
+            text = self._unread.pop(step, None)
+            point = None if text is None else parse_point(text)
+            if point is not None:
+                self._course[step] = point
+            if step in self._course:
+                return self._course[step]
+        return None
+
+    @property
     def last_step(self) -> int | None:
         """The last step of which there is anything; None if there is nothing."""
         return max((max(table) for table in self._tables if table), default=None)

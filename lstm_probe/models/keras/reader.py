@@ -239,7 +239,7 @@ class KerasReader:
         trial = self._flavour.trial(model)
 
         def run() -> Any:
-            tensors = keras.tree.map_structure(backend_in_use().constant, self._probe)
+            tensors = keras.tree.map_structure(backend_in_use().constant, self.probe)
             return self._pass(model, tensors)
 
         found, without = dict[str, Rest](), []
