@@ -27,8 +27,8 @@ def points_told(found: Mapping[str, Any]) -> list[Answer]:
         ...     print(answer.text)
         With its input at rest the network has 1 fixed point near the probe's trajectory (1 \
 stable; from 96 starts, a step moves it by at most 1e-12).
-        Left to itself, it ends at fixed point 0 from 16 of 16 states of the probe.
-        The slowest direction at fixed point 0 fades to 1/e within 1.44 steps (eigenvalue 0.5).
+        Left to itself, it ends at stable point 0 from 16 of 16 states of the probe.
+        The slowest direction at stable point 0 fades to 1/e within 1.44 steps (eigenvalue 0.5).
     """
     if found["missing"]:
         return [Answer(found["missing"], view="gradient")]
@@ -89,7 +89,7 @@ def _ends(found: Mapping[str, Any]) -> Answer:
 
 
 def _name(found: Mapping[str, Any], k: int) -> str:
-    return f"{'slow' if found['kinds'][k] == 'slow' else 'fixed'} point {k}"
+    return f"{found['kinds'][k]} point {k}"
 
 
 def _slowest(found: Mapping[str, Any], k: int) -> Answer:
