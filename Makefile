@@ -27,11 +27,12 @@ FUZZ_SECONDS ?= 60
 OLD ?= dc3c620
 NEW ?=
 
-.PHONY: help demo tensorboard test test-long test-backends test-torch bench-gpu test-oldest compare fuzz bench docs format clean
+.PHONY: help demo tensorboard test test-long test-backends test-torch bench-gpu test-oldest compare fuzz bench docs format clean serve
 
 help:
 	@echo "make demo         train an LSTM on handwritten digits with the probe attached"
-	@echo "make tensorboard  look at it on http://127.0.0.1:6006"
+	@echo "make serve        look at it on http://127.0.0.1:6007"
+	@echo "make tensorboard  look at it in TensorBoard, on http://127.0.0.1:6006/#gates"
 	@echo "make test         formatter, linter, type checker and all tests"
 	@echo "make test-long    the grid of layers, which takes minutes"
 	@echo "make bench        what captures cost, beside what else there is: a table in docs/cost.md"
@@ -46,9 +47,14 @@ help:
 
 demo: $(VENV)/installed
 	$(BIN)/python examples/digits_keras.py --log-dir logs/digits
-	@echo "or: make tensorboard, and open http://127.0.0.1:6006"
+	@echo "    make serve         the gates alone, on http://127.0.0.1:6007"
+	@echo "    make tensorboard   in TensorBoard, on http://127.0.0.1:6006/#gates"
+
+serve: $(VENV)/installed
+	$(BIN)/lstm-probe serve logs
 
 tensorboard: $(VENV)/installed
+	@echo "the gates: http://127.0.0.1:6006/#gates"
 	$(BIN)/tensorboard --logdir logs --host 127.0.0.1 --port 6006
 
 test: $(VENV)/installed

@@ -25,7 +25,7 @@ import browser
 
 from lstm_probe import Analysis, LstmCell, Snapshot, analyse
 from lstm_probe.logs import EventFile
-from lstm_probe.logs.stored.course import captures_value
+from lstm_probe.logs.stored.course import captures_value, point_of
 from lstm_probe.logs.stored.format import pack, unpack
 from lstm_probe.logs.stored.values import _blob, gates_value
 from lstm_probe.weights import LstmWeights
@@ -115,7 +115,10 @@ def write_logs(log_dir: Path, runs: int, steps: list[int]) -> None:
                 ]
                 values = [gates_value(layer) for layer in layers]
                 file.write(
-                    [*values, captures_value([each.summary() for each in layers], step=step)],
+                    [
+                        *values,
+                        captures_value(point_of([each.summary() for each in layers], step=step)),
+                    ],
                     step=step,
                 )
     with EventFile(log_dir / "large" / "lstm_probe") as file:

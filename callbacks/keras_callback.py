@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lstm_probe.analysis.alerts.board import OnAlert
@@ -14,7 +15,8 @@ from lstm_probe.callbacks.keras_config import (
     described_schedule,
     schedule_from,
 )
-from lstm_probe.callbacks.recording.options import Options
+from lstm_probe.callbacks.recording.options import Options, check_kept_apart
+from lstm_probe.callbacks.recording.shown import ShownInNotebooks
 from lstm_probe.callbacks.recording.steps import TrainingSteps
 from lstm_probe.callbacks.schedule import Every, StepWatch
 from lstm_probe.core.switch import is_switched_on
@@ -26,7 +28,8 @@ from lstm_probe.models.keras.flavour import callback_class, deserialised, flavou
 from lstm_probe.models.keras.forward import ForwardFunction
 from lstm_probe.models.keras.reader import KerasReader, KerasSource
 from lstm_probe.models.keras.refusals import check_forward
-from lstm_probe.models.probe import Probe, as_probe
+from lstm_probe.models.probe import Probe, as_probe_and_targets
+from lstm_probe.models.probe_data import data_of_probe, only_targets
 
 __all__ = ["ProbeCallback"]
 
@@ -39,7 +42,7 @@ else:
 
 
 @registered
-class ProbeCallback(Callback):
+class ProbeCallback(ShownInNotebooks, Callback):
     """Shows in TensorBoard, while `model.fit` runs, every gate of a model's recurrent layers.
 
     The same callback serves models of Keras 3 (`keras`, `tf.keras`) and of Keras 2 (`tf_keras`, or
@@ -64,7 +67,8 @@ class ProbeCallback(Callback):
             with several inputs, or whose `call` has several arguments; sequences of different
             lengths, where the model masks padding or takes ragged tensors. Of a
             `tf.data.Dataset`, a `PyDataset` or a `DataLoader`, the inputs of the first batch are
-            taken, and of a tuple `(inputs, targets)` the inputs.
+            taken; targets of a batch or of a tuple `(inputs, targets)` are shown beside what the
+            model gives.
         log_dir: the logs go to `<log_dir>/lstm_probe`.
         every: the interval between captures, in training steps; or a schedule, such as
             `lstm_probe.callbacks.schedule.Logarithmic()`, or a function that tells for a step
@@ -95,6 +99,12 @@ class ProbeCallback(Callback):
             number, or the model's own `StringLookup` or `TextVectorization` layer.
         max_log_bytes: how large the log may grow, 1 GiB by default; from there on only numbers are
             logged. None for no limit.
+        targets: what the model is to give for the probe: classes as whole numbers, or values, one
+            for each sequence, with the batch first; a dict or a list of them for several outputs.
+            They stand beside what the model gives, in the tab Gates. A tuple `(inputs, targets)` as
+            the probe says the same where the model takes one input.
+        log_data: whether the probe's inputs and targets are logged, once, and what the model gives
+            for it at each capture. False keeps them out of a log that is sent around.
         forward: how to run the model on the probe, for a model that has no `call` or whose
             training calls it in another way: a function of the model and the probe, such as
             `lambda model, probe: model.generator(probe)`. By default the model is called, with
@@ -138,6 +148,8 @@ class ProbeCallback(Callback):
         names: Sequence[str] | None = None,
         decode: Decode | None = None,
         max_log_bytes: int | None = MAX_BYTES,
+        targets: Any = None,
+        log_data: bool = True,
         forward: ForwardFunction | None = None,
         write_images: bool | None = None,
         enabled: bool = True,
@@ -158,6 +170,10 @@ class ProbeCallback(Callback):
             self._config["names"] = names
         if decode is not None:
             self._config["decode"] = decode
+        if targets is not None:
+            self._config["targets"] = targets
+        if not log_data:
+            self._config["log_data"] = False
         if forward is not None:
             self._config["forward"] = forward
         if write_images is not None:
@@ -172,7 +188,10 @@ class ProbeCallback(Callback):
             return
         from lstm_probe.callbacks.recording.recorder import Recorder  # TensorBoard, matplotlib
 
-        self._probe = as_probe(probe, ragged=True)
+        self._probe, of_probe = as_probe_and_targets(probe, ragged=True)
+        self._targets = only_targets(of_probe, targets)
+        if self._targets:
+            self._config["targets"] = self._targets
         found = as_labels(self._probe, labels, names=names, decode=decode)
         if found is not None and self._config.pop("decode", None) is not None:
             # What decodes may be a function, which a configuration cannot hold.
@@ -188,8 +207,11 @@ class ProbeCallback(Callback):
             background=background,
             labels=found,
             max_log_bytes=max_log_bytes,
+            log_data=log_data,
             write_images=write_images,
         )
+        check_kept_apart(log_data, decode)
+        self._logs_data = options.data
         self._recorder = Recorder(log_dir, options)
         self._steps = TrainingSteps()
         # The index of the last batch that was trained: it tells the steps of an execution, but
@@ -218,6 +240,11 @@ class ProbeCallback(Callback):
         """A callback that is made as `get_config` says."""
         given = {name: deserialised(value) for name, value in config.items()}
         return cls(**{**current(given), "every": schedule_from(given["every"])})
+
+    @property
+    def log_dir(self) -> Path | None:
+        """Where the training's logs are; None of a probe that is switched off."""
+        return None if self._recorder is None else self._recorder.log_dir
 
     @property
     def analyses(self) -> dict[str, Analysis]:
@@ -353,9 +380,13 @@ class ProbeCallback(Callback):
         if not flavour.is_chief(self.model):
             return
         if self._reader is None or not self._reader.reads(self.model):
-            self._reader = KerasReader(self.model, self._probe, self._layers, self._forward)
+            self._reader = KerasReader(
+                self.model, self._probe, self._layers, self._forward, outputs=self._logs_data
+            )
         self._steps.begin(self._reader.step(self.model), self._reader.weights)
-        self._recorder.start(self._watch.start(), self._source)
+        targets = only_targets(self._reader.targets, self._targets)
+        data = data_of_probe(self._reader.probe, targets)
+        self._recorder.start(self._watch.start(), self._source, data)
         self._is_watching = True
 
     @property

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
-from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from lstm_probe.analysis.alerts.board import OnAlert
-from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.callbacks.recording.options import Options
-from lstm_probe.callbacks.schedule import Every, as_schedule
 from lstm_probe.callbacks.torch_run import TorchRun, detached
+from lstm_probe.callbacks.torch_trainer import TrainerProbe
 from lstm_probe.core.errors import LstmProbeError
-from lstm_probe.core.switch import is_switched_on
-from lstm_probe.logs.detail import MAX_BYTES, Detail
-from lstm_probe.logs.report import Report
-from lstm_probe.models.decoding import Decode
-from lstm_probe.models.given_labels import GivenLabels
 from lstm_probe.models.torch.modules import inner_model
 from lstm_probe.models.torch.probes import TorchInput
-from lstm_probe.models.torch.reader import At, Forward
 
 __all__ = ["ProbeCallback"]
 
@@ -54,7 +44,7 @@ else:
     Callback = _callback_class()
 
 
-class ProbeCallback(Callback):
+class ProbeCallback(TrainerProbe, Callback):
     """Shows in TensorBoard, while Lightning trains, every gate of a model's recurrent modules.
 
     It captures before the first step, whenever the trainer's `global_step` crosses a multiple of
@@ -79,66 +69,16 @@ class ProbeCallback(Callback):
         names: a name for each sequence of the probe.
         decode: makes the labels from the tokens of the probe.
         max_log_bytes: how large the log may grow.
+        targets: what the model is to give for the probe, one for each sequence. `(x, y)` as the
+            probe says the same where the model's forward takes one argument.
+        log_data: False keeps the probe's inputs and targets, and what the model gives for it, out
+            of the log.
         enabled: False turns the callback into nothing.
 
     Raises:
         LstmProbeError: on construction or when training begins, before the first step, if
             something does not fit. Later nothing is raised.
     """
-
-    def __init__(
-        self,
-        probe: TorchInput,
-        log_dir: str | PathLike[str] | None = None,
-        *,
-        every: Every = 100,
-        layers: Sequence[str] | None = None,
-        forward: Forward | None = None,
-        at: At = "model",
-        detail: Detail = "gates",
-        on_alert: OnAlert = "log",
-        max_overhead: float | None = 0.01,
-        background: bool = False,
-        labels: GivenLabels | None = None,
-        names: Sequence[str] | None = None,
-        decode: Decode | None = None,
-        max_log_bytes: int | None = MAX_BYTES,
-        enabled: bool = True,
-    ) -> None:
-        super().__init__()
-        self._run: TorchRun | None = None
-        self._is_watching = False
-        self._is_on = is_switched_on(enabled)
-        if not self._is_on:
-            return
-        as_schedule(every)
-        self._probe, self._log_dir = probe, log_dir
-        self._options = Options(
-            detail=detail,
-            on_alert=on_alert,
-            max_overhead=max_overhead,
-            background=background,
-            max_log_bytes=max_log_bytes,
-        )
-        self._where: dict[str, Any] = {
-            "every": every,
-            "layers": layers,
-            "forward": forward,
-            "at": at,
-            "labels": labels,
-            "names": names,
-            "decode": decode,
-        }
-
-    @property
-    def analyses(self) -> dict[str, Analysis]:
-        """What the latest capture showed, by the name of the layer."""
-        return {} if self._run is None else self._run.recorder.analyses
-
-    @property
-    def report(self) -> Report:
-        """What has been captured so far; printed, it is a table."""
-        return Report() if self._run is None else self._run.recorder.report
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Check everything, and capture before the first step."""
@@ -151,29 +91,33 @@ class ProbeCallback(Callback):
         inner_model(pl_module)
         if not trainer.is_global_zero:
             return
-        if self._run is None:
-            self._begin(trainer, pl_module, log_dir)
-        else:
-            guard = self._run.recorder.guard
-            guard.run("beginning another fit", lambda: self._begin(trainer, pl_module, log_dir))
+        precision = trainer.precision_plugin
+
+        def make_run(probe: TorchInput, options: Options, where: dict[str, Any]) -> TorchRun:
+            probe = precision.convert_input(probe)
+            context = precision.forward_context
+            return TorchRun(pl_module, probe, log_dir, options, context=context, **where)
+
+        self._begin(pl_module, trainer.global_step, self._epochs_done(trainer), make_run)
 
     def on_train_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, *args: Any, **kwargs: Any
     ) -> None:
         """Capture if the step has crossed a multiple of `every`."""
-        if self._run is None or not self._is_watching:
+        run = self._watched
+        if run is None:
             return
         if outputs is not None:
             loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
-            self._run.recorder.training.given(detached({"loss": loss}))
-        self._run.trained(trainer.global_step, self._epochs_done(trainer))
-        if self._run.recorder.asks_to_stop():
+            run.recorder.training.given(detached({"loss": loss}))
+        run.trained(trainer.global_step, self._epochs_done(trainer))
+        if run.recorder.asks_to_stop():
             trainer.should_stop = True
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         """Take note of what the validation has found, by names that begin with `val_`."""
-        if self._run is not None and self._is_watching:
-            self._run.recorder.training.validated(detached(trainer.callback_metrics))
+        if self._watched is not None:
+            self._watched.recorder.training.validated(detached(trainer.callback_metrics))
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         """Capture the final weights, and close the log."""
@@ -182,30 +126,6 @@ class ProbeCallback(Callback):
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """The training has failed: capture what there is, and close the log."""
         self._end()
-
-    def __getstate__(self) -> dict[str, Any]:
-        """A copy reads its own model."""
-        return {**self.__dict__, "_run": None, "_is_watching": False}
-
-    def _begin(self, trainer: Any, module: Any, log_dir: Any) -> None:
-        if self._run is None or not self._run.reads(module):
-            precision = trainer.precision_plugin
-            probe = precision.convert_input(self._probe)
-            self._run = TorchRun(
-                module,
-                probe,
-                log_dir,
-                self._options,
-                context=precision.forward_context,
-                **self._where,
-            )
-        self._run.begin(trainer.global_step, self._epochs_done(trainer))
-        self._is_watching = True
-
-    def _end(self) -> None:
-        if self._run is not None and self._is_watching:
-            self._is_watching = False
-            self._run.close()
 
     def _directory(self, trainer: Any) -> Any:
         found = trainer.log_dir

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
 from lstm_probe.analysis.alerts.board import OnAlert
 from lstm_probe.analysis.analysis import Analysis
-from lstm_probe.callbacks.recording.options import Options
+from lstm_probe.callbacks.recording.options import Options, check_kept_apart
+from lstm_probe.callbacks.recording.shown import ShownInNotebooks
 from lstm_probe.callbacks.schedule import Every, StepWatch
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.switch import is_switched_on
@@ -20,7 +22,7 @@ from lstm_probe.logs.detail import MAX_BYTES, Detail
 from lstm_probe.logs.report import Report
 from lstm_probe.models.decoding import Decode
 from lstm_probe.models.given_labels import GivenLabels, as_labels_of_feeds
-from lstm_probe.models.session.feeds import checked_feeds
+from lstm_probe.models.session.feeds import checked_feeds, data_of_feeds
 from lstm_probe.models.session.reader import (
     SessionReader,
     SessionSource,
@@ -37,7 +39,7 @@ __all__ = ["ProbeHook"]
 _log = logging.getLogger(__name__)
 
 
-class ProbeHook(tf.compat.v1.train.SessionRunHook):
+class ProbeHook(ShownInNotebooks, tf.compat.v1.train.SessionRunHook):
     """Shows in TensorBoard, while a session trains, every gate of a recurrent cell.
 
     In a `MonitoredTrainingSession(hooks=[hook])` it captures before the first step, whenever the
@@ -78,6 +80,8 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
         names: a name for each sequence of the probe.
         decode: makes the labels from the tokens that are fed.
         max_log_bytes: how large the log may grow.
+        targets: what the model is to give for the probe, one for each sequence.
+        log_data: False keeps what is fed, and the targets, out of the log.
         write_images: deprecated.
         enabled: False turns the hook into nothing.
 
@@ -122,6 +126,8 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
         names: Sequence[str] | None = None,
         decode: Decode | None = None,
         max_log_bytes: int | None = MAX_BYTES,
+        targets: Any = None,
+        log_data: bool = True,
         write_images: bool | None = None,
         enabled: bool = True,
     ) -> None:
@@ -151,8 +157,11 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
                 time_major=self._run.time_major,
             ),
             max_log_bytes=max_log_bytes,
+            log_data=log_data,
             write_images=write_images,
         )
+        check_kept_apart(log_data, decode)
+        self._data = data_of_feeds(self._feeds, targets, time_major=self._run.time_major)
         self._recorder = Recorder(log_dir, options)
         self._reader: SessionReader | None = None
         self._session: Any = None
@@ -161,6 +170,11 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
         # Steps: the first one, the last one captured, and the one that after_step was given.
         self._first = self._last = self._given = 0
         self._runs = 0
+
+    @property
+    def log_dir(self) -> Path | None:
+        """Where the training's logs are; None of a probe that is switched off."""
+        return None if self._recorder is None else self._recorder.log_dir
 
     @property
     def analyses(self) -> dict[str, Analysis]:
@@ -294,7 +308,7 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
         check_session(self._session, self._graph)
         self._first = self._last = step
         self._runs = 0
-        self._recorder.start(step, self._source(check=True))
+        self._recorder.start(step, self._source(check=True), self._data)
         self._started = True
 
     def _look(self, step: int) -> None:

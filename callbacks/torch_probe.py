@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from os import PathLike
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from lstm_probe.analysis.alerts.board import OnAlert
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.callbacks.recording.options import Options
+from lstm_probe.callbacks.recording.shown import ShownInNotebooks
 from lstm_probe.callbacks.schedule import Every
 from lstm_probe.callbacks.torch_run import TorchRun, detached
 from lstm_probe.core.errors import LstmProbeError
@@ -30,7 +32,7 @@ __all__ = ["TorchProbe"]
 _log = logging.getLogger(__name__)
 
 
-class TorchProbe:
+class TorchProbe(ShownInNotebooks):
     """Shows in TensorBoard, while a PyTorch model is trained, every gate of its recurrent modules.
 
     With an optimizer there is nothing else to call but `close`, or the probe is a context manager:
@@ -69,6 +71,10 @@ class TorchProbe:
         names: a name for each sequence of the probe.
         decode: makes the labels from the tokens of the probe.
         max_log_bytes: how large the log may grow.
+        targets: what the model is to give for the probe, one for each sequence. `(x, y)` as the
+            probe says the same where the model's forward takes one argument.
+        log_data: False keeps the probe's inputs and targets, and what the model gives for it, out
+            of the log.
         enabled: False turns the probe into nothing, as `LSTM_PROBE=off` in the environment does.
 
     Raises:
@@ -108,6 +114,8 @@ class TorchProbe:
         names: Sequence[str] | None = None,
         decode: Decode | None = None,
         max_log_bytes: int | None = MAX_BYTES,
+        targets: Any = None,
+        log_data: bool = True,
         enabled: bool = True,
     ) -> None:
         self._run: TorchRun | None = None
@@ -128,6 +136,7 @@ class TorchProbe:
             max_overhead=max_overhead,
             background=background,
             max_log_bytes=max_log_bytes,
+            log_data=log_data,
         )
         run = TorchRun(
             own,
@@ -141,11 +150,17 @@ class TorchProbe:
             labels=labels,
             names=names,
             decode=decode,
+            targets=targets,
         )
         run.begin(_steps_of(optimizer))
         self._run = run
         if optimizer is not None:
             self._hook = optimizer.register_step_post_hook(self._after)
+
+    @property
+    def log_dir(self) -> Path | None:
+        """Where the training's logs are; None of a probe that is switched off."""
+        return None if self._run is None else self._run.recorder.log_dir
 
     @property
     def analyses(self) -> dict[str, Analysis]:

@@ -9,14 +9,22 @@ from os import PathLike
 from typing import Any
 from weakref import WeakSet
 
-from lstm_probe.callbacks.recording.options import Options
+from lstm_probe.callbacks.recording.options import Options, check_kept_apart
 from lstm_probe.callbacks.recording.recorder import Recorder
 from lstm_probe.callbacks.schedule import Every, StepWatch
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.models.decoding import Decode
 from lstm_probe.models.given_labels import GivenLabels, as_labels_of_feeds
+from lstm_probe.models.probe_data import data_of_arrays, only_targets
 from lstm_probe.models.torch.modules import Module, inner_model, title
-from lstm_probe.models.torch.probes import TorchInput, arrays_of, as_tensors
+from lstm_probe.models.torch.probes import (
+    TorchInput,
+    apart,
+    arrays_of,
+    as_tensors,
+    batch_first,
+    named_arrays,
+)
 from lstm_probe.models.torch.reader import At, Forward, TorchReader, TorchSource
 
 __all__ = ["TorchRun", "detached"]
@@ -42,6 +50,7 @@ class TorchRun:
             modules read is known at the first capture.
         names: a name for each sequence.
         decode: makes the labels from the tokens of the probe.
+        targets: what the model is to give for the probe.
 
     Attributes:
         recorder: takes and logs the captures.
@@ -65,19 +74,33 @@ class TorchRun:
         labels: GivenLabels | None = None,
         names: Sequence[str] | None = None,
         decode: Decode | None = None,
+        targets: Any = None,
     ) -> None:
         self._step = 0
         self._epoch: float | None = None
         self._watch = StepWatch(every, lambda: self._step)
-        tensors = as_tensors(probe, inner_model(model))
+        self._model = inner_model(model)
+        of_probe = None
+        if forward is None and at == "model":
+            probe, of_probe = apart(probe, self._model)
+        tensors = as_tensors(probe, self._model)
+        targets = only_targets(of_probe, targets)
+        check_kept_apart(options.log_data, decode)
         found = as_labels_of_feeds(arrays_of(tensors), labels, names=names, decode=decode)
         self.recorder = Recorder(log_dir, replace(options, labels=found))
         layers = [layers] if isinstance(layers, str) else layers
-        self._model = inner_model(model)
         _check_single(self._model)
         self._reader = TorchReader(
-            self._model, probe, layers, forward=forward, at=at, context=context
+            self._model,
+            probe,
+            layers,
+            forward=forward,
+            at=at,
+            context=context,
+            outputs=options.data,
         )
+        inputs = named_arrays(tensors)
+        self._data = data_of_arrays(batch_first(inputs, self._reader.shape), targets)
 
     @property
     def step(self) -> int:
@@ -100,7 +123,7 @@ class TorchRun:
         """
         self._step, self._epoch = step, epoch
         self._watch.start()
-        self.recorder.start(step, self._source)
+        self.recorder.start(step, self._source, self._data)
         _probed.add(self._model)
 
     def trained(self, step: int, epoch: float | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 
 from lstm_probe.analysis.alerts.board import AlertBoard, AlertRules
@@ -12,9 +13,10 @@ from lstm_probe.callbacks.recording.cost import CaptureCost
 from lstm_probe.callbacks.recording.guard import Guard
 from lstm_probe.callbacks.recording.options import Options
 from lstm_probe.callbacks.recording.reactions import Reactions
-from lstm_probe.callbacks.recording.source import Source, Taken, remarks_of
+from lstm_probe.callbacks.recording.source import Source, Taken, outputs_of, remarks_of
 from lstm_probe.callbacks.recording.tally import Tally
 from lstm_probe.callbacks.recording.training_logs import TrainingValues
+from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.stopwatch import Stopwatch
 from lstm_probe.core.warn import tell
@@ -56,8 +58,13 @@ class Captures:
         self.budget = Budget(options.max_overhead)
         self.reactions = Reactions(rules.then, guard)
 
-    def analyse_first(self, step: int, source: Source, cost: CaptureCost) -> list[Analysis]:
+    def analyse_first(
+        self, step: int, source: Source, cost: CaptureCost
+    ) -> tuple[list[Analysis], Mapping[str, Array]]:
         """Take and analyse the first capture of a training.
+
+        Returns:
+            The analyses, and what the model itself gave, as `outputs_of` tells it.
 
         Raises:
             LstmProbeError: it fails, and so would every other.
@@ -68,7 +75,7 @@ class Captures:
             analyses = self._analyse(taken, cost.watch)
             if self._labels is not None:
                 self._labels.check(analysis.trace for analysis in analyses)
-            return analyses
+            return analyses, outputs_of(taken)
         except LstmProbeError:
             raise
         except Exception as error:
@@ -78,7 +85,12 @@ class Captures:
             ) from error
 
     def log_first(
-        self, log: RunLog, analyses: list[Analysis], step: int, cost: CaptureCost
+        self,
+        log: RunLog,
+        analyses: list[Analysis],
+        outputs: Mapping[str, Array],
+        step: int,
+        cost: CaptureCost,
     ) -> None:
         """Log the first capture. It comes before the training, and is not charged to the budget.
 
@@ -87,7 +99,7 @@ class Captures:
         """
         self.tally.begin()
         try:
-            self._write(log, analyses, step, cost, TrainingValues(), charged=False)
+            self._write(log, analyses, outputs, step, cost, TrainingValues(), charged=False)
         except Exception as error:
             log.close()
             raise LstmProbeError(
@@ -112,7 +124,8 @@ class Captures:
         cost.begin_work()
         analyses = self._analyse(taken, cost.watch)
         # Where other workers train too, the step may have gone on before the weights were read.
-        self._write(log, analyses, analyses[0].snapshot.step, cost, training)
+        step = analyses[0].snapshot.step
+        self._write(log, analyses, outputs_of(taken), step, cost, training)
         return True
 
     def _analyse(self, taken: Taken, watch: Stopwatch) -> list[Analysis]:
@@ -131,6 +144,7 @@ class Captures:
         self,
         log: RunLog,
         analyses: list[Analysis],
+        outputs: Mapping[str, Array],
         step: int,
         cost: CaptureCost,
         training: TrainingValues,
@@ -149,11 +163,12 @@ class Captures:
                 others=[*board.noted, *board.cleared],
                 training=training.latest,
                 remarks=self.report.remarks,
+                outputs=outputs,
                 watch=cost.watch,
             )
             self.tally.captured = step
             self.analyses = {analysis.snapshot.layer: analysis for analysis in analyses}
-            self.report.add(analyses, 1e3 * cost.stall)
+            self.report.add(analyses, 1e3 * cost.stall, log.answers)
             if charged:
                 self.budget.spend(cost.charged)
             self._guard.run("logging the cost", lambda: self._write_cost(log, cost, step))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 from lstm_probe.analysis.alerts.board import OnAlert
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.logs.detail import MAX_BYTES, Detail, check_detail
 from lstm_probe.models.labels import ProbeLabels
 
-__all__ = ["Options"]
+__all__ = ["Options", "check_kept_apart"]
 
 # From `warnings.warn` up to the user's line: through the dataclass and the callback's constructor.
 _TO_THE_USER = 4
@@ -38,6 +39,7 @@ class Options:
     background: bool = False
     labels: ProbeLabels | None = None
     max_log_bytes: int | None = MAX_BYTES
+    log_data: bool = True
     write_images: bool | None = None
 
     def __post_init__(self) -> None:
@@ -48,6 +50,12 @@ class Options:
                 f"The limit of the log is not valid. Received: max_log_bytes={limit!r}. Expected: "
                 "a number of bytes, such as 2**30, or None for no limit."
             )
+        if not isinstance(self.log_data, bool):
+            raise LstmProbeError(
+                "Whether to log the probe's data is not known. Received: "
+                f"log_data={self.log_data!r}. Expected: True, or False to keep inputs, targets and "
+                "outputs out of the log."
+            )
         if self.write_images is not None:
             warnings.warn(
                 "write_images is deprecated and goes with the next release: detail='explorer' "
@@ -57,6 +65,32 @@ class Options:
             )
 
     @property
+    def data(self) -> bool:
+        """Whether the probe's inputs and targets are logged, and what the model gives for it."""
+        return self.log_data and self.detail != "scalars"
+
+    @property
     def pictures(self) -> bool:
         """Whether heatmaps are drawn."""
         return self.detail in ("gates", "full") and self.write_images is not False
+
+
+def check_kept_apart(log_data: bool, decode: Any) -> None:
+    """Refuse to decode the words of a probe whose data shall not be in the log.
+
+    Args:
+        log_data: whether the probe's data is logged.
+        decode: what makes labels of its tokens, or None.
+
+    Raises:
+        LstmProbeError: the words would be in the log as labels.
+
+    Example:
+        >>> check_kept_apart(True, ["", "film"])
+    """
+    if not log_data and decode is not None:
+        raise LstmProbeError(
+            "The words of the probe would be in the log. Received: log_data=False and decode, "
+            "which makes labels of the probe's tokens. Expected: one of them; labels=[...] are "
+            "logged as you give them."
+        )

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 from os import PathLike
+from pathlib import Path
 from typing import Any, Final
 
 from lstm_probe.analysis.analysis import Analysis
@@ -23,6 +24,7 @@ from lstm_probe.core.warn import warn
 from lstm_probe.logs.report import Report
 from lstm_probe.logs.run_log import RunLog, check_log_dir
 from lstm_probe.logs.trackers import announce
+from lstm_probe.models.probe_data import ProbeData
 
 __all__ = ["Recorder"]
 
@@ -65,6 +67,11 @@ class Recorder:
         self.report: Report = self._captures.report
 
     @property
+    def log_dir(self) -> Path:
+        """Where the training's logs are."""
+        return Path(self._log_dir)
+
+    @property
     def analyses(self) -> dict[str, Analysis]:
         """What the latest capture showed, by layer."""
         return self._captures.analyses
@@ -94,7 +101,7 @@ class Recorder:
             self.close()  # raises it; nobody will come to say that the fit has ended
         return self._captures.reactions.stop_training
 
-    def start(self, step: int, source: Source) -> None:
+    def start(self, step: int, source: Source, data: ProbeData | None = None) -> None:
         """Begin a fit: the first of a training, or one that goes on from where another has ended.
 
         The first one opens the log and captures what there is before training goes on. A later one
@@ -103,6 +110,7 @@ class Recorder:
         Args:
             step: how many steps the model has been trained.
             source: the model.
+            data: the probe's inputs and targets, which a log holds once.
 
         Raises:
             LstmProbeError: anything that would fail later fails now.
@@ -113,7 +121,7 @@ class Recorder:
         self._captures.reactions.stop_training = False
         if self._run_log is None or step < self._tally.latest:
             with own_errstate():
-                self._begin(step, source)
+                self._begin(step, source, data)
         if self._options.background:
             self._worker = Worker()
         self._fits += 1
@@ -168,19 +176,20 @@ class Recorder:
         if worker is not None and worker.leaving is not None:
             raise worker.leaving
 
-    def _begin(self, step: int, source: Source) -> None:
+    def _begin(self, step: int, source: Source, data: ProbeData | None) -> None:
         """Open a log, and capture before the training goes on."""
         cost, options = CaptureCost(), self._options
-        analyses = self._captures.analyse_first(step, source, cost)
+        analyses, outputs = self._captures.analyse_first(step, source, cost)
         log = RunLog(
             self._log_dir,
             first_step=step,
             detail=options.detail,
             pictures=options.pictures,
             max_bytes=options.max_log_bytes,
+            data=data if options.data else None,
         )
         self.guard.run("telling trackers of the log", lambda: announce(log.directory))
-        self._captures.log_first(log, analyses, step, cost)
+        self._captures.log_first(log, analyses, outputs, step, cost)
         self._run_log, self.report.directory = log, log.directory
 
     def _close_log(self) -> None:

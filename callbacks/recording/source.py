@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.core.arrays import Array
 
-__all__ = ["Source", "Taken", "remarks_of"]
+__all__ = ["Source", "Taken", "outputs_of", "remarks_of"]
 
 
 class Taken(Protocol):
@@ -33,3 +34,10 @@ def remarks_of(taken: Taken) -> Mapping[str, str]:
     Not every source has something to remark."""
     remarks: Mapping[str, str] = getattr(taken, "remarks", {})
     return remarks
+
+
+def outputs_of(taken: Taken) -> Mapping[str, Array]:
+    """What the model itself gave for the probe, by the name of the output, when the snapshots have
+    been made. Not every source listens to it."""
+    outputs: Mapping[str, Array] = getattr(taken, "outputs", {})
+    return outputs

@@ -30,10 +30,13 @@ from lstm_probe.analysis.health.health import GateHealth, Health, measure_health
 from lstm_probe.analysis.parity.error import Parity, ParityError
 from lstm_probe.analysis.parity.verdict import Place, Verdict
 from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.analysis.words.answers import Answer
 
 if TYPE_CHECKING:
+    from lstm_probe.analysis.ablation.ablation import Ablation, ablate
     from lstm_probe.analysis.alerts.alert import Alert, Thresholds
     from lstm_probe.analysis.alerts.board import AlertBoard, AlertRules, find_alerts
+    from lstm_probe.analysis.attribution.attribution import Attribution, attribute
     from lstm_probe.analysis.change.dynamics import Dynamics, measure_dynamics, measure_spectra
     from lstm_probe.analysis.change.spectra import SpectralNorms
     from lstm_probe.analysis.conventions.search import Convention, find_convention
@@ -45,12 +48,17 @@ if TYPE_CHECKING:
     from lstm_probe.analysis.stability.spectrum import JacobianSpectrum, jacobian_spectrum
     from lstm_probe.analysis.stability.stability import Stability, measure_stability
     from lstm_probe.analysis.stability.structures import Structure
+    from lstm_probe.analysis.tracking.result import Tracking
+    from lstm_probe.analysis.tracking.tracking import track
 
 __all__ = [
+    "Ablation",
     "Alert",
     "AlertBoard",
     "AlertRules",
     "Analysis",
+    "Answer",
+    "Attribution",
     "Convention",
     "Dynamics",
     "FixedPoints",
@@ -70,8 +78,11 @@ __all__ = [
     "Stability",
     "Structure",
     "Thresholds",
+    "Tracking",
     "Verdict",
+    "ablate",
     "analyse",
+    "attribute",
     "find_alerts",
     "find_convention",
     "find_fixed_points",
@@ -89,18 +100,23 @@ __all__ = [
     "measure_stability",
     "memory_horizon",
     "participation_ratio",
+    "track",
 ]
 
 #: The module of each name that is imported when it is first used: `import lstm_probe` stays fast.
 _HOMES = {
+    **dict.fromkeys(("Ablation", "ablate"), "lstm_probe.analysis.ablation.ablation"),
     **dict.fromkeys(("Alert", "Thresholds"), "lstm_probe.analysis.alerts.alert"),
     **dict.fromkeys(
         ("AlertBoard", "AlertRules", "find_alerts"), "lstm_probe.analysis.alerts.board"
     ),
+    **dict.fromkeys(("Attribution", "attribute"), "lstm_probe.analysis.attribution.attribution"),
     **dict.fromkeys(("Convention", "find_convention"), "lstm_probe.analysis.conventions.search"),
     **dict.fromkeys(
         ("Dynamics", "measure_dynamics", "measure_spectra"), "lstm_probe.analysis.change.dynamics"
     ),
+    "Tracking": "lstm_probe.analysis.tracking.result",
+    "track": "lstm_probe.analysis.tracking.tracking",
     "SpectralNorms": "lstm_probe.analysis.change.spectra",
     **dict.fromkeys(
         ("FixedPoints", "find_fixed_points"), "lstm_probe.analysis.stability.fixed_points"

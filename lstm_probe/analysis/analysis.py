@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from lstm_probe.analysis.parity.teacher_forcing import follow
 from lstm_probe.analysis.parity.verdict import Verdict
 from lstm_probe.analysis.recomputation import InOwnDtype, recompute, recompute_in_own_dtype
 from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.analysis.words.answers import Answer, answers, figures_of
 from lstm_probe.analysis.words.phrases import without_parity
 from lstm_probe.analysis.words.summary import LayerSummary, summarise
 from lstm_probe.core.arrays import Array
@@ -92,6 +94,20 @@ class Analysis:
             cause=None if found is None else str(found),
         )
 
+    def answers(self) -> list[Answer]:
+        """What this capture says, in up to six sentences, each with the number behind it.
+
+        What changed over a training, and whether the layer is ill, takes more than one capture.
+
+        Example:
+            >>> from lstm_probe import LstmCell, Snapshot, weights
+            >>> cell = weights.from_keras(np.zeros((3, 8)), np.zeros((2, 8)))
+            >>> x, h = np.zeros((1, 5, 3)), np.zeros((1, 5, 2))
+            >>> print(analyse(Snapshot(0, "lstm", LstmCell(), cell, x=x, output=h)).answers()[0])
+            The longest memory is 1.4 of 5 steps (unit 0).
+        """
+        return answers([figures_of(self.summary())], standing=None)
+
     def __repr__(self) -> str:
         if self.parity is None:
             told = "".join(f", {text}" for text in self.snapshot.guessed)
@@ -101,6 +117,9 @@ class Analysis:
 
     def _repr_html_(self) -> str:
         return str(view("Analysis._repr_html_")(self))
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        return view("_repr_mimebundle_")(self, **options)
 
 
 @on_one_blas_thread

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lstm_probe.cells.backward import Back, Run
-from lstm_probe.cells.recurrence import Recurrence, Values, WeightsT
+from lstm_probe.cells.recurrence import Clamp, Recurrence, Values, WeightsT
 from lstm_probe.core.arrays import Array, BoolArray
 from lstm_probe.weights.named import CellWeights
 
-__all__ = ["Cell", "Reading", "UnknownBiases", "Values"]
+__all__ = ["Cell", "Clamp", "Reading", "UnknownBiases", "Values"]
 
 #: A set of biases that may be unknown. Each has the index of its gate, and the sign with which it
 #: is added to arrays of the weights, by the name of the array.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,14 +18,22 @@ from lstm_probe.core.masks import as_mask
 from lstm_probe.core.trace import GateTrace, Interval
 from lstm_probe.weights.named import CellWeights
 
-__all__ = ["Recurrence", "Values", "WeightsT", "state_arrays"]
+__all__ = ["Clamp", "Recurrence", "Values", "WeightsT", "state_arrays", "unclamped"]
 
 WeightsT = TypeVar("WeightsT", bound=CellWeights)
 #: What a cell computes at one step or at many steps: its gates and its states, by letter.
 Values = Mapping[str, Array]
+#: Puts other values in the place of an array that a step has computed. The arguments are the letter
+#: of the array and the array, `(..., units)`. It returns the array that the step goes on with.
+Clamp: TypeAlias = Callable[[str, Array], Array]
 
 #: The inputs of this many steps are multiplied at once. A longer stretch would need more memory.
 _STRETCH = 64
+
+
+def unclamped(letter: str, array: Array) -> Array:
+    """The clamp that changes nothing."""
+    return array
 
 
 class Recurrence(ABC, Generic[WeightsT]):
@@ -113,6 +121,26 @@ class Recurrence(ABC, Generic[WeightsT]):
         Returns:
             The gates and the new states by letter, `(..., units)`.
         """
+
+    def clamped_step(
+        self, inputs: Array, before: Values, weights: WeightsT, clamp: Clamp
+    ) -> dict[str, Array]:
+        """The equations of one step, of which a clamp may change what it has computed.
+
+        A cell of the package clamps each array as soon as it has been computed, so that all that
+        the step computes from it follows. Another cell clamps its states after the step.
+
+        Args:
+            inputs: As for `step`.
+            before: As for `step`.
+            weights: As for `step`.
+            clamp: Is given each array of the step, by its letter.
+
+        Returns:
+            The gates and the new states by letter, `(..., units)`.
+        """
+        values = self.step(inputs, before, weights)
+        return {k: clamp(k, v) if k in self.states else v for k, v in values.items()}
 
     def unflattened(self, state: Array, weights: WeightsT) -> Array:
         """A state or a gate in the shape that the equations work on.

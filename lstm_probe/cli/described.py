@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lstm_probe.analysis.alerts.board import Alert
+from lstm_probe.analysis.words.answers import Answer
 from lstm_probe.analysis.words.summary import GateSummary, LayerSummary, ParitySummary
 from lstm_probe.analysis.words.values import ValueSummary
 
@@ -16,6 +17,7 @@ def described(
     summaries: Mapping[str, LayerSummary],
     values: Mapping[str, Mapping[str, ValueSummary]],
     alerts: Sequence[Alert],
+    answers: Mapping[str, Sequence[Answer]],
 ) -> dict[str, Any]:
     """The figures of the tables, by name.
 
@@ -23,9 +25,16 @@ def described(
         summaries: by layer.
         values: by layer, those of each array by its letter.
         alerts: of all layers.
+        answers: by layer, what its gates say.
     """
     return {
-        "layers": {name: _layer(summary, values[name]) for name, summary in summaries.items()},
+        "layers": {
+            name: {
+                **_layer(summary, values[name]),
+                "answers": [each.plain() for each in answers[name]],
+            }
+            for name, summary in summaries.items()
+        },
         "alerts": [alert.plain() for alert in alerts],
     }
 

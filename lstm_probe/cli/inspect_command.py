@@ -32,6 +32,7 @@ from lstm_probe.cli.outputs import check_ending, new_runs_or_none, whole_file
 if TYPE_CHECKING:
     from lstm_probe.analysis.alerts.board import Alert
     from lstm_probe.analysis.analysis import Analysis
+    from lstm_probe.analysis.words.answers import Answer
     from lstm_probe.analysis.words.summary import LayerSummary
     from lstm_probe.analysis.words.values import ValueSummary
     from lstm_probe.models import Opened
@@ -52,6 +53,10 @@ class _Findings(NamedTuple):
     def summaries(self, *, thorough: bool = False) -> dict[str, LayerSummary]:
         """The summary of each layer; `thorough` as in `Analysis.summary`."""
         return {name: each.summary(thorough=thorough) for name, each in self.analyses.items()}
+
+    def answers(self) -> dict[str, list[Answer]]:
+        """What the gates of each layer say."""
+        return {name: each.answers() for name, each in self.analyses.items()}
 
     def values(self) -> dict[str, dict[str, ValueSummary]]:
         """For each layer what the values of each array are, by letter."""
@@ -224,7 +229,7 @@ def _print_json(found: _Findings) -> None:
         "kind": found.opened.kind,
         "step": found.opened.step,
         "notes": found.opened.notes,
-        **described(found.summaries(thorough=True), found.values(), found.alerts),
+        **described(found.summaries(thorough=True), found.values(), found.alerts, found.answers()),
         "written": [str(path) for path in found.written],
     }
     typer.echo(json.dumps(plain(body), indent=2))
@@ -233,10 +238,12 @@ def _print_json(found: _Findings) -> None:
 def _print_tables(found: _Findings) -> None:
     from rich.text import Text
 
-    from lstm_probe.cli.tables import alert_lines, console, gate_table, layer_table
+    from lstm_probe.cli.tables import alert_lines, answer_lines, console, gate_table, layer_table
 
     out = console()
     out.print(Text(f"{found.model}: {found.opened.kind}, step {found.opened.step}"))
+    for line in answer_lines(found.answers()):
+        out.print(line)
     summaries = found.summaries()
     out.print(layer_table(summaries), "", gate_table(summaries, found.values()), "")
     for line in alert_lines(found.alerts):

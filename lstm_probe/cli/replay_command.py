@@ -129,5 +129,5 @@ def _write(
         others = [*board.noted, *board.cleared]
         log.write(analyses, step=step, dynamics=board.dynamics, alerts=alerts, others=others)
         # No training was slowed down, so no cost is logged.
-        report.add(analyses, 1e3 * (time.perf_counter() - began))
+        report.add(analyses, 1e3 * (time.perf_counter() - began), log.answers)
     return report

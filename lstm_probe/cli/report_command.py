@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["report_log"]
 
+#: So many layers are told of in the terminal.
+_SAID = 4
 _PAGES, _PICTURES = (".html", ".htm"), (".png", ".pdf", ".svg")
 
 
@@ -79,6 +82,28 @@ def _page(output: Path, runs: dict[str, RunReader], title: str, megabytes: float
             )  # fmt: skip
     size = output.stat().st_size / 1e6
     typer.echo(f"{facts.captures} captures, {facts.plan}: {output} ({size:.1f} MB)")
+    _say(runs)
+
+
+def _say(runs: dict[str, RunReader], layers: Sequence[str] | None = None) -> None:
+    """What the gates say at the end of each run, of the first few layers."""
+    from lstm_probe.cli.tables import answer_lines, console
+    from lstm_probe.logs.stored.course import answers_at
+
+    said = {}
+    for name, run in runs.items():
+        for layer in layers or run.layers:
+            answers = answers_at(run.course, layer, run.steps(layer)[-1])
+            if answers:
+                said[layer if len(runs) == 1 else f"{name}, {layer}"] = answers
+    if not said:
+        return
+    out = console()
+    out.print()
+    for line in answer_lines(dict(list(said.items())[:_SAID]))[:-1]:
+        out.print(line)
+    if len(said) > _SAID:
+        out.print(f"\n{len(said) - _SAID} more: a page (.html) tells of all")
 
 
 def _sheet(output: Path, run: RunReader, layers: list[str] | None) -> None:
@@ -99,3 +124,4 @@ def _sheet(output: Path, run: RunReader, layers: list[str] | None) -> None:
     shown = names if kind == "pdf" else names[:1]
     more = "" if len(shown) == len(names) else f" (of {len(names)} layers: choose with --layer)"
     typer.echo(f"{', '.join(shown)}{more}: {output}")
+    _say({run.directory.name: run}, names)

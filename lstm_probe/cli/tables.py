@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lstm_probe.analysis.alerts.board import Alert
+from lstm_probe.analysis.words.answers import Answer
 from lstm_probe.analysis.words.phrases import verdict_phrase
 from lstm_probe.analysis.words.summary import GateSummary, LayerSummary
 from lstm_probe.analysis.words.values import ValueSummary
@@ -19,6 +20,7 @@ from lstm_probe.models.described import Contents
 __all__ = [
     "VERDICT_STYLES",
     "alert_lines",
+    "answer_lines",
     "console",
     "contents_table",
     "error_console",
@@ -164,6 +166,19 @@ def _gate(gate: GateSummary | None) -> tuple[str, str, str]:
         f"{100 * gate.open:.0f} %",
         f"{gate.stuck} of {gate.units}",
     )
+
+
+def answer_lines(answers: Mapping[str, Sequence[Answer]]) -> list[Text]:
+    """What the gates of each layer say, each layer under its name, with empty lines between.
+
+    Args:
+        answers: by the name that is shown.
+    """
+    lines = []
+    for name, said in answers.items():
+        if said:
+            lines += [Text(f"{name}:", style="bold"), *(Text(f"  {each}") for each in said), Text()]
+    return lines
 
 
 def alert_lines(alerts: Sequence[Alert]) -> list[Text]:

@@ -1,17 +1,17 @@
-"""What the page is told, whoever carries the answers: the routes of TensorBoard, or a report."""
+"""What the page is told, whoever carries the answers: routes, a notebook's kernel, or a report."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from tensorboard.data.provider import DataProvider
-
+from lstm_probe.explorer.captures import Captures
 from lstm_probe.explorer.requests import Scope
 from lstm_probe.explorer.series import History
-from lstm_probe.explorer.source import CaptureSource
+from lstm_probe.logs.stored.alert_states import AlertStates
+from lstm_probe.logs.stored.checked import read_capture
 from lstm_probe.logs.stored.course import answers_at
-from lstm_probe.logs.stored.format import plain
+from lstm_probe.logs.stored.format import Stored, plain
 
 __all__ = ["Answers"]
 
@@ -23,16 +23,16 @@ class Answers:
     that becomes JSON; everything else is a safetensors file.
 
     Args:
-        provider: TensorBoard's data provider, or another object with its methods.
+        captures: where the captures are.
     """
 
-    def __init__(self, provider: DataProvider) -> None:
-        self.source = CaptureSource(provider)
-        self._history = History(self.source)
+    def __init__(self, captures: Captures) -> None:
+        self._captures = captures
+        self._history = History(captures)
 
     def runs(self, scope: Scope) -> dict[str, Any]:
         """Every run: its name, its layers, those with weights, and its last step."""
-        return {"runs": self.source.runs(scope)}
+        return {"runs": self._captures.runs(scope)}
 
     def layers(self, scope: Scope, run: str) -> dict[str, Any]:
         """The layers of a run in the order of the model, each with its steps.
@@ -40,7 +40,7 @@ class Answers:
         Raises:
             MissingError: there is no such run.
         """
-        steps = self.source.layers(scope, run)
+        steps = self._captures.layers(scope, run)
         return {"layers": [{"name": name, "steps": each} for name, each in steps.items()]}
 
     def steps(self, scope: Scope, run: str, layer: str) -> dict[str, Any]:
@@ -49,15 +49,24 @@ class Answers:
         Raises:
             MissingError: there is no such run or layer.
         """
-        return {"steps": self.source.steps(scope, run, layer)}
+        return {"steps": self._captures.steps(scope, run, layer)}
 
     def timeline(self, scope: Scope, run: str) -> dict[str, Any]:
         """A summary of every capture of a run; an empty list if there is no such run."""
-        return {"captures": [_brief(each.as_data()) for each in self.source.timeline(scope, run)]}
+        return {
+            "captures": [_brief(each.as_data()) for each in self._captures.timeline(scope, run)]
+        }
+
+    def alerts(self, scope: Scope, run: str) -> dict[str, Any]:
+        """Every alert of a run with its state, the newest first; an empty list without any."""
+        states = AlertStates()
+        for point in self._captures.timeline(scope, run):
+            states.add(point)
+        return {"alerts": states.told()}
 
     def sentences(self, scope: Scope, run: str, layer: str, step: int) -> dict[str, Any]:
         """What the gates of a layer say at a step; an empty list if nothing is known."""
-        found = answers_at(self.source.timeline(scope, run), layer, step)
+        found = answers_at(self._captures.timeline(scope, run), layer, step)
         return {"sentences": [plain(each.plain()) for each in found]}
 
     def capture(self, scope: Scope, run: str, layer: str, step: int) -> bytes:
@@ -66,7 +75,16 @@ class Answers:
         Raises:
             MissingError: there is none.
         """
-        return self.source.capture(scope, run, layer, step)
+        return self._captures.capture(scope, run, layer, step)
+
+    def unpacked(self, scope: Scope, run: str, layer: str, step: int) -> Stored:
+        """The stored capture of a layer at a step, as arrays.
+
+        Raises:
+            MissingError: there is none.
+            LstmProbeError: the bytes are damaged.
+        """
+        return read_capture(self._captures.capture(scope, run, layer, step))
 
     def weights(self, scope: Scope, run: str, layer: str, step: int) -> bytes:
         """The stored weights of a layer at a step.
@@ -74,7 +92,7 @@ class Answers:
         Raises:
             MissingError: there are none.
         """
-        return self.source.weights(scope, run, layer, step)
+        return self._captures.weights(scope, run, layer, step)
 
     def series(self, scope: Scope, run: str, layer: str, cell: tuple[int, int, int]) -> bytes:
         """All gates of one cell (its sequence, timestep and unit) over the training.

@@ -1,20 +1,19 @@
-"""Requests and answers: parameters are checked, errors are said in words."""
+"""Requests and replies, whoever carries them: parameters are checked, replies are bytes.
+
+Nothing here knows a web framework. TensorBoard's plugin and the server translate at their edges.
+"""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
-
-from tensorboard import errors, plugin_util
-from tensorboard.backend import http_util
-from werkzeug import Request, Response
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
 
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.logs.stored.format import as_json
 
-__all__ = ["MissingError", "Query", "Scope", "answer_errors", "blob", "document", "download"]
+__all__ = ["WHOLE", "MissingError", "Query", "Reply", "Scope", "blob", "document", "download"]
 
-_logger = logging.getLogger(__name__)
 #: More digits than any step has; int() takes quadratic time for long strings.
 _LONGEST_NUMBER = 19
 
@@ -30,27 +29,25 @@ class Scope(NamedTuple):
     experiment: str
 
 
+#: The scope where there is no TensorBoard: all that there is, on nobody's behalf.
+WHOLE: Final = Scope(None, "")
+
+
 class Query:
     """The parameters of one request.
 
     Args:
-        request: the request.
+        parameters: by name, as texts.
+        scope: whose data is asked for.
 
     Example:
-        >>> from werkzeug.test import EnvironBuilder
-        >>> query = Query(EnvironBuilder("/", query_string="run=a&step=7").get_request())
+        >>> query = Query({"run": "a", "step": "7"})
         >>> query.text("run"), query.integer("step")
         ('a', 7)
     """
 
-    def __init__(self, request: Request) -> None:
-        self.request = request
-
-    @property
-    def scope(self) -> Scope:
-        """Whose data."""
-        environ = self.request.environ
-        return Scope(plugin_util.context(environ), plugin_util.experiment_id(environ))
+    def __init__(self, parameters: Mapping[str, str], scope: Scope = WHOLE) -> None:
+        self.parameters, self.scope = parameters, scope
 
     def text(self, name: str) -> str:
         """A parameter that has to be given.
@@ -58,7 +55,7 @@ class Query:
         Raises:
             LstmProbeError: it is not.
         """
-        value = self.request.args.get(name)
+        value = self.parameters.get(name)
         if not value:
             raise LstmProbeError(
                 f"The request lacks a parameter. Received: no {name!r}. Expected: ?{name}=..."
@@ -100,50 +97,45 @@ class Query:
         return self.text("run"), self.text("layer"), self.integer("step")
 
 
-def answer_errors(app: Callable[[Query], Response]) -> Any:
-    """The application for TensorBoard: what fails is answered with a status and a sentence."""
+@dataclass(frozen=True)
+class Reply:
+    """What a request is answered with.
 
-    def answer(request: Request) -> Response:
-        if request.method not in ("GET", "HEAD"):
-            return _error(request, 405, "Only GET is served here.")
-        try:
-            return app(Query(request))
-        except (MissingError, errors.NotFoundError, KeyError, IndexError) as error:
-            # The legacy loader raises KeyError where the fast one says NotFound.
-            return _error(request, 404, _sentence(error))
-        except errors.PublicError as error:
-            return _error(request, error.http_code, str(error))
-        except LstmProbeError as error:
-            return _error(request, 400, str(error))
-        except Exception:  # the tab is to say so in words; the details are in TensorBoard's log
-            _logger.exception("The gate explorer could not answer %s", request.path)
-            return _error(request, 503, "TensorBoard could not read the log: see its output.")
+    Attributes:
+        content: the bytes.
+        kind: their media type.
+        status: that of HTTP.
+        headers: those of this reply alone, each a name and a value.
+    """
 
-    return Request.application(answer)
+    content: bytes
+    kind: str
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
 
 
-def document(query: Query, content: dict[str, Any]) -> Response:
-    """A JSON answer."""
-    return http_util.Respond(query.request, content, "application/json")
+def document(content: Mapping[str, Any], status: int = 200) -> Reply:
+    """A JSON reply.
+
+    Example:
+        >>> document({"steps": [1]}).content
+        b'{"steps": [1]}'
+    """
+    return Reply(as_json(content).encode(), "application/json", status)
 
 
-def blob(query: Query, content: bytes) -> Response:
-    """A binary answer."""
-    return http_util.Respond(query.request, content, "application/octet-stream")
+def blob(content: bytes) -> Reply:
+    """A binary reply."""
+    return Reply(content, "application/octet-stream")
 
 
-def download(query: Query, content: bytes, name: str) -> Response:
-    """A file that the browser saves."""
-    headers = [("Content-Disposition", f'attachment; filename="{name}"')]
+def download(content: bytes, name: str) -> Reply:
+    """A file that the browser saves.
+
+    Example:
+        >>> download(b"", "a.csv").headers
+        (('Content-Disposition', 'attachment; filename="a.csv"'),)
+    """
     kind = "text/csv" if name.endswith(".csv") else "application/octet-stream"
-    return http_util.Respond(query.request, content, kind, headers=headers)
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, MissingError):
-        return str(error)
-    return "There is no such run, layer or step, or not any more: TensorBoard has dropped it."
-
-
-def _error(request: Request, code: int, message: str) -> Response:
-    return http_util.Respond(request, {"error": message}, "application/json", code=code)
+    headers = (("Content-Disposition", f'attachment; filename="{name}"'),)
+    return Reply(content, kind, headers=headers)

@@ -11,9 +11,9 @@ import numpy as np
 
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.explorer.captures import Captures
 from lstm_probe.explorer.indices import place_of
 from lstm_probe.explorer.requests import MissingError, Scope
-from lstm_probe.explorer.source import CaptureSource
 from lstm_probe.logs.stored.checked import read_capture
 from lstm_probe.logs.stored.format import Stored, evenly, pack
 from lstm_probe.logs.stored.precision import best_gate, precision_of
@@ -33,7 +33,7 @@ class History:
         source: where the captures are.
     """
 
-    def __init__(self, source: CaptureSource) -> None:
+    def __init__(self, source: Captures) -> None:
         self._source = source
         self._lock = Lock()
         self._unpacked: OrderedDict[tuple[Any, ...], tuple[int, Stored]] = OrderedDict()

@@ -12,8 +12,6 @@ from tensorboard.data.provider import DataProvider, RunTagFilter
 
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.explorer.requests import MissingError, Scope
-from lstm_probe.logs.stored.checked import read_capture
-from lstm_probe.logs.stored.format import Stored
 from lstm_probe.logs.stored.names import (
     CAPTURE,
     CAPTURES_TAG,
@@ -124,15 +122,6 @@ class CaptureSource:
             MissingError: there are none at this step, or not any more.
         """
         return self._blob(scope, run, stored_tag(layer, WEIGHTS), step)
-
-    def unpacked(self, scope: Scope, run: str, layer: str, step: int) -> Stored:
-        """A layer's stored capture as arrays.
-
-        Raises:
-            MissingError: there is none at this step.
-            LstmProbeError: the bytes are damaged.
-        """
-        return read_capture(self.capture(scope, run, layer, step))
 
     def _points(self, scope: Scope, run: str, *, downsample: int) -> list[Point]:
         where = self._where(scope, run, CAPTURES_TAG)

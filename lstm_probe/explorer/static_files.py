@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from importlib.resources import files
-from typing import Any
 
-from tensorboard.backend import http_util
-from werkzeug import Request, Response
+from lstm_probe.explorer.requests import Reply
 
-__all__ = ["static_apps"]
+__all__ = ["static_files"]
 
 _TYPES = {".js": "text/javascript", ".css": "text/css"}
 
 
-def static_apps() -> Mapping[str, Any]:
-    """An application for each file of the page, by address.
+def static_files(*more: str) -> Mapping[str, Reply]:
+    """Each script and style of the page as a reply, by address.
 
     No part of an address is ever turned into a path.
 
+    Args:
+        more: packages whose scripts are served too.
+
     Example:
-        >>> "/static/index.js" in static_apps()
+        >>> "/static/index.js" in static_files()
         True
     """
-    folder = files("lstm_probe.explorer") / "static"
+    folders = [files("lstm_probe.explorer") / "static", *map(files, more)]
     return {
-        f"/static/{file.name}": Request.application(
-            partial(_serve, file.read_bytes(), _TYPES[suffix])
-        )
+        f"/static/{file.name}": Reply(file.read_bytes(), _TYPES[suffix])
+        for folder in folders
         for file in folder.iterdir()
         if (suffix := "." + file.name.rpartition(".")[2]) in _TYPES
     }
-
-
-def _serve(content: bytes, kind: str, request: Request) -> Response:
-    return http_util.Respond(request, content, kind)

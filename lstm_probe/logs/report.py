@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.analysis.parity.verdict import KINDS
+from lstm_probe.analysis.words.answers import Answer
 from lstm_probe.analysis.words.phrases import NOT_COMPARED, NOT_RECOMPUTED, ONLY_H
+from lstm_probe.core.views import view
+from lstm_probe.logs.look import how_to_look
 
 __all__ = ["LayerReport", "Report"]
 
@@ -33,6 +37,7 @@ class LayerReport:
         verdict: the worst of all captures: `match`, `reduced precision` or `mismatch`; empty if
             nothing was recomputed.
         guessed: sentences that say what was guessed, as of weights without their model.
+        answers: what the gates say at the latest capture, in sentences.
     """
 
     cell: str
@@ -42,6 +47,7 @@ class LayerReport:
     max_abs_error: float = 0.0
     last_abs_error: float = 0.0
     guessed: tuple[str, ...] = ()
+    answers: tuple[Answer, ...] = ()
 
 
 @dataclass
@@ -81,12 +87,18 @@ class Report:
         """The median cost of a capture, in milliseconds of the training thread."""
         return median(self._costs) if self._costs else 0.0
 
-    def add(self, analyses: Iterable[Analysis], milliseconds: float) -> None:
+    def add(
+        self,
+        analyses: Iterable[Analysis],
+        milliseconds: float,
+        answers: Mapping[str, Sequence[Answer]] | None = None,
+    ) -> None:
         """Count one capture that was logged.
 
         Args:
             analyses: of all layers.
             milliseconds: what the capture cost the training thread.
+            answers: what the gates of each layer say, by its name, as `RunLog.answers` tells.
         """
         self.captured += 1
         self._costs.append(milliseconds)
@@ -97,11 +109,15 @@ class Report:
             )
             layer.captures += 1
             layer.guessed = summary.guessed
+            layer.answers = tuple((answers or {}).get(summary.layer, ()))
             if summary.parity is not None:
                 layer.last_abs_error = summary.parity.max_abs
                 layer.max_abs_error = max(layer.max_abs_error, layer.last_abs_error)
                 kind = "match" if summary.verdict is None else summary.verdict.kind
                 layer.verdict = max(layer.verdict, kind, key=_FROM_BEST.index)
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        return view("_repr_mimebundle_")(self, **options)
 
     def __str__(self) -> str:
         if not self.layers:
@@ -118,6 +134,11 @@ class Report:
         )
         lines += [f"{name}: {text}" for name, each in self.layers.items() for text in each.guessed]
         lines += [f"{layer}: {remark}" for layer, remark in self.remarks.items()]
+        for name, each in self.layers.items():
+            if each.answers:
+                lines += ["", f"{name}:", *(f"  {answer}" for answer in each.answers)]
+        if self.directory is not None:
+            lines += ["", *how_to_look(self.directory.parent)]
         return "\n".join(line.rstrip() for line in lines)
 
 

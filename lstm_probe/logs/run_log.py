@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from os import PathLike
 from pathlib import Path
@@ -16,6 +16,8 @@ from lstm_probe.analysis.alerts.board import Alert
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.analysis.change.dynamics import Dynamics
 from lstm_probe.analysis.change.spectra import SpectralNorms, spectral_radii
+from lstm_probe.analysis.words.answers import Answer
+from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.stopwatch import Stopwatch
 from lstm_probe.core.warn import warn
@@ -23,13 +25,15 @@ from lstm_probe.logs.detail import MAX_BYTES, Detail, check_detail
 from lstm_probe.logs.events.event_file import EventFile, event_files, last_step
 from lstm_probe.logs.events.writing import is_being_written
 from lstm_probe.logs.overview import overview
-from lstm_probe.logs.stored.course import captures_value
+from lstm_probe.logs.stored.course import captures_value, point_of
 from lstm_probe.logs.stored.names import OVERVIEW_TAG, RUN_NAME
-from lstm_probe.logs.stored.values import gates_value, weights_value
-from lstm_probe.logs.tags.diagnosis import alert_values, weight_values
+from lstm_probe.logs.stored.run_course import RunCourse
+from lstm_probe.logs.stored.values import gates_value, probe_value, weights_value
+from lstm_probe.logs.tags.diagnosis import alert_values, answers_value, weight_values
 from lstm_probe.logs.tags.pictures import picture_values
 from lstm_probe.logs.tags.summaries import cost_values, layer_values
 from lstm_probe.logs.tags.values import scalar, text
+from lstm_probe.models.probe_data import ProbeData
 from lstm_probe.pictures import HeatmapPainter
 
 __all__ = ["RunLog", "check_log_dir"]
@@ -59,10 +63,18 @@ class RunLog:
         pictures: False draws nothing at any level of detail.
         max_bytes: how many bytes the run may have, those of earlier trainings included. Beyond
             that only numbers are logged, and one warning says so. None for no limit.
+        data: the probe's inputs and targets: they are written once, with the first capture, unless
+            numbers alone are logged. They count in `max_bytes`, and are left out if they have no
+            room there, which one warning says.
 
     Raises:
         LstmProbeError: the directory cannot be written to or is not one of this machine, or there
             is no such detail.
+
+    Attributes:
+        directory: that of the run.
+        answers: what the gates of each layer say at the latest capture, by the layer's name; of a
+            run that goes on, since it does.
     """
 
     def __init__(
@@ -73,14 +85,17 @@ class RunLog:
         detail: Detail = "gates",
         pictures: bool = True,
         max_bytes: int | None = MAX_BYTES,
+        data: ProbeData | None = None,
     ) -> None:
         check_detail(detail)
         check_log_dir(log_dir)
         self._detail: Detail = detail
-        self._max_bytes = max_bytes
+        self._max_bytes, self._data = max_bytes, data
         self._painter = HeatmapPainter() if pictures and detail in ("gates", "full") else None
         self._spectra: defaultdict[str, SpectralNorms] = defaultdict(SpectralNorms)
         self._overview_written = False
+        self._course = RunCourse()
+        self.answers: dict[str, list[Answer]] = {}
         try:
             self.directory = _run_directory(Path(log_dir), first_step)
             self._bytes_before = sum(f.stat().st_size for f in event_files(self.directory))
@@ -102,6 +117,7 @@ class RunLog:
         others: Sequence[Alert] = (),
         training: Mapping[str, float] | None = None,
         remarks: Mapping[str, str] | None = None,
+        outputs: Mapping[str, Array] | None = None,
         watch: Stopwatch | None = None,
     ) -> None:
         """Append all layers of one capture, as one record.
@@ -114,6 +130,8 @@ class RunLog:
             others: those that are only noted, and those that have cleared.
             training: loss and metrics by name, as the training tells them.
             remarks: what a reader should know of layers, by name; the overview tells it.
+            outputs: what the model itself gave for the probe, by the name of the output: logged
+                with the gates.
             watch: measures how long drawing and writing take.
 
         Raises:
@@ -134,26 +152,27 @@ class RunLog:
             if self._detail != "scalars":
                 raised = [alert for alert in alerts if alert.layer == layer]
                 full = self._detail == "full"
-                values.append(gates_value(analysis, alerts=raised, float32=full))
+                values.append(gates_value(analysis, alerts=raised, float32=full, outputs=outputs))
             if self._detail == "full":
                 values.append(weights_value(analysis))
                 weights = analysis.snapshot.weights
                 norms, radii = self._spectra[layer].update(weights), spectral_radii(weights)
                 values += weight_values(layer, changes.get(layer), norms, radii)
         summaries = [analysis.summary() for analysis in analyses]
-        values.append(
-            captures_value(
-                summaries,
-                step=step,
-                dynamics=changes,
-                alerts=alerts,
-                others=others,
-                training=training,
-            )
+        point = point_of(
+            summaries,
+            step=step,
+            dynamics=changes,
+            alerts=alerts,
+            others=others,
+            training=training,
         )
-        values.extend(alert_values(alerts))
+        self._course.add(point)
+        self.answers = self._course.answers()
+        values += [captures_value(point), answers_value(self.answers), *alert_values(alerts)]
         if not self._overview_written:
             values.append(text(OVERVIEW_TAG, overview(summaries, remarks or {})))
+            values.extend(self._data_value())
         self._file.write(values, step=step)
         self._overview_written = True
         watch.lap("write")
@@ -187,8 +206,31 @@ class RunLog:
         ]
         self._file.write(values, step=step)
 
+    def _data_value(self) -> Iterator[Summary.Value]:
+        """The probe's own data, where it has room."""
+        if self._data is None or self._detail == "scalars":
+            return
+        value = probe_value(self._data)
+        size, limit = value.ByteSize(), self._max_bytes
+        if limit is None or self._written + size <= limit:
+            yield value
+            return
+        warn(
+            _log,
+            "lstm_probe: the probe's own data has no room in the log %s. Received: %.3g MB, and a "
+            "limit of %.3g MB. Expected: a smaller probe, a larger max_log_bytes, or "
+            "log_data=False.",
+            self.directory,
+            size / 1e6,
+            limit / 1e6,
+        )
+
+    @property
+    def _written(self) -> int:
+        return self._bytes_before + self._file.size
+
     def _keep_to_the_limit(self) -> None:
-        limit, written = self._max_bytes, self._bytes_before + self._file.size
+        limit, written = self._max_bytes, self._written
         if limit is None or written < limit or self._detail == "scalars":
             return
         self._detail = "scalars"

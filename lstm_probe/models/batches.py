@@ -12,8 +12,9 @@ from lstm_probe.models.purity.walk import put_back
 __all__ = ["first_batch"]
 
 
-def first_batch(probe: Any) -> Any:
-    """The inputs of the first batch of what holds batches; anything else as it is.
+def first_batch(probe: Any) -> tuple[Any, Any]:
+    """The inputs and the targets of the first batch of what holds batches; anything else as it is,
+    without targets.
 
     A batch is taken so that the training does not notice: the order of a shuffled dataset, random
     numbers and what objects of the user's hold are afterwards what they were.
@@ -22,22 +23,25 @@ def first_batch(probe: Any) -> Any:
         probe: a `tf.data.Dataset`, a `keras.utils.PyDataset` or `Sequence`, a `DataLoader` of
             PyTorch's, or a probe.
 
+    Returns:
+        The inputs, and the targets: None where there are none.
+
     Raises:
         LstmProbeError: a batch cannot be taken without a change that the training would notice.
 
     Example:
         >>> first_batch([[1.0, 2.0]])
-        [[1.0, 2.0]]
+        ([[1.0, 2.0]], None)
     """
     if hasattr(probe, "element_spec") and hasattr(probe, "_variant_tensor"):
         from lstm_probe.models.tensorflow.datasets import first_element
 
-        return _inputs(first_element(probe))
+        return _parts(first_element(probe))
     if all(hasattr(probe, name) for name in ("dataset", "collate_fn", "batch_sampler")):
-        return _inputs(_first_of_loader(probe), lists=True)
+        return _parts(_first_of_loader(probe), lists=True)
     if hasattr(probe, "on_epoch_end") and hasattr(type(probe), "__getitem__"):
         with restored(), put_back("the probe", probe):
-            return _inputs(probe[0])
+            return _parts(probe[0])
     if hasattr(type(probe), "__next__"):
         raise LstmProbeError(
             "A batch would be taken away from the training. Received: "
@@ -51,20 +55,21 @@ def first_batch(probe: Any) -> Any:
             "probe=next(iter(batches))[0] (without [0] where it gives inputs alone), or an array "
             "such as x_train[:1]."
         )
-    return probe
+    return probe, None
 
 
-def _inputs(batch: Any, *, lists: bool = False) -> Any:
-    """The inputs of a batch, which may be `(inputs, targets, sample_weights)`.
+def _parts(batch: Any, *, lists: bool = False) -> tuple[Any, Any]:
+    """Inputs and targets of a batch, which may be `(inputs, targets, sample_weights)`.
 
     Args:
         batch: the batch.
         lists: whether a list means the same, as in PyTorch.
     """
+    targets = None
     if isinstance(batch, tuple) or (lists and isinstance(batch, list)):
-        batch = batch[0]
+        batch, targets = batch[0], batch[1] if len(batch) > 1 else None
     # A tuple among several inputs is no pair of inputs and targets.
-    return list(batch) if isinstance(batch, tuple) else batch
+    return list(batch) if isinstance(batch, tuple) else batch, targets
 
 
 def _first_of_loader(loader: Any) -> Any:

@@ -16,7 +16,14 @@ from lstm_probe.models.arrays import Leaf, as_leaf, is_array
 from lstm_probe.models.batches import first_batch
 from lstm_probe.models.ragged import Ragged
 
-__all__ = ["UNUSED", "Probe", "as_probe", "padded_leaves", "probe_leaves"]
+__all__ = [
+    "UNUSED",
+    "Probe",
+    "as_probe",
+    "as_probe_and_targets",
+    "padded_leaves",
+    "probe_leaves",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +62,37 @@ def as_probe(probe: Probe, *, ragged: bool = False) -> Probe:
         >>> as_probe([[1.0, 2.0]]).shape, as_probe([["a", "b c"]]).tolist()
         ((1, 2), [['a', 'b c']])
     """
-    probe = _without_targets(first_batch(_read(probe)))
+    inputs, targets = _parts(probe)
+    if targets is not None and isinstance(probe, tuple):
+        warn(_log, UNUSED)
+    return _as_leaves(inputs, ragged=ragged)
+
+
+def as_probe_and_targets(probe: Probe, *, ragged: bool = False) -> tuple[Probe, Any]:
+    """The same, and the targets of what is certainly a pair of inputs and targets.
+
+    Of a tuple of two arrays the model tells whether the second is an input: it stays a tuple.
+
+    Args:
+        probe: as `as_probe` takes it.
+        ragged: likewise.
+
+    Returns:
+        The arrays, in the structure of the probe; and the targets as they were given, or None.
+
+    Raises:
+        LstmProbeError: as of `as_probe`.
+
+    Example:
+        >>> import numpy as np
+        >>> as_probe_and_targets(({"words": np.ones((2, 3))}, [0, 1]))[1]
+        [0, 1]
+    """
+    inputs, targets = _parts(probe)
+    return _as_leaves(inputs, ragged=ragged), targets
+
+
+def _as_leaves(probe: Any, *, ragged: bool) -> Probe:
     if isinstance(probe, Mapping):
         return {
             name: as_leaf(f"probe[{name!r}]", leaf, ragged=ragged) for name, leaf in probe.items()
@@ -98,18 +135,18 @@ def padded_leaves(probe: Probe) -> Sequence[npt.NDArray[Any]]:
     ]
 
 
-def _without_targets(probe: Any) -> Any:
-    """The several inputs of a pair `(inputs, targets)`, whose first part no array can be."""
-    if not isinstance(probe, tuple) or len(probe) not in (2, 3):
-        return probe
-    inputs = probe[0]
-    several = isinstance(inputs, Mapping) or (
-        isinstance(inputs, (list, tuple)) and any(is_array(each) for each in inputs)
+def _parts(probe: Any) -> tuple[Any, Any]:
+    """Inputs and targets of a pair whose first part no array can be, and of a first batch."""
+    inputs, targets = first_batch(_read(probe))
+    if targets is not None or not isinstance(inputs, tuple) or len(inputs) not in (2, 3):
+        return inputs, targets
+    first = inputs[0]
+    several = isinstance(first, Mapping) or (
+        isinstance(first, (list, tuple)) and any(is_array(each) for each in first)
     )
     if not several:
-        return probe
-    warn(_log, UNUSED)
-    return list(inputs) if isinstance(inputs, tuple) else inputs
+        return inputs, None
+    return list(first) if isinstance(first, tuple) else first, inputs[1]
 
 
 def _read(probe: Any) -> Any:

@@ -1,362 +1,207 @@
-"""Networks that are built by hand to do something known, among units that do nothing of the kind.
+"""Networks of which it is known what each unit does, and random ones that do nothing in particular.
 
-Each is a snapshot and the question whether the analyses name what was planted.
+A planted network has one unit that does its task, written into its weights, among units with random
+weights that the planted unit does not read. Each cell gets the weights that its own equations need.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from lstm_probe import ConvLstmCell, GruCell, LstmCell, SimpleRnnCell, Snapshot
-from lstm_probe.analysis import find_fixed_points, measure_need, measure_stability
-from lstm_probe.cells.custom import CustomCell
-from lstm_probe.weights import CoupledLstmWeights, LstmWeights, NamedWeights, from_keras
-
-OPEN, SHUT = 22.0, -22.0
-
-
-def logit(p):
-    return np.log(p / (1 - p))
-
-
-def seen(cell, weights, x):
-    output = cell.run(x, weights, dtype="float64").h
-    return Snapshot(0, "planted", cell, weights, x=x, output=output)
-
-
-def noise(rng, *shape):
-    return rng.normal(size=shape)
-
-
-def sparse(rng, batch, time, rate=0.15):
-    """Pulses of either sign; most of the time nothing."""
-    x = (rng.random((batch, time)) < rate) * rng.choice([-1.0, 1.0], (batch, time))
-    x[:, 0] = rng.choice([-1.0, 1.0], batch)
-    return x[..., None]
-
-
-def structure(snapshot, kind, **options):
-    found = measure_stability(snapshot, **options)
-    return found, next((each for each in found.structures if each.kind == kind), None)
-
-
-# What is asked.
-
-
-def holds(unit):
-    """A line, along the axis of one value of the state."""
-
-    def named(snapshot):
-        _, line = structure(snapshot, "line")
-        return line is not None and int(np.abs(line.direction).argmax()) == unit
-
-    return named
-
-
-def latches(count):
-    def named(snapshot):
-        _, latch = structure(snapshot, "latch")
-        return latch is not None and latch.value == count
-
-    return named
-
-
-def turns(period, kind="oscillator", within=0.03):
-    def named(snapshot):
-        _, found = structure(snapshot, kind)
-        return found is not None and abs(found.value / period - 1) < within
-
-    return named
-
-
-def has_eigenvalue(value, within=1e-6):
-    def named(snapshot):
-        found = find_fixed_points(snapshot)
-        stable = [k for k, kind in enumerate(found.kinds) if kind == "stable"]
-        return len(stable) == 1 and abs(found.eigenvalues[stable[0], 0] - value) < within
-
-    return named
-
-
-def delays(lag, unit):
-    """The lag of the input that a unit tells."""
-
-    def named(snapshot):
-        found = measure_need(snapshot, snapshot.output[..., unit])
-        return found.lags == (lag,)
-
-    return named
-
-
-# Simple recurrent networks. The other units are a small random network that forgets.
-
-
-def among(rng, block, at, units=6):
-    """A block of a recurrent kernel in the middle of units that forget."""
-    kernel = rng.normal(0, 0.25 / np.sqrt(units), (units, units))
-    size, places = len(block), np.arange(at, at + len(block))
-    kernel[:, places] = 0.0
-    kernel[places, :] = 0.0
-    kernel[np.ix_(places, places)] = block
-    return kernel, size
-
-
-def rotation(angle, radius):
-    c, s = radius * np.cos(angle), radius * np.sin(angle)
-    return np.array([[c, s], [-s, c]])
-
-
-def simple(rng, block, at=2, *, x=None, activation="tanh", units=6):
-    kernel, _ = among(rng, np.asarray(block, float), at, units)
-    x = sparse(rng, 16, 40) if x is None else x
-    return seen(SimpleRnnCell(activation), from_keras(noise(rng, x.shape[2], units), kernel), x)
-
-
-def two_latches(rng):
-    """Each has an input of its own: the probe visits all four states."""
-    x = np.concatenate([sparse(rng, 16, 40), sparse(rng, 16, 40)], axis=2)
-    snapshot = simple(rng, np.diag([2.0, 1.8]), 1, x=x)
-    kernel = snapshot.weights.kernel.copy()
-    kernel[:, 0, 1:3] = 2 * np.eye(2)
-    weights = replace(snapshot.weights, kernel=kernel)
-    return seen(snapshot.cell, weights, x)
-
-
-def simple_lag(rng, lag):
-    kernel = np.zeros((lag + 3, lag + 3))
-    kernel[np.arange(lag), np.arange(1, lag + 1)] = 1.0
-    kernel[lag + 1 :, lag + 1 :] = rng.normal(0, 0.2, (2, 2))
-    read = np.zeros((1, lag + 3))
-    read[0, 0], read[0, lag + 1 :] = 1.0, rng.normal(size=2)
-    w = from_keras(read, kernel)
-    return seen(SimpleRnnCell("linear"), w, 0.3 * noise(rng, 24, 40, 1))
-
-
-# GRUs. `h' = z h + (1 - z) tanh(...)`, the reset gate open.
-
-
-def gru(rng, keep, kernel, recurrent, x, *, keep_bias=None, keep_kernel=None):
-    units = len(recurrent)
-    w = np.zeros((x.shape[2], 3, units))
-    u, b = np.zeros((units, 3, units)), np.zeros((3, units))
-    w[:, 2], u[:, 2], b[1] = kernel, recurrent, OPEN
-    b[0] = logit(keep) if keep_bias is None else keep_bias
-    if keep_kernel is not None:
-        w[:, 0] = keep_kernel
-    flat = (each.reshape(*each.shape[:-2], -1) for each in (w, u, b))
-    return seen(GruCell(reset_after=False), from_keras(*flat), x)
-
-
-def gru_latch(rng):
-    recurrent, _ = among(rng, np.array([[2.5]]), 1, 4)
-    return gru(rng, 0.5, rng.normal(0, 1.5, (1, 4)), recurrent, sparse(rng, 16, 40))
-
-
-def gru_line(rng):
-    """Unit 2 keeps while the second input is 0, and is written to while it is 1."""
-    flag = (rng.random((16, 40, 1)) < 0.15) * 1.0
-    flag[:, 0] = 1.0
-    x = np.concatenate([noise(rng, 16, 40, 1), flag], axis=2)
-    keep_kernel = np.zeros((2, 4))
-    keep_kernel[1, 2] = SHUT - OPEN
-    keep_bias = np.full(4, -1.0)
-    keep_bias[2] = OPEN
-    kernel = np.zeros((2, 4))
-    kernel[0] = rng.normal(size=4)
-    return gru(rng, 0.5, kernel, np.zeros((4, 4)), x, keep_bias=keep_bias, keep_kernel=keep_kernel)
-
-
-def gru_lag(rng, lag):
-    recurrent = np.eye(lag + 1, k=1)
-    kernel = np.zeros((1, lag + 1))
-    kernel[0, 0] = 1.0
-    return gru(rng, 1e-9, kernel, recurrent, 0.2 * noise(rng, 24, 40, 1))
-
-
-def gru_oscillator(rng, period):
-    recurrent, _ = among(rng, rotation(2 * np.pi / period, 1.4), 1, 5)
-    return gru(rng, 1e-9, rng.normal(0, 0.5, (1, 5)), recurrent, sparse(rng, 16, 40))
-
-
-def gru_leak(rng, keep):
-    return gru(
-        rng, np.array([0.3, keep, 0.5]), noise(rng, 1, 3), np.zeros((3, 3)), noise(rng, 16, 40, 1)
-    )
-
-
-# LSTMs. Gates by their biases, the candidate from the input.
-
-
-def lstm(rng, gates, kernel, recurrent, x, *, cell=None, kind=LstmWeights, extras=None):
-    """Gates `(gates, units)` as biases, in the order of the weights; kernels of the candidate."""
-    units, g = kernel.shape[1], kind.gates.index("g")
-    w = np.zeros((x.shape[2], len(kind.gates), units))
-    output = recurrent.shape[0]
-    u = np.zeros((output, len(kind.gates), units))
-    w[:, g], u[:, g] = kernel, recurrent
-    return seen(cell or LstmCell(), kind(w, u, np.asarray(gates, float), **(extras or {})), x)
-
-
-def biases(units, *, i=0.0, f=-1.0, o=0.0):
-    b = np.zeros((4, units))
-    b[0], b[1], b[3] = i, f, o
-    return b
-
-
-def lstm_counter(rng, features=1):
-    """Unit 3 adds up its input; the others forget. Two features count up and down: depth."""
-    b = biases(5)
-    b[0, 3], b[1, 3] = OPEN, OPEN
-    kernel = 0.5 * noise(rng, features, 5)
-    if features == 2:
-        kernel[:, 3] = [0.5, -0.5]
-        x = np.eye(3)[rng.choice(3, p=[0.2, 0.2, 0.6], size=(16, 40))][..., :2]
+from lstm_probe import GruCell, LstmCell, SimpleRnnCell, Snapshot, weights
+from lstm_probe.analysis.rest import Rest
+from lstm_probe.cells import Cell
+
+#: The number of gates in Keras's layout, and their places.
+GATES = {"lstm": ("i", "f", "g", "o"), "gru": ("z", "r", "g"), "simple_rnn": ("g",)}
+OPEN, SHUT = 20.0, -20.0
+
+
+@dataclass
+class Planted:
+    """A network with a unit that does a task.
+
+    Attributes:
+        name: the task and the cell.
+        snapshot: the network on its probe.
+        unit: the unit.
+        label: the series that it follows, `(batch, time)`.
+        rest: a head that reads this unit more than others.
+        lag: how many steps back the unit looks; None if that has no meaning.
+    """
+
+    name: str
+    snapshot: Snapshot
+    unit: int
+    label: np.ndarray
+    rest: Rest
+    lag: int | None = None
+
+
+class Builder:
+    """Weights of one cell, unit by unit, in Keras's layout."""
+
+    def __init__(self, rng: np.random.Generator, kind: str, features: int, units: int) -> None:
+        self.kind, self.units = kind, units
+        gates = len(GATES[kind])
+        self.kernel = rng.normal(0, 0.4, (features, gates, units))
+        self.recurrent = rng.normal(0, 0.4 / np.sqrt(units), (units, gates, units))
+        self.bias = rng.normal(0, 0.3, (gates, units))
+
+    def gate(self, letter: str, unit: int) -> int:
+        """The place of a gate, whose weights into a unit are cleared."""
+        place = GATES[self.kind].index(letter)
+        self.kernel[:, place, unit] = 0
+        self.recurrent[:, place, unit] = 0
+        self.bias[place, unit] = 0
+        return place
+
+    def fixed(self, unit: int, **gates: float) -> None:
+        """Gates that have one value at all steps, by their biases."""
+        for letter, value in gates.items():
+            self.bias[self.gate(letter, unit), unit] = value
+
+    def unread(self, unit: int) -> None:
+        """Nothing of the layer reads the unit, but itself what was set after this."""
+        self.recurrent[unit] = 0
+
+    def weights(self) -> Any:
+        arrays = [
+            each.reshape(len(each), -1) if each.ndim == 3 else each.ravel()
+            for each in (self.kernel, self.recurrent, self.bias)
+        ]
+        return weights.from_keras(*arrays)
+
+
+def accumulator(rng: np.random.Generator, kind: str, signs: tuple[float, ...], unit: int) -> Any:
+    """A unit that adds up features, each with its sign; three others are random."""
+    build = Builder(rng, kind, len(signs), 4)
+    cell: Cell[Any] = LstmCell()
+    step = 0.05 * np.array(signs)
+    if kind == "lstm":
+        build.fixed(unit, i=OPEN, f=OPEN, o=OPEN)
+        build.kernel[:, build.gate("g", unit), unit] = step
+    elif kind == "gru":  # h' = phi(h + x), with phi linear
+        cell = GruCell("linear", reset_after=False)
+        build.recurrent *= 0.3
+        build.fixed(unit, z=SHUT, r=OPEN)
+        g = build.gate("g", unit)
+        build.kernel[:, g, unit], build.recurrent[unit, g, unit] = step, 1.0
     else:
-        x = 0.3 * sparse(rng, 16, 40)
-    return lstm(rng, b, kernel, np.zeros((5, 5)), x)
+        cell = SimpleRnnCell("linear")
+        g = build.gate("g", unit)
+        build.kernel[:, g, unit], build.recurrent[unit, g, unit] = step, 1.0
+    return cell, build
 
 
-def lstm_latch(rng):
-    """`h = o tanh(c)`, `c' = f c + i tanh(5 h)`: two states hold themselves."""
-    recurrent, _ = among(rng, np.array([[5.0]]), 1, 4)
-    return lstm(
-        rng, biases(4, i=1.0, f=-1.0, o=1.0), 2 * noise(rng, 1, 4), recurrent, sparse(rng, 16, 40)
+def delay(rng: np.random.Generator, kind: str, lag: int) -> Any:
+    """A shift register: unit `k` has what the first feature was `k` steps ago; two are random."""
+    build = Builder(rng, kind, 2, lag + 3)
+    cell: Cell[Any] = {"lstm": LstmCell(), "gru": GruCell(reset_after=False)}.get(
+        kind, SimpleRnnCell()
     )
+    for unit in range(lag + 1):
+        others = {"lstm": {"i": OPEN, "f": SHUT, "o": OPEN}, "gru": {"z": SHUT, "r": OPEN}}
+        build.fixed(unit, **others.get(kind, {}))
+        g = build.gate("g", unit)
+        if unit:
+            build.recurrent[unit - 1, g, unit] = 1.0
+        else:
+            build.kernel[0, g, unit] = 0.3
+    return cell, build
 
 
-def lstm_copy(rng):
-    """Unit 1 is written to where the second input is 1, and kept from then on."""
-    flag = (rng.random((16, 40, 1)) < 0.1) * 1.0
-    flag[:, 0] = 1.0
-    x = np.concatenate([noise(rng, 16, 40, 1), flag], axis=2)
-    b = biases(3)
-    b[0, 1], b[1, 1] = SHUT, OPEN
-    w = np.zeros((2, 4, 3))
-    w[0, 2], w[1, 0, 1], w[1, 1, 1] = noise(rng, 3), OPEN - SHUT, SHUT - OPEN
-    return seen(LstmCell(), LstmWeights(w, np.zeros((3, 4, 3)), b), x)
+def latch(rng: np.random.Generator, kind: str, unit: int) -> Any:
+    """A unit that takes up the second feature where the first is 1, and holds it until then."""
+    build = Builder(rng, kind, 2, 4)
+    if kind == "lstm":
+        build.fixed(unit, o=OPEN)
+        for letter, sign in (("i", 1.0), ("f", -1.0)):
+            place = build.gate(letter, unit)
+            build.kernel[0, place, unit], build.bias[place, unit] = sign * 40, sign * -20
+        build.kernel[1, build.gate("g", unit), unit] = 1.0
+        return LstmCell(), build
+    place = build.gate("z", unit)
+    build.kernel[0, place, unit], build.bias[place, unit] = -40, 20
+    build.kernel[1, build.gate("g", unit), unit] = 1.0
+    return GruCell(reset_after=False), build
 
 
-def lstm_lag(rng, lag):
-    kernel = np.zeros((1, lag + 1))
-    kernel[0, 0] = 1.0
-    b = biases(lag + 1, i=OPEN, f=SHUT, o=OPEN)
-    return lstm(rng, b, kernel, np.eye(lag + 1, k=1), 0.15 * noise(rng, 24, 40, 1))
+def planted(task: str, kind: str, seed: int) -> Planted:
+    """A network with a unit that does a task: counter, depth, lag, latch or copy.
+
+    Args:
+        task: the task. A latch remembers whether it was set, a copy what it was set to.
+        kind: lstm, gru or simple_rnn, which has no latch and no copy.
+        seed: of the random units and of the probe.
+    """
+    rng = np.random.default_rng(seed)
+    batch, time, unit, lag = 12, 24, 2, None
+    if task == "counter":
+        x = (rng.random((batch, time, 1)) < rng.uniform(0.2, 0.8, (batch, 1, 1))).astype(float)
+        (cell, build), label = accumulator(rng, kind, (1.0,), unit), x[..., 0].cumsum(axis=1)
+    elif task == "depth":
+        x = np.eye(3)[rng.integers(0, 3, (batch, time))]
+        label = (x[..., 0] - x[..., 1]).cumsum(axis=1)
+        cell, build = accumulator(rng, kind, (1.0, -1.0, 0.0), unit)
+    elif task == "lag":
+        x, lag = rng.normal(size=(batch, time, 2)), int(rng.integers(3, 7))
+        unit = lag
+        label = np.concatenate([np.zeros((batch, lag)), x[:, :-lag, 0]], axis=1)
+        cell, build = delay(rng, kind, lag)
+    else:
+        x = np.zeros((batch, time, 2))
+        x[..., 1] = 1.0 if task == "latch" else rng.normal(size=(batch, time))
+        when = rng.integers(3, time - 6, batch)
+        x[np.arange(batch), when, 0] = 1.0
+        set_to = x[np.arange(batch), when, 1]
+        label = (np.arange(time) >= when[:, None]) * set_to[:, None]
+        cell, build = latch(rng, kind, unit)
+    if task != "lag":
+        own = build.recurrent[unit, :, unit].copy()
+        build.unread(unit)
+        build.recurrent[unit, :, unit] = own
+    read = rng.normal(0, 0.02, (build.units, 1))
+    read[unit] = 3.0
+    snapshot = snapshot_of(cell, build.weights(), x, layer=f"{task}_{kind}")
+    return Planted(f"{task} in {kind}", snapshot, unit, label, head(read), lag)
 
 
-def lstm_oscillator(rng, period):
-    recurrent, _ = among(rng, rotation(2 * np.pi / period, 1.6), 2, 6)
-    b = biases(6, i=OPEN, f=SHUT, o=OPEN)
-    return lstm(rng, b, noise(rng, 1, 6), recurrent, sparse(rng, 16, 40))
+def snapshot_of(cell: Any, own: Any, x: np.ndarray, layer: str = "memory") -> Snapshot:
+    h = cell.run(x, own, dtype=np.float64).h
+    return Snapshot(0, layer, cell, own, x=x, output=h, dtype="float64")
 
 
-def lstm_leak(rng, keep):
-    b = biases(4)
-    b[1, 2] = logit(keep)
-    return lstm(rng, b, noise(rng, 1, 4), np.zeros((4, 4)), noise(rng, 16, 40, 1))
+def head(matrix: np.ndarray) -> Rest:
+    """A linear head on the last step."""
+
+    def back(h: np.ndarray, by_output: np.ndarray) -> np.ndarray:
+        found = np.zeros_like(h)
+        found[:, -1] = by_output @ matrix.T
+        return found
+
+    return Rest(lambda h: h[:, -1] @ matrix, back)
 
 
-def coupled_leak(rng, keep):
-    b = np.zeros((3, 4))
-    b[0] = [-1.0, logit(keep), 0.0, -2.0]
-    return lstm(
-        rng, b, noise(rng, 1, 4), np.zeros((4, 4)), noise(rng, 16, 40, 1), kind=CoupledLstmWeights
+def random_network(seed: int, *, batch: int = 12, time: int = 20) -> Snapshot:
+    """A network of random weights on random inputs."""
+    rng = np.random.default_rng(seed)
+    kind = ("lstm", "gru", "simple_rnn")[seed % 3]
+    units, features, gates = int(rng.integers(4, 17)), int(rng.integers(1, 4)), len(GATES[kind])
+    own = weights.from_keras(
+        rng.normal(0, 0.7, (features, gates * units)),
+        rng.normal(0, rng.uniform(0.5, 1.4) / np.sqrt(units), (units, gates * units)),
+        rng.normal(0, 0.3, gates * units),
     )
+    cell: Any = {"lstm": LstmCell(), "gru": GruCell(), "simple_rnn": SimpleRnnCell()}[kind]
+    return snapshot_of(cell, own, rng.normal(size=(batch, time, features)))
 
 
-def peephole_counter(rng):
-    """The peepholes of the forget gate hold it open the more there is in the cell."""
-    b = biases(4)
-    b[0, 0], b[1, 0] = OPEN, OPEN
-    extras = {"peepholes": np.abs(noise(rng, 3, 4)) * [[0, 1, 1, 1]]}
-    x = 0.3 * sparse(rng, 16, 40)
-    return lstm(rng, b, noise(rng, 1, 4), np.zeros((4, 4)), x, extras=extras)
-
-
-def projected_leak(rng, keep):
-    b = biases(4)
-    b[1, 1] = logit(keep)
-    extras = {"projection": noise(rng, 4, 2)}
-    return lstm(rng, b, noise(rng, 1, 4), np.zeros((2, 4)), noise(rng, 16, 40, 1), extras=extras)
-
-
-def conv_leak(rng, keep):
-    """A filter of two that keeps, at each of five pixels."""
-    bias = np.zeros((4, 2))
-    bias[1] = [-1.0, logit(keep)]
-    kernel = np.zeros((3, 1, 4, 2))
-    kernel[..., 2, :] = noise(rng, 3, 1, 2)
-    w = from_keras(kernel.reshape(3, 1, 8), np.zeros((3, 2, 8)), bias.ravel())
-    cell = ConvLstmCell(input_shape=(5, 1), padding="same")
-    return seen(cell, w, noise(rng, 12, 40, 5))
-
-
-# A cell of the user's own: the Henon map, whose fixed point and eigenvalues are in closed form.
-
-
-def henon(x, states, weights):
-    (h,) = states
-    new = np.concatenate([1 - 1.4 * h[:, :1] ** 2 + h[:, 1:], 0.3 * h[:, :1]], axis=1)
-    return {"h": new}, [new]
-
-
-def henon_back(x, states, weights, changes):
-    (h,), (d,) = states, changes
-    by_a = -2.8 * h[:, :1] * d[:, :1] + 0.3 * d[:, 1:]
-    return np.zeros_like(x), [np.concatenate([by_a, d[:, :1]], axis=1)]
-
-
-def henon_map(rng):
-    cell = CustomCell("Henon", henon, (("h", None),), own_back=henon_back)
-    return seen(cell, NamedWeights({"none": np.zeros((1, 2))}, 1, 2), np.zeros((2, 400, 1)))
-
-
-def henon_named(snapshot):
-    found = measure_stability(snapshot)
-    a = (-0.7 + np.sqrt(0.49 + 5.6)) / 2.8
-    eigenvalues = np.roots([1, 2.8 * a, -0.3])
-    at = [k for k, state in enumerate(found.points.states) if np.allclose(state, [a, 0.3 * a])]
-    chaos = [each for each in found.structures if each.kind == "chaos"]
-    return (
-        len(at) == 1
-        and np.allclose(np.sort(found.points.eigenvalues[at[0]].real), np.sort(eigenvalues))
-        and len(chaos) == 1
-        and found.exponents.low[0] < 0.41922 < found.exponents.high[0]
-    )
-
-
-#: By name: what makes the network of a random generator, and what must be named.
-BUILT: dict[str, tuple[Callable, Callable[[Snapshot], bool]]] = {
-    "simple counter": (
-        lambda rng: simple(rng, [[1.0]], activation="linear", x=0.3 * sparse(rng, 16, 40)), holds(2)
-    ),
-    "simple slow": (
-        lambda rng: simple(rng, [[0.985]], 3, x=0.3 * sparse(rng, 16, 40)), has_eigenvalue(0.985)
-    ),
-    "simple lag": (lambda rng: simple_lag(rng, 7), delays(7, 7)),
-    "simple latch": (lambda rng: simple(rng, [[2.0]]), latches(2)),
-    "simple two latches": (two_latches, latches(4)),
-    "simple oscillator": (lambda rng: simple(rng, rotation(2 * np.pi / 11, 1.3)), turns(11)),
-    "simple ringing": (
-        lambda rng: simple(rng, rotation(2 * np.pi / 6, 0.985)), turns(6, "ringing", 1e-3)
-    ),
-    "gru leak": (lambda rng: gru_leak(rng, 0.97), has_eigenvalue(0.97)),
-    "gru lag": (lambda rng: gru_lag(rng, 5), delays(5, 5)),
-    "gru latch": (gru_latch, latches(2)),
-    "gru line": (gru_line, holds(2)),
-    "gru oscillator": (lambda rng: gru_oscillator(rng, 9), turns(9)),
-    "lstm counter": (lstm_counter, holds(5 + 3)),
-    "lstm depth": (lambda rng: lstm_counter(rng, 2), holds(5 + 3)),
-    "lstm lag": (lambda rng: lstm_lag(rng, 4), delays(4, 4)),
-    "lstm latch": (lstm_latch, latches(2)),
-    "lstm copy": (lstm_copy, holds(3 + 1)),
-    "lstm oscillator": (lambda rng: lstm_oscillator(rng, 8), turns(8)),
-    "lstm leak": (lambda rng: lstm_leak(rng, 0.99), has_eigenvalue(0.99)),
-    "coupled leak": (lambda rng: coupled_leak(rng, 0.98), has_eigenvalue(0.98)),
-    "peephole counter": (peephole_counter, holds(4)),
-    "projected leak": (lambda rng: projected_leak(rng, 0.96), has_eigenvalue(0.96)),
-    "conv leak": (lambda rng: conv_leak(rng, 0.975), has_eigenvalue(0.975)),
-    "henon map": (henon_map, henon_named),
-}  # fmt: skip
+#: What can be written into the weights of each cell.
+TASKS = [
+    *((task, kind) for task in ("counter", "depth", "lag") for kind in GATES),
+    *((task, kind) for task in ("latch", "copy") for kind in ("lstm", "gru")),
+]

@@ -83,3 +83,27 @@ def test_alerts_that_stand_come_last_and_a_false_picture_first():
 def test_sentences_are_made_of_any_figures(timesteps, value):
     seen = [Figures(k, timesteps, 1, value, 0, value, means={"f": value or 0.0}) for k in (0, 1)]
     assert all(each.endswith(".") and "None" not in each for each in texts(seen))
+
+
+def test_one_capture_tells_how_far_the_gate_is_open_that_keeps_the_past(rng):
+    analysis = analyse(samples.snapshot(rng))
+    opening = next(each for each in analysis.answers() if each.view == "gates")
+    assert opening.value == pytest.approx(analysis.trace.f.mean())
+    assert opening.text.startswith(f"The forget gate is at {analysis.trace.f.mean():.2f} on")
+    assert len(analysis.answers()) >= 3
+    assert not any("wrong" in each.text for each in analysis.answers())
+
+
+def test_a_layer_of_which_little_is_known_is_said_to_be_true():
+    seen = Figures(0, 11, 3, gradient_reach=4.0, verdict="match", max_abs=2e-7)
+    assert texts([seen]) == [
+        "The gradient reaches 4 of 10 steps back.",
+        "The pictures are true: the framework differs from them by 2e-07, which rounding explains.",
+        "Nothing is wrong.",
+    ]
+
+
+def test_no_more_than_six_are_said():
+    alerts = [{"rule": f"r{k}", "step": k, "what": "x"} for k in range(3)]
+    last = Figures(9, 11, 8, 3.0, 1, 4.0, 2, {"f": 0.9}, "mismatch", 0.25)
+    assert len(answers([Figures(0, 11, 8, means={"f": 0.1}), last], alerts)) == 6

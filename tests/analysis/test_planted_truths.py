@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 import trained_networks as trained
-from planted import BUILT, latches, seen, turns
+from planted_networks import BUILT, latches, seen, turns
 
 from lstm_probe import ConvLstmCell, GruCell, LstmCell, SimpleRnnCell
 from lstm_probe.analysis import find_fixed_points, measure_need, measure_stability

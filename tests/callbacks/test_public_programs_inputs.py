@@ -410,6 +410,40 @@ def several_inputs(package: Package, rng: np.random.Generator, attach: Attach) -
     return model
 
 
+def next_frame(package: Package, rng: np.random.Generator, attach: Attach) -> Any:
+    """Stacked convolutional LSTMs on films of any length."""
+    layers = package.layers
+    film = package.Input((None, 6, 6, 1))
+    options = {"padding": "same", "return_sequences": True, "activation": "relu"}
+    x = layers.ConvLSTM2D(2, 3, name="coarse", **options)(film)
+    x = layers.BatchNormalization()(x)
+    x = layers.ConvLSTM2D(2, 1, name="fine", **options)(x)
+    model = package.Model(film, layers.Conv3D(1, 3, activation="sigmoid", padding="same")(x))
+    model.compile("adam", "binary_crossentropy")
+    films = rng.random((8, 5, 6, 6, 1)).astype("float32")
+    x, y = films[:, :-1], films[:, 1:]
+    model.fit(x, y, batch_size=2, epochs=2, verbose=0, callbacks=listed(attach(x[:1])))
+    return model
+
+
+def stateful_cosine(package: Package, rng: np.random.Generator, attach: Attach) -> Any:
+    """Batches of a fixed size that go on where the batch before ended."""
+    model = package.Sequential(
+        [
+            package.Input(batch_shape=(4, 3, 1)),
+            package.layers.LSTM(4, return_sequences=True, stateful=True, name="first"),
+            package.layers.LSTM(3, stateful=True, name="second"),
+            package.layers.Dense(1),
+        ]
+    )
+    model.compile("rmsprop", "mse")
+    wave = np.cos(np.arange(8)[:, None, None] + 0.3 * np.arange(3)[:, None]).astype("float32")
+    x, y = np.repeat(wave, 4, axis=0), rng.normal(size=(32, 1))
+    probe = attach(x[:4])
+    model.fit(x, y, batch_size=4, epochs=2, shuffle=False, verbose=0, callbacks=listed(probe))
+    return model
+
+
 #: The recurrent parts of each program.
 PROGRAMS: dict[str, tuple[Program, Sequence[str]]] = {
     "text classification": (text_classification, ("forward_reader", "backward_reader")),
@@ -423,6 +457,8 @@ PROGRAMS: dict[str, tuple[Program, Sequence[str]]] = {
     "texts of any length": (texts_of_any_length, ("reader",)),
     "forecast": (forecast, ("short", "long")),
     "translation": (translation, ("encodes", "decodes")),
+    "next frame": (next_frame, ("coarse", "fine")),
+    "stateful cosine": (stateful_cosine, ("first", "second")),
     "several inputs": (several_inputs, ("titles", "bodies")),
 }
 

@@ -72,6 +72,12 @@ def test_the_command_says_what_the_function_returns(files):
         assert layer["parity"]["verdict"] == "match"
         assert layer["parity"]["max_abs"] == ours[name].parity.float64.max_abs
         assert layer["gates"]["g"]["mean"] == pytest.approx(ours[name].trace.g.mean())
+        assert layer["answers"] == [each.plain() for each in ours[name].answers()]
+    lines = run("inspect", path, *options).stdout.splitlines()
+    for name, analysis in ours.items():
+        first = lines.index(f"{name}:") + 1
+        said = [f"  {answer}" for answer in analysis.answers()]
+        assert lines[first : first + len(said)] == said
 
 
 @pytest.mark.parametrize(

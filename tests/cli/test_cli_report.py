@@ -17,6 +17,7 @@ from samples import lstm_weights, snapshot
 from lstm_probe import analyse
 from lstm_probe.explorer.page.shrink import PLANS, Plan, shrunk
 from lstm_probe.logs import RunLog
+from lstm_probe.logs.stored.course import answers_at
 from lstm_probe.logs.stored.format import Stored, unpack
 from lstm_probe.logs.stored.reader import find_runs
 
@@ -105,6 +106,11 @@ def test_page_shows_what_the_log_holds_when_it_is_opened_from_a_disk(tmp_path, r
     assert ("gates as logged" in said) == exact
     assert (tmp_path / "page.html").stat().st_size < 1e6 * megabytes
     (reader,) = find_runs(log_dir).values()
+    for name in ("rnn/lower", HOSTILE):
+        answers = answers_at(reader.course, name, steps[-1])
+        lines = [f"{name}:", *(f"  {answer}" for answer in answers)]
+        assert len(lines) > 3
+        assert "\n".join(lines) in said
     with browser.page() as page:
         troubles = open_page(page, tmp_path / "page.html")
         for name in ("rnn/lower", HOSTILE):

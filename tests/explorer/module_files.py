@@ -18,11 +18,11 @@ import numpy as np
 import samples
 from safetensors.numpy import save
 
-from lstm_probe import Analysis, LstmCell, analyse
+from lstm_probe import Alert, Analysis, LstmCell, analyse
 from lstm_probe.explorer.page import write_page
 from lstm_probe.explorer.page.shrink import Plan
 from lstm_probe.logs import EventFile, RunLog
-from lstm_probe.logs.stored.course import captures_value
+from lstm_probe.logs.stored.course import captures_value, point_of
 from lstm_probe.logs.stored.format import as_json, evenly
 from lstm_probe.logs.stored.reader import find_runs
 from lstm_probe.logs.stored.values import gates_value
@@ -32,11 +32,11 @@ _MAPS = ("RdBu", "PuOr", "viridis", "cividis", "magma")
 
 
 def copy_modules(folder: Path) -> None:
-    """The modules of the page and of the report, as one folder of ES modules."""
+    """The modules of the page and of all its homes, as one folder of ES modules."""
     folder.mkdir()
     (folder / "package.json").write_text('{"type": "module"}')
     explorer = files("lstm_probe.explorer")
-    for source in (explorer / "static", explorer / "page"):
+    for source in (explorer / name for name in ("static", "page", "server", "widget")):
         for entry in source.iterdir():
             if entry.name.endswith(".js"):
                 (folder / entry.name).write_text(entry.read_text(encoding="utf-8"), "utf-8")
@@ -70,8 +70,8 @@ def write_logs(log_dir: Path, rng: np.random.Generator) -> None:
     """Runs that differ in what a source has to tell of them.
 
     `late` has a layer that is first in the model and last in the log, weights, and names that have
-    to be escaped. `long` has more captures than a course takes, and
-    units that the last captures lack. `narrow` has a projected h. `opaque` compared nothing. `bare`
+    to be escaped. `long` has more captures than a course takes, and units that the last captures
+    lack. `narrow` has a projected h, and an alert that clears. `opaque` compared nothing. `bare`
     has captures without summaries, and `points` summaries without captures.
     """
     with RunLog(log_dir / "late", detail="full", pictures=False) as log:
@@ -83,14 +83,21 @@ def write_logs(log_dir: Path, rng: np.random.Generator) -> None:
         wide, narrow = (_analysis(rng, "memory", 0, units=units) for units in (6, 4))
         for step in range(431):
             one = wide if step < 300 else narrow
-            file.write([gates_value(one), captures_value([one.summary()], step=step)], step=step)
+            file.write(
+                [gates_value(one), captures_value(point_of([one.summary()], step=step))], step=step
+            )
     with RunLog(log_dir / "narrow", pictures=False) as log:
+        ill = Alert("dead_units", "projected", 7, "1 of 5", 0.2, 0.1, "a lower learning rate")
         for step in range(0, 40, 7):
-            log.write([_projected(rng, step)], step=step)
+            others = [replace(ill, step=21, state="cleared")] * (step == 21)
+            alerts = [ill] * (step == 7)
+            log.write([_projected(rng, step)], step=step, alerts=alerts, others=others)
     with EventFile(log_dir / "opaque") as file:
         for step in range(3):
             one = replace(_analysis(rng, "memory", step), parity=None)
-            file.write([gates_value(one), captures_value([one.summary()], step=step)], step=step)
+            file.write(
+                [gates_value(one), captures_value(point_of([one.summary()], step=step))], step=step
+            )
     with EventFile(log_dir / "bare") as file:
         file.write([gates_value(_analysis(rng, "memory", 4))], step=4)
     with RunLog(log_dir / "points", detail="scalars", pictures=False) as log:

@@ -66,8 +66,16 @@ class Explorer:
 
     def hover(self, x: float, y: float) -> dict[str, Any]:
         """What the tooltip says at a part of the grid's width and height."""
-        box = self.inside.locator("canvas.grid").bounding_box()
-        self.page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+        shown = self.inside.locator(".tooltip tr").first
+        self.page.mouse.move(1, 1)  # outside of the page: the last tooltip goes
+        shown.wait_for(state="hidden")
+        deadline = time.monotonic() + 30
+        while not shown.is_visible():
+            # While captures and sentences arrive, the grid may still move below the pointer.
+            assert time.monotonic() < deadline, f"no tooltip appears; the page says: {self.text}"
+            box = self.inside.locator("canvas.grid").bounding_box()
+            self.page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+            self.page.wait_for_timeout(50)
         return self._read(self.inside.locator(".tooltip"))
 
     def chosen(self) -> dict[str, Any]:
@@ -101,6 +109,27 @@ class Explorer:
         assert self.errors == []
         for frame in self.page.frames:
             assert frame.evaluate("window.violations ?? []") == []
+
+
+class ServedExplorer(Explorer):
+    """The page of `lstm-probe serve`, or any other that is no tab of TensorBoard.
+
+    Args:
+        page: of Playwright.
+        address: of the page.
+    """
+
+    @property
+    def inside(self) -> Any:
+        return self.page
+
+    @property
+    def frame(self) -> Any:
+        return self.page.main_frame
+
+    def slide(self, index: int) -> None:
+        """Move the slider to a capture."""
+        self.inside.locator("input[type=range]").first.fill(str(index))
 
 
 def _text(value: Any) -> str:

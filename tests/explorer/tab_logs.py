@@ -24,7 +24,7 @@ from werkzeug.test import Client
 from lstm_probe import Analysis, analyse
 from lstm_probe.explorer.plugin import GateExplorer
 from lstm_probe.logs import EventFile, RunLog
-from lstm_probe.logs.stored.course import captures_value
+from lstm_probe.logs.stored.course import captures_value, point_of
 from lstm_probe.logs.stored.values import gates_value
 
 PREFIX = "/data/plugin/lstm_probe/"
@@ -53,7 +53,7 @@ def write_small_run(directory: Path, steps: range) -> None:
     one = analysis(0)
     with EventFile(directory) as file:
         for step in steps:
-            values = [gates_value(one), captures_value([one.summary()], step=step)]
+            values = [gates_value(one), captures_value(point_of([one.summary()], step=step))]
             file.write(values, step=step)
 
 
@@ -84,18 +84,18 @@ def _fast(log_dir: Path) -> Iterator[Any]:
             [get_server_binary().path, *options], stdin=subprocess.PIPE
         ) as process:
             try:
-                _wait_until(lambda: port.is_file() and port.read_text().endswith("\n"))
+                wait_until(lambda: port.is_file() and port.read_text().endswith("\n"))
                 address = f"localhost:{int(port.read_text())}"
                 with grpc.insecure_channel(address) as channel:
                     provider = GrpcDataProvider(address, make_stub(channel))
-                    _wait_until(lambda: provider.list_runs(None, experiment_id=""))
+                    wait_until(lambda: provider.list_runs(None, experiment_id=""))
                     yield provider
             finally:
                 process.terminate()
 
 
-def _wait_until(happened: Callable[[], Any], seconds: float = 20) -> None:
+def wait_until(happened: Callable[[], Any], seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not happened():
-        assert time.monotonic() < deadline, "the data server loads nothing"
+        assert time.monotonic() < deadline, "it does not happen"
         time.sleep(0.05)

@@ -17,6 +17,9 @@ import pytest
 import tab_logs
 from werkzeug.serving import make_server
 
+from lstm_probe.explorer.log_captures import LogCaptures
+from lstm_probe.explorer.server import Access, Application, Serving
+
 _TESTS = Path(__file__).parent / "js"
 _OLDEST_NODE = 18
 #: All that a browser fetches for the tab, and all that a report carries of it.
@@ -47,7 +50,11 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str,
     module_files.write_files(folder, rng)
     module_files.write_logs(folder / "logs", rng)
     module_files.write_reports(folder / "logs", folder)
-    with tab_logs.served(folder / "logs", "legacy") as client:
+    with (
+        tab_logs.served(folder / "logs", "legacy") as client,
+        LogCaptures(folder / "logs") as captures,
+        Serving(Application(captures, Access("127.0.0.1")), "127.0.0.1", 0) as own,
+    ):
         server = make_server("127.0.0.1", 0, client.application, threaded=True)
         thread = Thread(target=server.serve_forever)
         thread.start()
@@ -55,6 +62,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str,
             yield {
                 "LSTM_PROBE_FILES": str(folder),
                 "LSTM_PROBE_ROUTES": f"http://127.0.0.1:{server.server_port}{tab_logs.PREFIX}",
+                "LSTM_PROBE_SERVER": own.address,
             }
         finally:
             server.shutdown()
@@ -82,6 +90,7 @@ def test_modules_do_what_node_tests_of_them(
 
 def test_the_front_end_stays_small() -> None:
     explorer = files("lstm_probe.explorer")
-    entries = [*(explorer / "static").iterdir(), *(explorer / "page").iterdir()]
+    folders = [explorer / name for name in ("static", "page", "server", "widget")]
+    entries = [each for folder in folders for each in folder.iterdir()]
     shipped = [each for each in entries if each.name.endswith((".js", ".css"))]
     assert sum(len(each.read_bytes()) for each in shipped) < _MOST_BYTES

@@ -83,6 +83,12 @@ def test_timeline_says_what_each_capture_came_to(client: Client) -> None:
     assert get(client, "timeline", run="no such run").json == {"captures": []}
 
 
+def test_alerts_are_told_with_their_states(client: Client) -> None:
+    alerts = get(client, "alerts", run=RUN).json["alerts"]
+    assert alerts == []
+    assert get(client, "alerts", run="no such run").json == {"alerts": []}
+
+
 @pytest.mark.parametrize("layer", ["memory", HOSTILE])
 def test_capture_holds_numpys_values(client: Client, layer: str) -> None:
     capture = stored(client, "capture", run=RUN, layer=layer, step=7)
@@ -199,7 +205,7 @@ def test_all_modules_are_fetched_ahead() -> None:
     array = (folder / "index.js").read_text().partition("];")[0]
     listed = re.findall(r'"([a-z_]+)",', array)
     there = [file.name.removesuffix(".js") for file in folder.iterdir()]
-    assert sorted(listed) == sorted(set(there) - {"index", "style.css"})
+    assert sorted(listed) == sorted(set(there) - {"index", "gates_address", "style.css"})
 
 
 @pytest.mark.parametrize("name", ["index.js", "app.js", "style.css"])

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import shutil
+import signal
 import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -86,15 +88,16 @@ def fails(guard: Guard, directory: Path) -> tuple[bool, str]:
     process = context.Process(target=_run, args=(directory, guard.test))
     process.start()
     process.join(TIMEOUT)
-    if process.exitcode is None:
-        process.kill()
-        process.join()
+    with contextlib.suppress(ProcessLookupError):  # with whatever the test has started
+        os.killpg(process.pid, signal.SIGKILL)
+    process.join()
     said = (directory / "output.txt").read_text()
     return process.exitcode in (pytest.ExitCode.TESTS_FAILED, -9), said
 
 
 def _run(directory: Path, test: str) -> None:
     """One test in a process of its own, whose children see the copy too."""
+    os.setsid()
     with (directory / "output.txt").open("wb") as output:
         for stream in (1, 2):
             os.dup2(output.fileno(), stream)

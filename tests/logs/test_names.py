@@ -24,12 +24,15 @@ def test_names_are_those_of_old_logs() -> None:
     """A new value for one of them would hide every log that there is."""
     assert {name: getattr(names, name) for name in names.__all__ if name.isupper()} == {
         "ALERTS_TAG": "lstm_probe/alerts",
+        "ANSWERS_TAG": "lstm_probe/answers",
         "CAPTURE": "capture",
         "CAPTURES_TAG": "lstm_probe/captures",
         "FORMAT": 1,
         "HEADER_KEY": "lstm_probe",
         "OVERVIEW_TAG": "lstm_probe/summary",
         "PLUGIN": "lstm_probe",
+        "PROBE": "probe",
+        "PROBE_SERIES": "lstm_probe",
         "RUN_NAME": "lstm_probe",
         "WEIGHTS": "weights",
     }

@@ -32,5 +32,13 @@ def test_a_layer_that_is_not_recomputed_has_no_verdict(rng: np.random.Generator)
     assert "only h is shown" in str(report)
 
 
+def test_what_the_gates_say_is_printed_last(rng: np.random.Generator) -> None:
+    report, analysis = Report(), analyse(samples.snapshot(rng))
+    report.add([analysis], 1.0, {"memory": analysis.answers()})
+    said = [f"  {answer}" for answer in analysis.answers()]
+    assert len(said) >= 3
+    assert str(report).splitlines()[-len(said) - 2 :] == ["", "memory:", *said]
+
+
 def test_failed_captures_are_counted_as_due() -> None:
     assert Report(captured=3, failed=2).due == 5

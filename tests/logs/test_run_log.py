@@ -52,6 +52,7 @@ def test_tensorboard_reads_pictures_histograms_scalars_and_text(
         "memory/capture",
         "memory/weights",
         "lstm_probe/captures",
+        "lstm_probe/answers",
     }
     assert event_reading.array(read["cost/capture_ms", 100]) == np.float32(12.5)
     for name in arrays:

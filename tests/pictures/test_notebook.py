@@ -62,6 +62,16 @@ def analysis(rng: np.random.Generator) -> Analysis:
     return analyse(samples.snapshot(rng, step=300, time=40))
 
 
+def test_what_the_gates_say_stands_first(rng: np.random.Generator) -> None:
+    analysis = analyse(samples.snapshot(rng))
+    html = analysis._repr_html_()
+    _Page(html)
+    said = [answer.text for answer in analysis.answers()]
+    assert len(said) >= 3
+    assert re.findall(r"<li>(.*?)</li>", html) == said
+    assert html.index("</ul>") < html.index("<table")
+
+
 def test_an_analysis_shows_parity_health_and_a_picture(analysis: Analysis) -> None:
     page = _Page(analysis._repr_html_())
     for fact in ("memory", "lstm", "5", "2 × 40", "300", "0.0e+00: match"):
@@ -89,7 +99,7 @@ def test_names_are_escaped_when_a_layer_is_named_after_a_tag(analysis: Analysis)
     for html in (trace._repr_html_(), replace(analysis, trace=trace)._repr_html_()):
         page = _Page(html)
         assert name in page.cells
-        assert page.tags == {"div", "table", "tr", "th", "td", "img"}
+        assert page.tags - {"ul", "li"} == {"div", "table", "tr", "th", "td", "img"}
         assert name in str(page.pictures[0]["alt"])
 
 

@@ -18,8 +18,14 @@ from lstm_probe.analysis.parity.teacher_forcing import (
 from lstm_probe.analysis.parity.verdict import Unjudged
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array, BoolArray
+from lstm_probe.core.precision import UNIT_ROUNDOFF
 
 __all__ = ["JudgedSteps", "excess_of_steps", "judge_steps"]
+
+#: A bound of more than this part of the values excuses what rounding hardly ever does.
+_WIDE = 1 / 16
+#: An error of more than so many roundoffs of the values is far from what rounding does to a step.
+_FAR = 16.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,17 +86,33 @@ def judge_steps(snapshot: Snapshot) -> JudgedSteps | None:
     excess = as_multiple_of(bound, errors)
     judgeable = judgeable_steps(seen, steps)
     left_out = np.arange(seen.timesteps) >= judgeable.stop[:, None]
-    differs = left_out & judgeable.overflows[:, None] & (excess > 1).any(axis=2)
+    differs = judgeable.overflows & (left_out[..., None] & (excess > 1)).any(axis=(1, 2))
+    overflown = left_out & differs[:, None]
     errors[left_out], excess[left_out] = 0.0, 0.0
-    unjudged = None
-    if differs.any():
-        first = int(judgeable.stop[differs.any(axis=1)].min())
-        unjudged = Unjudged(
-            timestep=seen.timesteps - 1 - first if snapshot.reverse else first,
-            sequences=tuple(np.flatnonzero(differs.any(axis=1)).tolist()),
-            reason=f"numbers leave the range of {seen.dtype}",
-        )
+    unjudged = _unjudged(snapshot, overflown, f"numbers leave the range of {seen.dtype}")
+    if unjudged is None:
+        hidden = _could_hide_anything(bound, errors, steps.output, UNIT_ROUNDOFF[snapshot.dtype])
+        unjudged = _unjudged(snapshot, hidden, "rounding may grow as large as the difference")
     return JudgedSteps(seen, steps, bound, errors, excess, unjudged)
+
+
+def _could_hide_anything(bound: Array, errors: Array, output: Array, u: float) -> BoolArray:
+    """`(batch, time)`, where an error is far from rounding, and only a wide bound explains it."""
+    size = 1 + np.where(np.isfinite(output), np.abs(output), 0)
+    wide = (bound > _WIDE * size) & (errors > _FAR * u * size) & (errors <= bound)
+    return np.asarray(wide.any(axis=2), np.bool_)
+
+
+def _unjudged(snapshot: Snapshot, steps: BoolArray, reason: str) -> Unjudged | None:
+    """What cannot be judged from the first of some steps on, `(batch, time)` in reading order."""
+    if not steps.any():
+        return None
+    first = int(np.flatnonzero(steps.any(axis=0))[0])
+    return Unjudged(
+        timestep=snapshot.timesteps - 1 - first if snapshot.reverse else first,
+        sequences=tuple(np.flatnonzero(steps.any(axis=1)).tolist()),
+        reason=reason,
+    )
 
 
 def excess_of_steps(snapshot: Snapshot) -> Array | None:

@@ -17,6 +17,10 @@ __all__ = ["Answer", "Figures", "answers", "figures_of"]
 
 #: A gate whose mean has moved by less has not moved.
 _MOVED = 0.05
+#: So many sentences are said at least, where there is something to say, and at most.
+_FEWEST, _MOST = 3, 6
+#: The gates that keep the past, by letter.
+_KEEPERS = ("f", "z")
 _GATES = {
     "i": "input gate",
     "f": "forget gate",
@@ -37,6 +41,10 @@ class Answer:
             `parity`.
         unit: the unit that it is about; None if it is about all.
         step: the training step that it is about; None for the one that is looked at.
+
+    Example:
+        >>> print(Answer("The longest memory is 41 of 302 steps (unit 13).", 41.0, "memory", 13))
+        The longest memory is 41 of 302 steps (unit 13).
     """
 
     text: str
@@ -44,6 +52,9 @@ class Answer:
     view: str = "gates"
     unit: int | None = None
     step: int | None = None
+
+    def __str__(self) -> str:
+        return self.text
 
     def plain(self) -> dict[str, Any]:
         """The attributes by name, for JSON."""
@@ -134,7 +145,10 @@ def answers(
     now = course[-1]
     found = [_untrue(now), _memory(now), _gradient(now), _movement(course), _dead(now)]
     said = [answer for answer in found if answer is not None]
-    return [*said, *_health(standing, now)]
+    health = _health(standing, now)
+    if len(said) + len(health) < _FEWEST:
+        said += filter(None, [_true(now)])
+    return [*said, *health][:_MOST]
 
 
 def _untrue(now: Figures) -> Answer | None:
@@ -145,6 +159,13 @@ def _untrue(now: Figures) -> Answer | None:
         now.max_abs,
         "parity",
     )
+
+
+def _true(now: Figures) -> Answer | None:
+    if now.verdict is None or now.verdict == "mismatch" or now.max_abs is None:
+        return None
+    text = f"The pictures are true: the framework differs from them by {_short(now.max_abs)}"
+    return Answer(f"{text}, which rounding explains.", now.max_abs, "parity")
 
 
 def _memory(now: Figures) -> Answer | None:
@@ -175,7 +196,7 @@ def _gradient(now: Figures) -> Answer | None:
 def _movement(course: Sequence[Figures]) -> Answer | None:
     """Which gate has moved most, when it did, and what the loss did meanwhile."""
     if len(course) < 2:
-        return None
+        return _opening(course[-1])
     first, now = course[0], course[-1]
     moved = {k: now.means[k] - first.means[k] for k in now.means.keys() & first.means.keys()}
     letter = max(sorted(moved), key=lambda k: abs(moved[k]), default=None)
@@ -192,6 +213,15 @@ def _movement(course: Sequence[Figures]) -> Answer | None:
     )
     loss = _loss_between([each for each in course if start.step <= each.step <= end.step])
     return Answer(f"{text}{f', while {loss}' if loss else ''}.", moved[letter], step=end.step)
+
+
+def _opening(now: Figures) -> Answer | None:
+    """How far the gate is open that keeps the past: one capture tells no more of the gates."""
+    letter = next((each for each in _KEEPERS if each in now.means), None)
+    if letter is None or not isfinite(now.means[letter]):
+        return None
+    text = f"The {_GATES[letter]} is at {now.means[letter]:.2f} on average, where 1 keeps all"
+    return Answer(f"{text} and 0 forgets all.", now.means[letter], "gates")
 
 
 def _when(course: Sequence[Figures], letter: str) -> tuple[Figures, Figures]:

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_probe.cells.backward import Back, Run
-from lstm_probe.cells.base import Cell, Reading, UnknownBiases, Values
+from lstm_probe.cells.base import Cell, Clamp, Reading, UnknownBiases, Values
 from lstm_probe.cells.gru_cell.backward import gru_back
+from lstm_probe.cells.recurrence import unclamped
 from lstm_probe.cells.shared.products import largest_sum, product, product_back
 from lstm_probe.cells.shared.rounding import error_of_sum, of_flushing
 from lstm_probe.cells.shared.rounding_of_functions import activated
@@ -103,13 +104,19 @@ class GruCell(Cell[GruWeights]):
         return product(x, weights.kernel) + weights.bias
 
     def step(self, inputs: Array, before: Values, weights: GruWeights) -> dict[str, Array]:
+        return self.clamped_step(inputs, before, weights, unclamped)
+
+    def clamped_step(
+        self, inputs: Array, before: Values, weights: GruWeights, clamp: Clamp
+    ) -> dict[str, Array]:
         sigma, phi = self.recurrent_activation, self.activation
         h = before["h"]
         products = self._recurrent(h, weights)
         gates = of_gates(sigma, inputs[..., :2, :] + products[..., :2, :])
-        z, r = gates[..., 0, :], gates[..., 1, :]
+        z, r = clamp("z", gates[..., 0, :]), clamp("r", gates[..., 1, :])
         g = applied(phi, inputs[..., 2, :] + self._reset(products, r, h, weights))
-        return {"z": z, "r": r, "g": g, "h": z * h + (1 - z) * g}
+        g = clamp("g", g)
+        return {"z": z, "r": r, "g": g, "h": clamp("h", z * h + (1 - z) * g)}
 
     def _recurrent(self, h: Array, weights: GruWeights) -> Array:
         """`h U + d`, `(..., gates, units)`."""

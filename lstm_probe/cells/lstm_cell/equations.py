@@ -28,7 +28,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from lstm_probe.cells.base import Cell, Values
+from lstm_probe.cells.base import Cell, Clamp, Values
+from lstm_probe.cells.recurrence import unclamped
 from lstm_probe.cells.shared.products import largest_sum
 from lstm_probe.core.activations import ActivationLike, applied, of_gates
 from lstm_probe.core.arrays import Array, BoolArray
@@ -123,7 +124,13 @@ class LstmEquations(Cell[WeightsT]):
         a = inputs + self.state_products(before["h"], weights.recurrent_kernel)
         return self.gates(a, before["c"], weights)
 
-    def gates(self, a: Array, c: Array, weights: Any) -> dict[str, Array]:
+    def clamped_step(
+        self, inputs: Array, before: Values, weights: WeightsT, clamp: Clamp
+    ) -> dict[str, Array]:
+        a = inputs + self.state_products(before["h"], weights.recurrent_kernel)
+        return self.gates(a, before["c"], weights, clamp)
+
+    def gates(self, a: Array, c: Array, weights: Any, clamp: Clamp = unclamped) -> dict[str, Array]:
         """The gates and the new states.
 
         Args:
@@ -132,6 +139,7 @@ class LstmEquations(Cell[WeightsT]):
             c: The cell state before, `(..., *space, units)`.
             weights: The weights. Peepholes, normalisation and projection are None if the cell has
                 none.
+            clamp: Changes an array as soon as it has been computed. The default changes none.
 
         Returns:
             By letter, `(..., *space, units)`.
@@ -141,14 +149,15 @@ class LstmEquations(Cell[WeightsT]):
             a[..., :-2, :] += weights.peepholes[:-1] * c[..., None, :]
         b = self.clipped_sums(self._scaled(a, weights))
         gates = of_gates(sigma, b)
-        f, g, o = gates[..., -3, :], applied(phi, b[..., -2, :]), gates[..., -1, :]
-        i = gates[..., 0, :] if "i" in weights.gates else 1 - f
-        c = self._normalised_and_clipped(f * c + i * g, weights)
+        f, g = clamp("f", gates[..., -3, :]), clamp("g", applied(phi, b[..., -2, :]))
+        i, o = clamp("i", gates[..., 0, :] if "i" in weights.gates else 1 - f), gates[..., -1, :]
+        c = clamp("c", self._normalised_and_clipped(f * c + i * g, weights))
         if weights.peepholes is not None:  # the output gate reads the new cell state
             a[..., -1, :] += weights.peepholes[-1] * c
             last = self.clipped_sums(self._scaled(a[..., -1:, :], weights, -1))
             o = applied(sigma, last[..., 0, :])
-        h = self._projected_and_clipped(o * self.shown(c), weights)
+        o = clamp("o", o)
+        h = clamp("h", self._projected_and_clipped(o * self.shown(c), weights))
         return {"i": i, "f": f, "g": g, "o": o, "c": c, "h": h}
 
     def sums(self, x: Array, before: Values, c: Array, weights: Any) -> Array:

@@ -11,14 +11,13 @@ from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.explorer.answers import Answers
 from lstm_probe.explorer.page.held import HeldCaptures
 from lstm_probe.explorer.page.shrink import compressed
-from lstm_probe.explorer.requests import Scope
+from lstm_probe.explorer.requests import WHOLE
+from lstm_probe.explorer.source import CaptureSource
 from lstm_probe.logs.stored.names import CAPTURE, stored_tag
 from lstm_probe.logs.stored.reader import RunReader
 
 __all__ = ["index_of", "key_of"]
 
-#: A report is read on nobody's behalf, and it is one experiment.
-_SCOPE = Scope(None, "")
 #: The one array over the training that no stored capture holds: it comes from the summaries.
 _FROM_SUMMARIES = "error_by_timestep"
 
@@ -49,22 +48,23 @@ def index_of(
 
     Returns:
         A dictionary for JSON: the `note`; the `answers` to the questions `runs`, `layers`,
-        `timeline` and `sentences`, computed by the code that answers TensorBoard's requests; the
+        `timeline`, `alerts` and `sentences`, computed by the code that answers requests; the
         `histories` that no capture holds, compressed, as base64; and the `numbers`.
     """
     points = {name: [point.as_data() for point in run.course] for name, run in runs.items()}
     held = HeldCaptures(_series(numbers), points)
-    answers = Answers(held)
-    listed = answers.runs(_SCOPE)
+    answers = Answers(CaptureSource(held))
+    listed = answers.runs(WHOLE)
     names = [run["name"] for run in listed["runs"]]
     return {
         "note": note,
         "answers": {
             "runs": listed,
-            "layers": {name: answers.layers(_SCOPE, name) for name in names},
-            "timeline": {name: answers.timeline(_SCOPE, name) for name in names},
+            "layers": {name: answers.layers(WHOLE, name) for name in names},
+            "timeline": {name: answers.timeline(WHOLE, name) for name in names},
+            "alerts": {name: answers.alerts(WHOLE, name) for name in names},
             "sentences": {
-                key_of(run, layer, step): answers.sentences(_SCOPE, run, layer, step)
+                key_of(run, layer, step): answers.sentences(WHOLE, run, layer, step)
                 for kind, run, layer, step in numbers
                 if kind == CAPTURE
             },
@@ -90,7 +90,7 @@ def _histories(answers: Answers, runs: list[dict[str, Any]]) -> dict[str, str]:
     for run in runs:
         for layer in run["layers"]:
             try:
-                data = answers.history(_SCOPE, run["name"], layer, _FROM_SUMMARIES)
+                data = answers.history(WHOLE, run["name"], layer, _FROM_SUMMARIES)
             except LstmProbeError:
                 continue  # nothing was compared
             key = key_of(run["name"], layer, _FROM_SUMMARIES)

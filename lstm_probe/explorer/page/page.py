@@ -172,8 +172,8 @@ def _style() -> str:
     return style.read_text(encoding="utf-8") + _OWN_STYLE
 
 
-#: The modules by which TensorBoard opens the page and answers it.
-_OF_TENSORBOARD = ("index.js", "tensorboard_source.js")
+#: The modules by which TensorBoard opens the page and answers it, and what a server needs too.
+_OF_TENSORBOARD = ("index.js", "tensorboard_source.js", "http_source.js", "gates_address.js")
 #: The page may run its own scripts and show its own pictures, and reach nothing else.
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; "

@@ -12,6 +12,7 @@ export class ReportSource extends Source {
   #answers;
   #layers;
   #timelines;
+  #alerts;
   #sentences;
   #histories;
   #numbers;
@@ -26,6 +27,7 @@ export class ReportSource extends Source {
     this.#answers = index.answers;
     this.#layers = new Map(Object.entries(index.answers.layers));
     this.#timelines = new Map(Object.entries(index.answers.timeline));
+    this.#alerts = new Map(Object.entries(index.answers.alerts));
     this.#sentences = byKey(index.answers.sentences);
     this.#histories = byKey(index.histories);
     this.#numbers = byKey(index.numbers);
@@ -47,6 +49,10 @@ export class ReportSource extends Source {
 
   async timeline(run) {
     return this.#timelines.get(run)?.captures ?? [];
+  }
+
+  async alerts(run) {
+    return this.#alerts.get(run)?.alerts ?? [];
   }
 
   async sentences(run, layer, step) {

@@ -20,6 +20,7 @@ from lstm_probe.core.arrays import Array
 from lstm_probe.logs.stored.format import Stored, evenly, pack
 from lstm_probe.logs.stored.labels import stored_labels
 from lstm_probe.logs.stored.precision import FLOAT32
+from lstm_probe.logs.stored.probe import OUTPUT
 
 __all__ = ["PLANS", "Plan", "compressed", "shrunk"]
 
@@ -115,6 +116,10 @@ def _part(arrays: Mapping[str, npt.NDArray[Any]], plan: Plan) -> dict[str, npt.N
     if plan.one_byte or not plan.float32:
         arrays = {name: a for name, a in arrays.items() if not name.startswith(FLOAT32)}
     kept = dict(arrays)
+    if plan.sequences is not None:
+        # Numbers of whole sequences: what the model gave for each.
+        outputs = {name: a for name, a in arrays.items() if name.startswith(OUTPUT)}
+        kept.update({name: array[: plan.sequences] for name, array in outputs.items()})
     for name in [name for name, array in arrays.items() if array.ndim == 3]:
         batch, time, units = arrays[name].shape
         rows, columns = _limited(time, plan.timesteps), _limited(units, plan.units)

@@ -1,39 +1,11 @@
-// The alerts of a run, with their states.
+// The alerts of a run, in the order and in the words in which the side panel shows them.
 
 import { whole } from "./format.js";
 
-const STATES = ["standing", "noted", "cleared"];
-
-/**
- * All alerts of a timeline, each with its state: those of the layer first, then those that stand, then the
- * newest. What is only noted is told as long as it lasts.
- */
-export function alertsOf(timeline, layer) {
-  const found = [];
-  const standing = new Map();
-  for (const { step, alerts = [], cleared = [] } of timeline) {
-    for (const alert of cleared) {
-      const known = standing.get(same(alert));
-      if (known) Object.assign(known, { state: "cleared", until: step });
-      standing.delete(same(alert));
-    }
-    for (const alert of alerts) {
-      const one = { ...alert, state: alert.state ?? "standing" };
-      standing.set(same(alert), one);
-      found.push(one);
-    }
-  }
-  found.push(...(timeline.at(-1)?.noted ?? []).map((alert) => ({ ...alert, state: "noted" })));
-  const rank = (alert) => (alert.layer === layer ? 0 : 3) + STATES.indexOf(alert.state);
-  return found.sort((a, b) => rank(a) - rank(b) || latest(b) - latest(a));
-}
-
-function latest({ step, until }) {
-  return until ?? step;
-}
-
-function same({ rule, layer, gate }) {
-  return JSON.stringify([layer, rule, rule === "saturated_gates" ? gate : null]);
+/** Those of a layer, before those of others. */
+export function alertsFor(alerts, layer) {
+  const mine = (alert) => alert.layer === layer;
+  return [...alerts.filter(mine), ...alerts.filter((alert) => !mine(alert))];
 }
 
 /** When it was, in words. */

@@ -18,6 +18,7 @@ export class Data {
   #steps = new Map();
   #orders = new Map();
   #timelines = new Map();
+  #alerts = new Map();
 
   /** @param source where the data comes from: see source.js. */
   constructor(source) {
@@ -63,9 +64,16 @@ export class Data {
     return this.#timelines.get(run) ?? [];
   }
 
+  /** The alerts of a run, the newest first. */
+  alerts(run) {
+    return this.#alerts.get(run) ?? [];
+  }
+
+  /** The captures of a run, and its alerts. */
   async loadTimeline(run) {
-    const captures = await this.source.timeline(run);
+    const [captures, alerts] = await Promise.all([this.source.timeline(run), this.source.alerts(run)]);
     this.#timelines.set(run, captures);
+    this.#alerts.set(run, alerts);
     return captures;
   }
 

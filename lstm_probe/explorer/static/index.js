@@ -3,8 +3,8 @@
 // All modules are asked for at once. If the browser found them one by one, import by import, it would
 // take several times as long.
 const MODULES = [
-  "alerts", "app", "cache", "canvas", "capture", "chart", "colour", "crosshair", "data", "dom", "format", "frames", "gates_view", "gradient_view", "half",
-  "heat", "inspector", "keys", "layout", "link", "live", "memory_view", "menu", "messages", "metrics", "order", "panel", "panels", "parity_view",
+  "alerts", "app", "cache", "canvas", "capture", "chart", "colour", "comparison", "crosshair", "data", "dom", "explanations", "format", "frames", "gates_view", "gradient_view", "half",
+  "heat", "http_source", "inspector", "keys", "layout", "link", "live", "memory_view", "menu", "messages", "metrics", "order", "panel", "panels", "parity_view",
   "pointer", "raster", "readout", "run_picker", "safetensors", "saturation_view", "save", "scale", "scatter", "sentences", "sheet", "slider",
   "source", "state", "tensorboard_source", "theme", "ticks", "toolbar", "tooltip", "training_chart", "verdict", "weights_view", "zoom",
 ];
@@ -21,8 +21,8 @@ export async function render() {
   document.head.append(style);
   const runs = fetch("runs"); // answered while the modules are on their way
   runs.catch(() => {});
-  const [{ App }, { TensorBoardSource }] = await Promise.all([import("./app.js"), import("./tensorboard_source.js")]);
-  const app = new App(new TensorBoardSource({ runs }));
+  const [{ App }, { Link }, { TensorBoardSource }] = await Promise.all([import("./app.js"), import("./link.js"), import("./tensorboard_source.js")]);
+  const app = new App(new TensorBoardSource({ runs }), new Link(() => window.parent));
   const started = app.load();
   await styled;
   app.attach(document.body);

@@ -1,6 +1,6 @@
 // The right side: the verdict, the chosen cell, its curves, and the alerts.
 
-import { alertsOf, when } from "./alerts.js";
+import { alertsFor, when } from "./alerts.js";
 import { position } from "./capture.js";
 import { Chart } from "./chart.js";
 import { button, el, fill } from "./dom.js";
@@ -181,7 +181,7 @@ export class Inspector {
   #alerts() {
     const { app } = this;
     const layer = this.frame?.layer ?? null;
-    const alerts = alertsOf(app.data.timeline(app.state.run), layer);
+    const alerts = alertsFor(app.data.alerts(app.state.run), layer);
     const signature = JSON.stringify([app.state.run, layer, alerts.map(({ rule, step, state }) => [rule, step, state])]);
     if (signature === this.signature) return;
     this.signature = signature;

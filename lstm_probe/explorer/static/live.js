@@ -28,7 +28,9 @@ export class Live {
     const grown = await Promise.all(layers.map((layer) => this.#grown(state.run, layer)));
     if (state.compare && state.runB && state.runB !== state.run) await Promise.all(layers.map((layer) => this.#grown(state.runB, layer)));
     const listed = JSON.stringify([data.runs.map(({ name, layers: all }) => [name, all]), data.run(state.run)?.last]);
-    if (listed === before && !grown.some(Boolean)) return;
+    // What could not be shown because nobody answered is shown as soon as somebody does.
+    const missed = app.frames.some((frame) => frame.cause?.kind === "unreachable");
+    if (listed === before && !grown.some(Boolean) && !missed) return;
     if (!state.run || empty) await app.arrive();
     await this.#timeline();
     await app.refresh();

@@ -1,8 +1,8 @@
 // The page's one interface to its data. The rest of the page knows no address and no server.
 //
-// A source answers the questions below. There are two: the routes of TensorBoard's plugin
-// (tensorboard_source.js), and the captures inside a saved report (report_source.js). Another
-// server, or the kernel of a notebook, is another subclass.
+// A source answers the questions below. There are four: the routes of TensorBoard's plugin
+// (tensorboard_source.js), those of `lstm-probe serve` (server_source.js), the kernel of a notebook
+// (comm_source.js), and the captures inside a saved report (report_source.js).
 //
 // Names of runs and layers are strings, steps are whole numbers. Every answer is a promise. It
 // fails with a SourceError, whose message is a sentence for the reader.
@@ -13,8 +13,11 @@
 //   layers(run)               [{name, steps}]: the layers in the order of the model, and for each
 //                             the sorted steps at which it was captured.
 //   steps(run, layer)         [step]: the same steps, of one layer.
-//   timeline(run)             [{step, epoch, layers, alerts, ...}]: the summary of each capture, by
+//   timeline(run)             [{step, epoch, layers, training, ...}]: the summary of each capture, by
 //                             step; an empty list for a run that has none, or that is not there.
+//   alerts(run)               [{rule, layer, step, text, state, until, ...}]: every alert of a run, the
+//                             newest first. Its `state` is "standing", "noted" or "cleared"; one that
+//                             has cleared stood `until` a step. An empty list likewise.
 //   sentences(run, layer, step)
 //                             [{text, value, view, unit, step}]: what the gates of a layer say at a
 //                             step, each with its number and the view that shows it; unit and step

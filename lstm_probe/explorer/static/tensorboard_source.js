@@ -1,29 +1,11 @@
 // The data source of the tab: the routes of the plugin inside TensorBoard.
 
-import { Source, SourceError } from "./source.js";
+import { HttpSource } from "./http_source.js";
 
-const PERIOD = 5000;
-
-export class TensorBoardSource extends Source {
-  #base;
-  #runs;
-  #period;
-
-  /**
-   * @param base what stands before each route: nothing in the tab, because addresses are relative to
-   *     the page and TensorBoard may be served under any path.
-   * @param runs the request for the list of runs, if it is under way already.
-   * @param period milliseconds between two looks for something new.
-   */
-  constructor({ base = "", runs = null, period = PERIOD } = {}) {
-    super();
-    this.#base = base;
-    this.#runs = runs;
-    this.#period = period;
-  }
-
-  get grows() {
-    return true;
+export class TensorBoardSource extends HttpSource {
+  /** @param options as for HttpSource. */
+  constructor(options = {}) {
+    super({ host: "TensorBoard", period: 5000, ...options });
   }
 
   get waitingText() {
@@ -32,96 +14,5 @@ export class TensorBoardSource extends Source {
 
   get emptyText() {
     return "TensorBoard has found no run that lstm_probe wrote. Attach it to a training, and point --logdir at its log directory; this page looks for new runs by itself.";
-  }
-
-  async runs() {
-    const asked = this.#runs;
-    this.#runs = null; // the first answer is used once
-    return (await this.#document("runs", {}, asked)).runs;
-  }
-
-  async layers(run) {
-    return (await this.#document("layers", { run })).layers;
-  }
-
-  async steps(run, layer) {
-    return (await this.#document("steps", { run, layer })).steps;
-  }
-
-  async timeline(run) {
-    return (await this.#document("timeline", { run })).captures;
-  }
-
-  async sentences(run, layer, step) {
-    return (await this.#document("sentences", { run, layer, step })).sentences;
-  }
-
-  capture(run, layer, step) {
-    return this.#bytes("capture", { run, layer, step });
-  }
-
-  weights(run, layer, step) {
-    return this.#bytes("weights", { run, layer, step });
-  }
-
-  series(run, layer, { sequence, timestep, unit }) {
-    return this.#bytes("series", { run, layer, sequence, timestep, unit });
-  }
-
-  history(run, layer, name) {
-    return this.#bytes("history", { run, layer, name });
-  }
-
-  fileAddress(run, layer, step, format) {
-    return this.#address("download", { run, layer, step, format });
-  }
-
-  /** The routes tell of nothing by themselves, so the listener is called once in a while. */
-  watch(listener) {
-    let timer = 0;
-    let over = false;
-    const look = async () => {
-      try {
-        if (!globalThis.document?.hidden) await listener();
-      } catch {
-        // TensorBoard is busy or gone: the next look will tell.
-      }
-      if (!over) timer = setTimeout(look, this.#period);
-    };
-    timer = setTimeout(look, this.#period);
-    return () => {
-      over = true;
-      clearTimeout(timer);
-    };
-  }
-
-  async #document(route, parameters, asked = null) {
-    return (await this.#answer(route, parameters, asked)).json();
-  }
-
-  async #bytes(route, parameters) {
-    return (await this.#answer(route, parameters)).arrayBuffer();
-  }
-
-  #address(route, parameters) {
-    const pairs = Object.entries(parameters).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
-    return this.#base + (pairs.length ? `${route}?${pairs.join("&")}` : route);
-  }
-
-  async #answer(route, parameters, asked = null) {
-    let answer;
-    try {
-      answer = await (asked ?? fetch(this.#address(route, parameters)));
-    } catch {
-      throw new SourceError("TensorBoard does not answer. Is it still running?", "unreachable");
-    }
-    if (answer.ok) return answer;
-    let message = `TensorBoard answered with status ${answer.status}.`;
-    try {
-      message = String((await answer.json()).error ?? message);
-    } catch {
-      // The answer is not one of the plugin's: the status has to do.
-    }
-    throw new SourceError(message, answer.status === 404 ? "missing" : "refused");
   }
 }

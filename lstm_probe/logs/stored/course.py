@@ -16,19 +16,20 @@ from lstm_probe.analysis.change.dynamics import Dynamics
 from lstm_probe.analysis.words.answers import Answer, Figures, answers
 from lstm_probe.analysis.words.summary import LayerSummary, ParitySummary
 from lstm_probe.core.arrays import Array
+from lstm_probe.logs.stored.alert_states import AlertStates
 from lstm_probe.logs.stored.format import as_json
 from lstm_probe.logs.stored.names import CAPTURES_TAG
 from lstm_probe.logs.stored.point import Point
 from lstm_probe.logs.stored.values import plugin_metadata
 from lstm_probe.logs.tags.values import strings_value
 
-__all__ = ["answers_at", "captures_value"]
+__all__ = ["answers_at", "captures_value", "figures_of_point", "point_of"]
 
 #: The errors of at most so many stretches of timesteps are told.
 _BINS = 64
 
 
-def captures_value(
+def point_of(
     summaries: Sequence[LayerSummary],
     *,
     step: int,
@@ -36,8 +37,8 @@ def captures_value(
     alerts: Sequence[Alert] = (),
     others: Sequence[Alert] = (),
     training: Mapping[str, float] | None = None,
-) -> Summary.Value:
-    """One point of the run's course.
+) -> Point:
+    """What is said of one capture.
 
     Args:
         summaries: those of all layers.
@@ -48,7 +49,7 @@ def captures_value(
         training: loss and metrics by name.
     """
     changes = dynamics or {}
-    point = Point(
+    return Point(
         step,
         next((summary.epoch for summary in summaries), None),
         {each.layer: _course(each, changes.get(each.layer)) for each in summaries},
@@ -57,6 +58,10 @@ def captures_value(
         cleared=[alert.plain() for alert in others if alert.state == "cleared"],
         training=training or {},
     )
+
+
+def captures_value(point: Point) -> Summary.Value:
+    """One point of the run's course, as the log holds it."""
     text = as_json(point.as_data()).encode()
     return strings_value(CAPTURES_TAG, plugin_metadata(DATA_CLASS_TENSOR), [text])
 
@@ -74,29 +79,25 @@ def answers_at(points: Sequence[Point], layer: str, step: int) -> list[Answer]:
         not store what they are made of.
     """
     course: list[Figures] = []
-    standing: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+    alerts = AlertStates()
     for point in points:
         if point.step > step:
             break
-        for alert in point.cleared:
-            standing.pop(_key(alert), None)
-        standing |= {_key(alert): alert for alert in point.alerts}
-        figures = point.layers.get(layer, {})
-        if figures.keys() >= {"timesteps", "units"}:
-            course.append(_figures(point, figures))
-    mine = [alert for alert in standing.values() if alert["layer"] == layer]
+        alerts.add(point)
+        figures = figures_of_point(point, layer)
+        if figures is not None:
+            course.append(figures)
+    mine = [alert for alert in alerts.standing if alert["layer"] == layer]
     return answers(course, mine) if course else []
 
 
-def _key(alert: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What makes two alerts the same, as for `AlertBoard`."""
-    by_gate = alert.get("rule") == "saturated_gates"
-    return alert["layer"], alert.get("rule"), alert.get("gate") if by_gate else None
-
-
-def _figures(point: Point, stored: Mapping[str, Any]) -> Figures:
-    """The figures of a layer as they were stored: numbers that are not finite are texts there."""
+def figures_of_point(point: Point, layer: str) -> Figures | None:
+    """The figures of a layer as a point holds them; None if it has too few for sentences."""
+    stored = point.layers.get(layer, {})
+    if not stored.keys() >= {"timesteps", "units"}:
+        return None
     dead, units = float(stored.get("dead_units", 0)), int(stored["units"])
+    # Numbers that are not finite are texts in a log.
     return Figures(
         step=point.step,
         timesteps=int(stored["timesteps"]),

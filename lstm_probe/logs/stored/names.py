@@ -13,12 +13,15 @@ from typing import Final
 
 __all__ = [
     "ALERTS_TAG",
+    "ANSWERS_TAG",
     "CAPTURE",
     "CAPTURES_TAG",
     "FORMAT",
     "HEADER_KEY",
     "OVERVIEW_TAG",
     "PLUGIN",
+    "PROBE",
+    "PROBE_SERIES",
     "RUN_NAME",
     "WEIGHTS",
     "layers_with",
@@ -39,9 +42,14 @@ CAPTURES_TAG: Final = "lstm_probe/captures"
 OVERVIEW_TAG: Final = "lstm_probe/summary"
 #: The tag of the text that tells new alerts.
 ALERTS_TAG: Final = "lstm_probe/alerts"
+#: The tag of the text that says what the gates of each layer say.
+ANSWERS_TAG: Final = "lstm_probe/answers"
 #: What is stored of a layer at a step, as the end of its tag.
 CAPTURE: Final = "capture"
 WEIGHTS: Final = "weights"
+#: The tag of the probe's own data is `lstm_probe/probe`: made as those of layers are.
+PROBE: Final = "probe"
+PROBE_SERIES: Final = "lstm_probe"
 
 
 def stored_tag(layer: str, what: str) -> str:
@@ -49,7 +57,7 @@ def stored_tag(layer: str, what: str) -> str:
 
     Args:
         layer: the layer's name.
-        what: `CAPTURE` or `WEIGHTS`.
+        what: `CAPTURE`, `WEIGHTS`, or `PROBE` of `PROBE_SERIES`.
 
     Example:
         >>> stored_tag("encoder/lstm", CAPTURE)

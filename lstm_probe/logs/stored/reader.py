@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from tensorboard.compat.proto.event_pb2 import Event
@@ -20,6 +20,8 @@ from lstm_probe.logs.stored.names import (
     CAPTURE,
     CAPTURES_TAG,
     PLUGIN,
+    PROBE,
+    PROBE_SERIES,
     WEIGHTS,
     layers_with,
     stored_tag,
@@ -47,6 +49,9 @@ class RunReader:
 
     Args:
         directory: that of the event files.
+        most: how many steps are kept at most; None for all. When there are more, every second one
+            of those kept so far is dropped, so that a log that grows for days takes no more memory.
+            Steps at which an alert begins, ends or is noted stay in the course.
 
     Example:
         >>> import tempfile
@@ -54,10 +59,13 @@ class RunReader:
         ()
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, most: int | None = None) -> None:
         self.directory = directory
+        self._most = most
         self._blobs: dict[str, dict[int, _Place]] = {}
         self._scalars: dict[str, dict[int, float]] = {}
+        # The texts of points that nobody has asked for yet, and the points of the others.
+        self._unread: dict[int, bytes] = {}
         self._course: dict[int, Point] = {}
         self._read_to: dict[Path, int] = {}
         self.refresh()
@@ -69,6 +77,15 @@ class RunReader:
                 self._read_to[path] = end
                 for index, value in enumerate(event.summary.value):
                     self._add(value, event.step, _Place(path, offset, index))
+                self._make_room()
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether a file that was read is gone or shorter now: what is known of it is not true."""
+        try:
+            return any(path.stat().st_size < end for path, end in self._read_to.items())
+        except FileNotFoundError:
+            return True
 
     def _add(self, value: Summary.Value, step: int, place: _Place) -> None:
         plugin = value.metadata.plugin_data.plugin_name
@@ -76,11 +93,31 @@ class RunReader:
             self._scalars.setdefault(value.tag, {})[step] = value.tensor.float_val[0]
         elif plugin == PLUGIN and value.tag == CAPTURES_TAG:
             strings = value.tensor.string_val
-            point = parse_point(strings[0]) if len(strings) == 1 else None
-            if point is not None:
-                self._course[step] = point
+            if len(strings) == 1:
+                self._unread[step] = strings[0]
         elif plugin == PLUGIN:
             self._blobs.setdefault(value.tag, {})[step] = place
+
+    @property
+    def _tables(self) -> tuple[dict[int, Any], ...]:
+        """Everything that is known of captures, by step."""
+        return self._unread, self._course, *self._blobs.values()
+
+    def _make_room(self) -> None:
+        """Drop every second step if there are too many."""
+        if self._most is None or max(map(len, self._tables)) <= self._most:
+            return
+        steps = sorted({step for table in self._tables for step in table})
+        told = {step for step, text in self._unread.items() if _tells_alerts(text)}
+        told |= {step for step, point in self._course.items() if _has_alerts(point)}
+        for step in steps[1:-1:2]:
+            for places in self._blobs.values():
+                places.pop(step, None)
+            for values in self._scalars.values():
+                values.pop(step, None)
+            if step not in told or len(told) > self._most // 2:
+                self._unread.pop(step, None)
+                self._course.pop(step, None)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -100,7 +137,29 @@ class RunReader:
     @property
     def course(self) -> list[Point]:
         """One point for each capture, by step: verdict, error, saturation, alerts and so on."""
+        for step, text in self._unread.items():
+            point = parse_point(text)
+            if point is not None:
+                self._course[step] = point
+        self._unread.clear()
         return [self._course[step] for step in sorted(self._course)]
+
+    @property
+    def latest(self) -> Point | None:
+        """The last point of the course, which is read without the others; None if there is none."""
+        for step in sorted({*self._unread, *self._course}, reverse=True):
+            text = self._unread.pop(step, None)
+            point = None if text is None else parse_point(text)
+            if point is not None:
+                self._course[step] = point
+            if step in self._course:
+                return self._course[step]
+        return None
+
+    @property
+    def last_step(self) -> int | None:
+        """The last step of which there is anything; None if there is nothing."""
+        return max((max(table) for table in self._tables if table), default=None)
 
     def steps(self, layer: str) -> list[int]:
         """The steps at which a layer's gates were stored.
@@ -129,6 +188,31 @@ class RunReader:
             LstmProbeError: there is no such layer or step, or the bytes are damaged.
         """
         return unpack(self._stored(stored_tag(layer, WEIGHTS), step))
+
+    def probe(self) -> Stored | None:
+        """The probe's own inputs and targets, as `packed_probe` stored them; None if the log has
+        none. Of a run that was resumed, those of its latest part.
+
+        Raises:
+            LstmProbeError: the bytes are damaged.
+        """
+        tag = stored_tag(PROBE_SERIES, PROBE)
+        places = self._blobs.get(tag)
+        return unpack(self._stored(tag, max(places))) if places else None
+
+    def data(self, layer: str, what: str, step: int) -> bytes:
+        """What is stored of a layer at a step, as the log holds it; nothing in it is checked.
+
+        Args:
+            layer: the layer's name.
+            what: `CAPTURE` or `WEIGHTS`.
+            step: the training step.
+
+        Raises:
+            LstmProbeError: there is no such layer or step, or the file has been damaged since.
+            OSError: the file cannot be read any more.
+        """
+        return self._stored(stored_tag(layer, what), step)
 
     def _places(self, tag: str) -> dict[int, _Place]:
         if tag not in self._blobs:
@@ -175,6 +259,15 @@ def find_runs(log_dir: str | PathLike[str]) -> dict[str, RunReader]:
     directories = sorted({path.parent for path in event_files(root, below=True)})
     readers = {str(path.relative_to(root)): RunReader(path) for path in directories}
     return {name: run for name, run in readers.items() if run.layers or run.course}
+
+
+def _has_alerts(point: Point) -> bool:
+    return bool(point.alerts or point.noted or point.cleared)
+
+
+def _tells_alerts(text: bytes) -> bool:
+    """The same of a point that has not been read, from how lstm_probe writes it."""
+    return b'"alerts": []' not in text or b'"noted"' in text or b'"cleared"' in text
 
 
 def _events(path: Path, offset: int) -> Iterator[tuple[int, Event, int]]:

@@ -9,7 +9,7 @@ Source: tensorboard/data/provider.py; the classes of data in tensorboard/summary
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -32,19 +32,27 @@ from lstm_probe.logs.stored.names import (
     CAPTURE,
     FORMAT,
     PLUGIN,
+    PROBE,
+    PROBE_SERIES,
     WEIGHTS,
     stored_tag,
 )
 from lstm_probe.logs.stored.precision import FLOAT32, as_half
+from lstm_probe.logs.stored.probe import output_arrays, packed_probe
 from lstm_probe.logs.tags.values import strings_value
+from lstm_probe.models.probe_data import ProbeData
 
-__all__ = ["gates_value", "plugin_metadata", "weights_value"]
+__all__ = ["gates_value", "plugin_metadata", "probe_value", "weights_value"]
 
 _MAX_WEIGHTS = 128
 
 
 def gates_value(
-    analysis: Analysis, *, alerts: Sequence[Alert] = (), float32: bool = False
+    analysis: Analysis,
+    *,
+    alerts: Sequence[Alert] = (),
+    float32: bool = False,
+    outputs: Mapping[str, Array] | None = None,
 ) -> Summary.Value:
     """Every gate of a layer at one step, as a stored capture.
 
@@ -53,18 +61,32 @@ def gates_value(
         alerts: those that are new in this layer.
         float32: whether the gates are stored in float32 too, as `float32/<letter>` beside
             `gates/<letter>`, which all releases read.
+        outputs: what the model itself gave for the probe, by the name of the output.
     """
     arrays, scale = _gates(analysis, float32=float32)
     arrays.update(_by_timestep(analysis))
     arrays.update(_by_unit(analysis))
+    shape = _shape(analysis.trace)
+    given, told = output_arrays(outputs or {}, keep(shape), shape[0])
+    arrays.update(given)
     meta = {
         **_meta(analysis),
         "error_scale": scale,
-        **labels_header(analysis.trace, keep(_shape(analysis.trace))),
+        **labels_header(analysis.trace, keep(shape)),
+        **told,
         "parity": _parity(analysis.parity),
         "alerts": [alert.plain() for alert in alerts],
     }
     return _blob(stored_tag(analysis.snapshot.layer, CAPTURE), pack(arrays, meta))
+
+
+def probe_value(data: ProbeData) -> Summary.Value:
+    """The inputs and the targets of the probe, which a run holds once.
+
+    Args:
+        data: of the probe.
+    """
+    return _blob(stored_tag(PROBE_SERIES, PROBE), packed_probe(data))
 
 
 def weights_value(analysis: Analysis) -> Summary.Value:

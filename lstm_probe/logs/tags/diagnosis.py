@@ -15,13 +15,14 @@ from lstm_probe.analysis.alerts.board import Alert
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.analysis.change.dynamics import Dynamics
 from lstm_probe.analysis.parity.verdict import KINDS
+from lstm_probe.analysis.words.answers import Answer
 from lstm_probe.analysis.words.summary import LayerSummary
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.trace import title
-from lstm_probe.logs.stored.names import ALERTS_TAG
+from lstm_probe.logs.stored.names import ALERTS_TAG, ANSWERS_TAG
 from lstm_probe.logs.tags.values import histogram, scalar, text
 
-__all__ = ["alert_values", "diagnosis_values", "weight_values"]
+__all__ = ["alert_values", "answers_value", "diagnosis_values", "weight_values"]
 
 #: A gate that never lets go has no horizon; a number that large stands for it.
 _LONGEST_HORIZON = 1e6
@@ -88,6 +89,19 @@ def alert_values(alerts: Sequence[Alert]) -> Iterator[Summary.Value]:
     if alerts:
         lines = "\n".join(f"- {alert}" for alert in alerts)
         yield text(ALERTS_TAG, f"### Alerts\n\n{lines}\n")
+
+
+def answers_value(answers: Mapping[str, Sequence[Answer]]) -> Summary.Value:
+    """What the gates of each layer say, as one text.
+
+    Args:
+        answers: by the layer's name.
+    """
+    layers = [
+        "\n".join([f"**`{layer}`**\n", *(f"- {answer}" for answer in said)])
+        for layer, said in answers.items()
+    ]
+    return text(ANSWERS_TAG, "\n\n".join(["### What the gates say", *layers]) + "\n")
 
 
 def _verdict(summary: LayerSummary) -> Iterator[Summary.Value]:

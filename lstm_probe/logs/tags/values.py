@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
@@ -22,7 +23,9 @@ from tensorboard.plugins.scalar import metadata as scalar_metadata
 from tensorboard.plugins.text import metadata as text_metadata
 
 from lstm_probe.core.arrays import Array
-from lstm_probe.pictures import Png
+
+if TYPE_CHECKING:
+    from lstm_probe.pictures import Png
 
 __all__ = ["histogram", "image", "scalar", "strings_value", "text"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,6 +13,7 @@ import numpy as np
 from lstm_probe.analysis.analysis import Analysis, analyse
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.warn import warn
 from lstm_probe.models.described import Contents, LayerContents, shown_shape
 from lstm_probe.models.files.first_layer import first_embedding
 from lstm_probe.models.files.loaded_names import LoadedNames
@@ -20,6 +22,8 @@ from lstm_probe.models.files.vocabulary import known_to, separator
 from lstm_probe.models.opened import Opened
 
 __all__ = ["KerasModel"]
+
+_log = logging.getLogger(__name__)
 
 
 class KerasModel(Opened):
@@ -61,10 +65,12 @@ class KerasModel(Opened):
             LstmProbeError: the model does not take the probe.
         """
         from lstm_probe.models.keras.reader import KerasReader
-        from lstm_probe.models.probe import as_probe
+        from lstm_probe.models.probe import UNUSED, as_probe
 
         checked = as_probe(probe, ragged=True)
         reader = KerasReader(self.model, checked, self._layers, self._forward)
+        if reader.targets is not None:
+            warn(_log, UNUSED)
         with _refused(self.model, probe):
             seen = reader.read(self.model, step=self.step)
         return [replace(each, layer=self._names.of(each.layer)) for each in seen]

@@ -236,7 +236,9 @@ def deserialised(value: Any) -> Any:
         return import_module(f"{_package()}.saving").deserialize_keras_object(value)
     if isinstance(value, dict):
         return {name: deserialised(each) for name, each in value.items()}
-    return [deserialised(each) for each in value] if isinstance(value, list) else value
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(deserialised, value))
+    return value
 
 
 def _is_idle() -> bool:

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from lstm_probe.core.errors import LstmProbeError
-from lstm_probe.core.warn import warn
 from lstm_probe.models.arrays import Leaf
 from lstm_probe.models.keras.flavour import Model, Tensor, flavour_of
 from lstm_probe.models.keras.signature import required_arguments
-from lstm_probe.models.probe import UNUSED, Probe, probe_leaves
+from lstm_probe.models.probe import Probe, probe_leaves
 from lstm_probe.models.ragged import Ragged
 
-__all__ = ["check_fits", "fitted"]
-
-_log = logging.getLogger(__name__)
+__all__ = ["check_fits", "fitted", "is_pair"]
 
 
 def fitted(model: Model, probe: Probe) -> Probe:
     """A probe as a model takes it.
 
-    Of a pair of inputs and targets the inputs are taken, if the model has one input. Sequences of
-    different lengths are padded where the model masks the padding.
+    Of a pair of inputs and targets the inputs are taken, if the model has one input: `is_pair`
+    tells. Sequences of different lengths are padded where the model masks the padding.
 
     Args:
         model: the model, which may say nothing of its inputs.
@@ -34,7 +30,9 @@ def fitted(model: Model, probe: Probe) -> Probe:
     Raises:
         LstmProbeError: the sequences have different lengths, and the model does not mask.
     """
-    probe = _without_targets(model, probe)
+    if is_pair(model, probe):
+        probe = probe[0]
+    probe = list(probe) if isinstance(probe, tuple) else probe
     if isinstance(probe, Mapping):
         known = _by_name(model)
         has_all = bool(known) and known.keys() <= probe.keys()
@@ -49,6 +47,17 @@ def fitted(model: Model, probe: Probe) -> Probe:
         specs += [None] * len(probe)
         return [_fitted(model, spec, leaf) for spec, leaf in zip(specs, probe, strict=False)]
     return _fitted(model, specs[0] if len(specs) == 1 else None, probe)
+
+
+def is_pair(model: Model, probe: Probe) -> bool:
+    """Whether a probe is certainly `(inputs, targets)` or `(inputs, targets, weights)`: a tuple,
+    for a model that takes one input.
+
+    Args:
+        model: the model, which may say nothing of its inputs.
+        probe: as `as_probe` returns it.
+    """
+    return isinstance(probe, tuple) and len(probe) in (2, 3) and _takes_one(model)
 
 
 def check_fits(model: Model, probe: Probe) -> None:
@@ -83,17 +92,6 @@ def _by_name(model: Model) -> dict[str, Tensor]:
     if isinstance(structure, Mapping):
         return dict(structure)
     return {str(tensor.name): tensor for tensor in _specs(model)}
-
-
-def _without_targets(model: Model, probe: Probe) -> Probe:
-    """The inputs alone of `(inputs, targets)` or `(inputs, targets, weights)`, where it is certain
-    that the model takes one input; another tuple as a list."""
-    if not isinstance(probe, tuple):
-        return probe
-    if len(probe) in (2, 3) and _takes_one(model):
-        warn(_log, UNUSED)
-        return probe[0]
-    return list(probe)
 
 
 def _takes_one(model: Model) -> bool:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from lstm_probe.analysis.rest import Rest
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.models.keras.flavour import Model, Tensor, flavour_of
 from lstm_probe.models.keras.forward import ForwardFunction, build, pass_through
-from lstm_probe.models.keras.inputs import check_fits, fitted
+from lstm_probe.models.keras.inputs import check_fits, fitted, is_pair
 from lstm_probe.models.keras.layers import find_layers, listened_to, own_layers
 from lstm_probe.models.keras.loops import unrolled
+from lstm_probe.models.keras.outputs import outputs_of
 from lstm_probe.models.keras.refusals import not_called, refused
 from lstm_probe.models.keras.remarks import unheard
 from lstm_probe.models.keras.sites import Site, sites_of
@@ -67,6 +69,8 @@ class Taken:
             each call, what `Site.read` takes.
         remarks: what a reader of the log should know of the layers, by name: why a layer is not
             shown, or not as a whole. It is complete when the snapshots have been made.
+        outputs: what the model itself gave for the probe, by the name of the output. It is there
+            when the snapshots have been made, where the reader was told to listen to it.
     """
 
     step: int
@@ -75,6 +79,7 @@ class Taken:
     weights: Mapping[int, Tensor]
     compute: Callable[[], Any]
     remarks: dict[str, str]
+    outputs: dict[str, Array] = field(default_factory=dict)
 
     def snapshots(self) -> list[Snapshot]:
         """Run the pass, and make a snapshot of each sequence of each layer, in their order."""
@@ -83,6 +88,7 @@ class Taken:
             snapshots, remarks = site.read(self.step, self.epoch, results, self.weights)
             found += snapshots
             self.remarks.update(remarks)
+        self.outputs.update({name: np.asarray(each) for name, each in results[-1].items()})
         if not found:
             raise LstmProbeError(
                 f"Nothing recurrent ran on the probe. Received: {self.remarks}. Expected: a probe "
@@ -102,9 +108,12 @@ class KerasReader:
         probe: as `as_probe` returns it, ragged ones included.
         layers: names of layers, or None for all.
         forward: how to run the model on the probe; None to call it.
+        outputs: whether what the model itself gives for the probe is kept too.
 
     Attributes:
         step: reads how many steps the model has been trained.
+        probe: the inputs, as the model takes them.
+        targets: the second part of a probe that was a pair of inputs and targets; None for others.
 
     Raises:
         LstmProbeError: there is no such layer, or the model does not take the probe.
@@ -116,24 +125,28 @@ class KerasReader:
         probe: Probe,
         layers: Sequence[str] | None,
         forward: ForwardFunction | None = None,
+        *,
+        outputs: bool = False,
     ) -> None:
         self.step = StepReader()
         self._flavour = flavour_of(model)
         self._flavour.check()
         trial = self._flavour.trial(model)
         self._pass = pass_through(model, forward)
+        self.targets: Any = None
         if forward is None:
+            self.targets = probe[1] if is_pair(model, probe) else None
             probe = fitted(model, probe)
             check_fits(model, probe)
         with refused(model, probe), _noted(trial, model):
             build(model, probe, forward, trial)
         self._model = weakref.ref(model)
         self._optimizer = getattr(model, "optimizer", None)
-        self._probe, self._chosen = probe, layers
+        self.probe, self._chosen, self._outputs = probe, layers, outputs
         self._trace(model, trial)
 
     def _trace(self, model: Model, trial: Trial) -> None:
-        probe = self._probe
+        probe = self.probe
         self._layers = find_layers(model, self._chosen)
         self._variables = list(model.variables)  # held on to, so that no other takes on their ids
         self._ids = [id(variable) for variable in self._variables]
@@ -204,16 +217,51 @@ class KerasReader:
         weights = dict(zip(self._ids, values, strict=True))
         return Taken(step, epoch, self._sites, weights, compute, dict(self._unheard))
 
+    def rests(self, model: Model, snapshots: Sequence[Snapshot]) -> tuple[dict[str, Rest], str]:
+        """The part of the model after each layer, on the weights that it has now.
+
+        Args:
+            model: the model.
+            snapshots: what was seen of its layers.
+
+        Returns:
+            The rest of each layer that has one, by its name; and why others have none, in a
+            sentence, or nothing.
+        """
+        if self._flavour.package != "keras":
+            return {}, "The rest of a model of tf_keras is not run."
+        import keras
+
+        from lstm_probe.models.keras.keras3 import backend_in_use
+        from lstm_probe.models.keras.rest import rest_of, why_no_rest
+
+        shapes = {each.layer: each.output.shape for each in snapshots}
+        trial = self._flavour.trial(model)
+
+        def run() -> Any:
+            tensors = keras.tree.map_structure(backend_in_use().constant, self.probe)
+            return self._pass(model, tensors)
+
+        found, without = dict[str, Rest](), []
+        for site in self._sites:
+            why = why_no_rest(site, self._sites)
+            if why is None and site.name in shapes:
+                found[site.name] = rest_of(model, site, run, shapes[site.name], trial)
+            elif why is not None:
+                without.append(f"The model after {site.name} is not run: {why}.")
+        return found, " ".join(without)
+
     def _listen(self, model: Model, probe: Any) -> Any:
         layers = listened_to(model, self._layers)
         with tapped(layers) as heard:
-            self._pass(model, probe)
+            result = self._pass(model, probe)
         if heard.missed:
             with unrolled(self._flavour), tapped(layers) as heard:
-                self._pass(model, probe)
+                result = self._pass(model, probe)
         self._sites = sites_of(model, self._layers, heard.calls)
         self._unheard = unheard(own_layers(model, self._layers), heard)
-        return [call.tensors() for call in heard.calls]
+        outputs = outputs_of(result) if self._outputs else {}
+        return [*(call.tensors() for call in heard.calls), outputs]
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ import tensorflow as tf
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.models.probe import as_probe
+from lstm_probe.models.probe_data import ProbeData, data_of_arrays
 
-__all__ = ["checked_feeds"]
+__all__ = ["checked_feeds", "data_of_feeds"]
 
 
 def checked_feeds(graph: tf.Graph, feed_dict: Mapping[Any, Any]) -> dict[Any, Array]:
@@ -34,6 +35,24 @@ def checked_feeds(graph: tf.Graph, feed_dict: Mapping[Any, Any]) -> dict[Any, Ar
             "probe, such as {x: x_test[:1]}, and whatever else the outputs depend on."
         )
     return dict(_checked(graph, key, value) for key, value in feed_dict.items())
+
+
+def data_of_feeds(feeds: Mapping[Any, Array], targets: Any, *, time_major: bool) -> ProbeData:
+    """What a log keeps of a probe that is fed to a graph, by the names of the tensors.
+
+    Args:
+        feeds: as `checked_feeds` returns them. What is no batch, such as a keep probability, is
+            left out.
+        targets: as `as_targets` takes them; None for none.
+        time_major: whether sequences are fed as `(time, batch, ...)`.
+
+    Raises:
+        LstmProbeError: the targets do not fit the probe.
+    """
+    batches = {tensor.op.name: array for tensor, array in feeds.items() if array.ndim}
+    if time_major:
+        batches = {k: v.swapaxes(0, 1) if v.ndim > 1 else v for k, v in batches.items()}
+    return data_of_arrays(batches, targets)
 
 
 def _checked(graph: tf.Graph, key: Any, value: Any) -> tuple[Any, Array]:

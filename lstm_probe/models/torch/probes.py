@@ -14,7 +14,17 @@ from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.models.torch.copies import in_structure
 from lstm_probe.models.torch.modules import Module
 
-__all__ = ["TorchInput", "arrays_of", "as_tensors", "called_with", "placed", "shown"]
+__all__ = [
+    "TorchInput",
+    "apart",
+    "arrays_of",
+    "as_tensors",
+    "batch_first",
+    "called_with",
+    "named_arrays",
+    "placed",
+    "shown",
+]
 
 #: Tensors, in tuples, lists and dicts.
 TorchInput = Any
@@ -91,6 +101,55 @@ def called_with(function: Callable[..., Any], probe: TorchInput) -> Any:
     if is_plain and _takes(function, probe, {}):
         return function(*probe)
     return function(probe)
+
+
+def apart(probe: TorchInput, model: Module) -> tuple[TorchInput, Any]:
+    """Inputs and targets of a probe that is certainly a pair of them: a tuple of two, for a model
+    whose forward takes one argument.
+
+    Args:
+        probe: as it was given.
+        model: is called with the inputs.
+
+    Returns:
+        The inputs, and the targets or None.
+
+    Example:
+        >>> apart((torch.ones(2, 3), [0, 1]), torch.nn.Linear(3, 1))[1]
+        [0, 1]
+        >>> apart((torch.ones(2, 3), torch.ones(1, 4)), torch.nn.GRU(3, 4))[1]  # a state
+    """
+    is_pair = isinstance(probe, tuple) and not hasattr(probe, "_fields") and len(probe) == 2
+    if not is_pair or _takes(model, probe, {}) or not _takes(model, probe[:1], {}):
+        return probe, None
+    return probe
+
+
+def named_arrays(probe: TorchInput) -> dict[str, Any]:
+    """What `arrays_of` gives, by name: the keys of a dict, or numbers; one alone has no name."""
+    arrays = arrays_of(probe)
+    if isinstance(probe, Mapping) and len(probe) == len(arrays):
+        return dict(zip(map(str, probe), arrays, strict=True))
+    names = [""] if len(arrays) == 1 else map(str, range(len(arrays)))
+    return dict(zip(names, arrays, strict=True))
+
+
+def batch_first(inputs: Mapping[str, Any], shape: tuple[int, int]) -> dict[str, Any]:
+    """Arrays `(time, batch, ...)`, as `nn.LSTM` takes them by default, with the batch first.
+
+    Args:
+        inputs: arrays by name.
+        shape: how many sequences and timesteps a layer reads of them.
+
+    Example:
+        >>> batch_first({"": np.zeros((5, 2, 3))}, (2, 5))[""].shape
+        (2, 5, 3)
+    """
+    swapped = shape[::-1]
+    return {
+        name: each.swapaxes(0, 1) if each.ndim > 1 and each.shape[:2] == swapped else each
+        for name, each in inputs.items()
+    }
 
 
 def arrays_of(probe: TorchInput) -> list[Any]:

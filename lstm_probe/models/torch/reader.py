@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from lstm_probe.analysis.rest import Rest
 from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.models.torch import stacks, steps
 from lstm_probe.models.torch.cells import cell_of, dtype_of, weights_of
 from lstm_probe.models.torch.modules import Module, find_modules, inner_model, is_stacked, title
+from lstm_probe.models.torch.outputs import outputs_of
 from lstm_probe.models.torch.probes import TorchInput, as_tensors, called_with, placed, shown
 from lstm_probe.models.torch.purity import TorchTrial, inference
+from lstm_probe.models.torch.rest import rests_of
 from lstm_probe.models.torch.strands import Strand, joined
 from lstm_probe.models.torch.taps import Heard, tapped
 
@@ -68,6 +72,12 @@ class Taken:
     heard: Heard
     chosen: frozenset[str] | None
 
+    @property
+    def outputs(self) -> dict[str, Array]:
+        """What the model itself gave for the probe, by the name of the output: when the snapshots
+        have been made, and where the reader was told to listen to it."""
+        return {name: each.float().numpy() for name, each in self.heard.outputs.items()}
+
     def snapshots(self) -> list[Snapshot]:
         """Make a snapshot of each cell. This may run on another thread than the training."""
         self.heard.copies.wait()
@@ -116,6 +126,10 @@ class TorchReader:
         forward: is called with the model and the probe, in place of the model.
         at: `"layer"` for a probe that is the input of the recurrent module.
         context: makes a context in which the model computes, such as that of autocast.
+        outputs: whether what the model itself gives is kept too, where it is no recurrent module.
+
+    Attributes:
+        shape: how many sequences and timesteps the first of its layers reads.
 
     Raises:
         LstmProbeError: there is no such module, or the model does not take the probe.
@@ -130,11 +144,13 @@ class TorchReader:
         forward: Forward | None = None,
         at: At = "model",
         context: Callable[[], AbstractContextManager[Any]] = nullcontext,
+        outputs: bool = False,
     ) -> None:
         own = self._model = inner_model(model)
         self._modules = find_modules(own, layers)
         self._chosen = None if layers is None else frozenset(layers)
         self._probe = as_tensors(probe, own)
+        self._outputs = outputs and at == "model" and own not in self._modules.values()
         self._forward, self._context = _forward(own, forward, at, self._modules), context
         self._trial = TorchTrial(own)
         with _Refused(own, self._probe), self._trial.first():
@@ -151,6 +167,7 @@ class TorchReader:
                 f"No layer of model {title(own)!r} is chosen. Received: {sorted(layers or ())}. "
                 f"Expected some of {', '.join(self._modules)}."
             )
+        self.shape: tuple[int, int] = seen[0].x.shape[:2]
 
     def take(self, *, step: int, epoch: float | None = None) -> Taken:
         """Run the model on the probe, and copy what its recurrent modules read, give and are.
@@ -163,12 +180,39 @@ class TorchReader:
             heard = self._pass()
         return Taken(step, epoch, self._modules, heard, self._chosen)
 
+    def rests(self, taken: Taken) -> tuple[dict[str, Rest], str]:
+        """The part of the model after each layer, on the weights that it has when that is run.
+
+        Args:
+            taken: what was read of the model.
+
+        Returns:
+            The rest of each layer that has one, by its name; and why others have none, in a
+            sentence, or nothing.
+        """
+        return rests_of(
+            self._modules,
+            taken.heard,
+            taken.snapshots(),
+            lambda: self._forward(self._model, placed(self._probe, self._model)),
+            self._watching,
+        )
+
+    @contextmanager
+    def _watching(self) -> Iterator[None]:
+        """While the context lasts, the model computes, and what it changes is put back."""
+        tensors = [*self._model.parameters(), *self._model.buffers()]
+        with self._trial.later(), inference(self._model, tensors), self._context():
+            yield
+
     def _pass(self) -> Heard:
         model = self._model
         tensors = [*model.parameters(), *model.buffers()]
         probe = placed(self._probe, model)
         with inference(model, tensors), tapped(self._modules) as heard, self._context():
-            self._forward(model, probe)
+            result = self._forward(model, probe)
+            if self._outputs:
+                heard.outputs = heard.copies.of(outputs_of(result))
         return heard
 
 

@@ -46,11 +46,13 @@ class Heard:
         copies: makes the copies.
         calls: the calls of the modules, in order.
         tensors: copies of the tensors that each module computed with, by its name.
+        outputs: copies of what the model itself gave, by the name of the output.
     """
 
     copies: Copies = field(default_factory=Copies)
     calls: list[Call] = field(default_factory=list)
     tensors: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
 
 
 @contextmanager

@@ -34,6 +34,10 @@ class Noting extends Source {
     return this.#answer(`timeline ${run}`, [{ step: 1, layers: {} }]);
   }
 
+  alerts(run) {
+    return this.#answer(`alerts ${run}`, [{ rule: "dead_units", step: 1, state: "noted" }]);
+  }
+
   capture(run, layer, step) {
     return this.#answer(`capture ${run} ${layer} ${step}`, buffer);
   }
@@ -63,7 +67,8 @@ test("runs, layers and steps are those of the source, layers in the order of the
   assert.deepEqual(data.steps("r", "b"), [2, 3]);
   await data.loadTimeline("r");
   assert.equal(data.timeline("r")[0].step, 1);
-  assert.deepEqual(data.source.asked, ["runs", "layers r", "steps r b", "timeline r"]);
+  assert.deepEqual([data.alerts("r")[0].rule, data.alerts("other")], ["dead_units", []]);
+  assert.deepEqual(data.source.asked, ["runs", "layers r", "steps r b", "timeline r", "alerts r"]);
 });
 
 test("a capture is asked for once, and is here now afterwards", async () => {

@@ -37,6 +37,10 @@ class Growing extends Source {
   async timeline(run) {
     return (this.log.get(run) ?? []).map((step) => ({ step, layers: {} }));
   }
+
+  async alerts() {
+    return [];
+  }
 }
 
 async function watched(log = [["r", [0, 1]]]) {
@@ -44,7 +48,7 @@ async function watched(log = [["r", [0, 1]]]) {
   source.log = new Map(log);
   const data = new Data(source);
   await data.loadRuns();
-  const app = { data, state: { run: log.length ? "r" : "", layers: log.length ? ["l"] : [] }, refreshed: 0, arrived: 0 };
+  const app = { data, state: { run: log.length ? "r" : "", layers: log.length ? ["l"] : [] }, frames: [], refreshed: 0, arrived: 0 };
   app.refresh = async () => (app.refreshed += 1);
   app.arrive = async () => {
     app.arrived += 1;
@@ -104,4 +108,15 @@ test("a failure of the source is left to the source", async () => {
     throw new SourceError("Nobody answers.", "unreachable");
   };
   await assert.rejects(source.tell(), { kind: "unreachable" });
+});
+
+test("what could not be shown because nobody answered is asked for again", async () => {
+  const { app, source } = await watched();
+  app.frames = [{ a: null, cause: new SourceError("Nobody answers.", "unreachable") }];
+  await source.tell();
+  assert.equal(app.refreshed > 0, true);
+  app.frames = [{ a: null, cause: new SourceError("It is damaged.", "refused") }];
+  app.refreshed = 0;
+  await source.tell();
+  assert.equal(app.refreshed, 0);
 });

@@ -1,20 +1,25 @@
-// One contract for all sources of data: the routes of TensorBoard and a saved report of the same log
-// give the same answers to the same questions.
+// One contract for all sources of data: the routes of TensorBoard, those of `lstm-probe serve`, the
+// kernel of a notebook and a saved report of the same log give the same answers to the same questions.
 
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { load, random, routes, text } from "./surroundings.mjs";
+import { load, ownServer, random, routes, text } from "./surroundings.mjs";
 
 const { Source, SourceError } = await load("source");
 const { TensorBoardSource } = await load("tensorboard_source");
+const { ServerSource } = await load("server_source");
+const { CommSource } = await load("comm_source");
 const { ReportSource } = await load("report_source");
 const { readSafetensors } = await load("safetensors");
 const { Capture } = await load("capture");
 
 const report = await reportAt("report.html");
 const server = new TensorBoardSource({ base: routes });
-const sources = [["the routes", server], ["the report", report]];
+const own = new ServerSource({ base: ownServer });
+const kernel = new CommSource(kernelModel());
+const sources = [["the routes", server], ["the server of its own", own], ["the kernel", kernel], ["the report", report]];
+const others = [own, kernel, report];
 
 const runs = await server.runs();
 const named = (name) => runs.find((run) => run.name.startsWith(name)).name;
@@ -29,35 +34,41 @@ test("the log has what tells sources apart", () => {
 });
 
 test("the runs are the same", async () => {
-  assert.deepEqual(await report.runs(), runs);
+  for (const source of others) assert.deepEqual(await source.runs(), runs);
   assert.deepEqual(runs.find(({ name }) => name === late), { name: late, layers: ["</script>", "lower", "upper é/1&c"], weights: ["</script>", "lower", "upper é/1&c"], last: 20 });
 });
 
 for (const run of runs) {
   test(`the layers, steps and timeline of ${run.name} are the same`, async () => {
-    assert.deepEqual(await report.layers(run.name), layersOf.get(run.name));
+    for (const source of others) assert.deepEqual(await source.layers(run.name), layersOf.get(run.name));
     for (const { name, steps } of layersOf.get(run.name)) {
       assert.ok(steps.length);
       for (const [, source] of sources) assert.deepEqual(await source.steps(run.name, name), steps);
     }
     const timeline = await server.timeline(run.name);
     assert.equal(timeline.length > 0, run.name !== bare);
-    assert.deepEqual(await report.timeline(run.name), timeline);
+    for (const source of others) assert.deepEqual(await source.timeline(run.name), timeline);
+    const alerts = await server.alerts(run.name);
+    const told = alerts.map(({ rule, layer, step, state, until }) => [rule, layer, step, state, until]);
+    assert.deepEqual(told, run.name === narrow ? [["dead_units", "projected", 7, "cleared", 21]] : []);
+    for (const source of others) assert.deepEqual(await source.alerts(run.name), alerts);
     for (const { name, steps } of layersOf.get(run.name)) {
       const said = await server.sentences(run.name, name, steps[0]);
       assert.ok(said.length <= 6 && said.every(({ text }) => /^[A-Z0-9].*\.$/.test(text)));
       assert.equal(said.length > 0, run.name !== bare);
-      assert.deepEqual(await report.sentences(run.name, name, steps[0]), said);
+      for (const source of others) assert.deepEqual(await source.sentences(run.name, name, steps[0]), said);
     }
   });
 
   test(`the captures of ${run.name} are the same`, async () => {
     for (const { name, steps } of layersOf.get(run.name)) {
       for (const step of new Set([steps[0], steps.at(-1), steps[steps.length >> 1]])) {
-        const [one, other] = await Promise.all(sources.map(async ([, source]) => new Capture(await source.capture(run.name, name, step))));
+        const [one, ...rest] = await Promise.all(sources.map(async ([, source]) => new Capture(await source.capture(run.name, name, step))));
         if (run.name !== long) assert.equal(one.step, step); // one analysis stands for all of them
-        assert.deepEqual(sorted(other.arrays), sorted(one.arrays));
-        assert.deepEqual({ ...other.meta, quantised: undefined }, { ...one.meta, quantised: undefined });
+        for (const other of rest) {
+          assert.deepEqual(sorted(other.arrays), sorted(one.arrays));
+          assert.deepEqual({ ...other.meta, quantised: undefined }, { ...one.meta, quantised: undefined });
+        }
       }
     }
   });
@@ -101,7 +112,10 @@ test("a unit that a projected h lacks has a series, and h is NaN in it", async (
 });
 
 test("the timeline of a run that is not there is empty", async () => {
-  for (const [, source] of sources) assert.deepEqual(await source.timeline("no such"), []);
+  for (const [, source] of sources) {
+    assert.deepEqual(await source.timeline("no such"), []);
+    assert.deepEqual(await source.alerts("no such"), []);
+  }
 });
 
 for (const [what, ask] of [
@@ -128,17 +142,34 @@ for (const [what, ask] of [
   }
 }
 
-test("a source says whether it grows, and both are sources", () => {
-  assert.deepEqual(sources.map(([, source]) => [source instanceof Source, source.grows]), [[true, true], [true, false]]);
+test("a source says whether it grows, and all are sources", () => {
+  assert.deepEqual(sources.map(([, source]) => [source instanceof Source, source.grows]), [[true, true], [true, true], [true, true], [true, false]]);
   for (const [, source] of sources) for (const said of [source.waitingText, source.emptyText]) assert.match(said, /^[A-Z].*\.$/);
 });
 
-test("only TensorBoard makes files of captures", async () => {
+test("those that serve make files of captures, and others do not", async () => {
+  assert.equal(kernel.fileAddress(late, "upper é/1&c", 0, "npz"), null);
   assert.equal(report.fileAddress(late, "upper é/1&c", 0, "npz"), null);
-  const file = await fetch(server.fileAddress(late, "upper é/1&c", 0, "npz"));
-  assert.equal(file.status, 200);
-  assert.match(file.headers.get("content-disposition"), /attachment/);
-  assert.deepEqual(new Uint8Array(await file.arrayBuffer()).slice(0, 2), Uint8Array.of(0x50, 0x4b)); // a zip archive
+  for (const source of [server, own]) {
+    const file = await fetch(source.fileAddress(late, "upper é/1&c", 0, "npz"));
+    assert.equal(file.status, 200);
+    assert.match(file.headers.get("content-disposition"), /attachment/);
+    assert.deepEqual(new Uint8Array(await file.arrayBuffer()).slice(0, 2), Uint8Array.of(0x50, 0x4b)); // a zip archive
+  }
+});
+
+test("a token is said with every request, and in the address of a file", async () => {
+  const real = globalThis.fetch;
+  const asked = [];
+  globalThis.fetch = async (_, { headers }) => asked.push(headers) && Response.json({ runs: [] });
+  try {
+    await new ServerSource({ token: "secret+1" }).runs();
+    await new ServerSource().runs();
+  } finally {
+    globalThis.fetch = real;
+  }
+  assert.deepEqual(asked, [{ Authorization: "Bearer secret+1" }, {}]);
+  assert.equal(new ServerSource({ token: "secret+1" }).fileAddress("r", "l", 7, "csv"), "download?run=r&layer=l&step=7&format=csv&token=secret%2B1");
 });
 
 test("a report in steps of one byte gives the same values within half a step", async () => {
@@ -150,6 +181,17 @@ test("a report in steps of one byte gives the same values within half a step", a
   }
 });
 
+/** A notebook's model whose kernel replies with what the server of its own replies. */
+function kernelModel() {
+  let heard;
+  const send = async ({ ask, address }) => {
+    heard({ heard: ask }, []);
+    const answer = await fetch(ownServer + address);
+    heard({ reply: ask, address, status: answer.status }, [new DataView(await answer.arrayBuffer())]);
+  };
+  return { get: () => ({}), on: (_, listener) => (heard = listener), send };
+}
+
 async function reportAt(name) {
   const page = await text(name);
   const elements = new Map([...page.matchAll(/<script type="[a-z/]+" id="(\w+)">([^<]*)<\/script>/g)].map(([, id, content]) => [id, content]));
@@ -157,9 +199,9 @@ async function reportAt(name) {
 }
 
 async function assertSame(ask) {
-  const [one, other] = await Promise.all(sources.map(async ([, source]) => readSafetensors(await ask(source)).arrays));
+  const [one, ...rest] = await Promise.all(sources.map(async ([, source]) => readSafetensors(await ask(source)).arrays));
   assert.ok(one.size > 0);
-  assert.deepEqual(sorted(other), sorted(one));
+  for (const other of rest) assert.deepEqual(sorted(other), sorted(one));
 }
 
 /** Arrays by name, as plain values: both writers choose their own order. */

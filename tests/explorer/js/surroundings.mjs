@@ -4,11 +4,11 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 
-const { LSTM_PROBE_FILES: folder, LSTM_PROBE_ROUTES: routes } = process.env;
+const { LSTM_PROBE_FILES: folder, LSTM_PROBE_ROUTES: routes, LSTM_PROBE_SERVER: ownServer } = process.env;
 if (!folder) throw new Error("Run these tests by `pytest tests/explorer/test_page_modules.py`: it writes the files that they read.");
 
-/** Where TensorBoard's application answers. */
-export { routes };
+/** Where TensorBoard's application answers, and where `lstm-probe serve` does. */
+export { ownServer, routes };
 
 /** A module of the page or of the report. */
 export function load(name) {

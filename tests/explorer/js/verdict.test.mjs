@@ -1,61 +1,25 @@
+// What the panel says of a capture's truth, and of what was guessed.
+
 import assert from "node:assert/strict";
 import test from "node:test";
 
 import { within } from "./document.mjs";
-import { bytes, json, load } from "./surroundings.mjs";
+import { load } from "./surroundings.mjs";
 
 const { verdictChip } = await load("verdict");
-const { Capture } = await load("capture");
 
-const stored = new Capture(await bytes("capture.safetensors"));
-const expected = await json("capture.json");
+const capture = (meta) => ({ units: 3, meta: { cell: "LSTM", shape: [1, 5, 3], dtype: "float32", ...meta } });
+const words = (nodes) => within(...nodes).textContent;
 
-/** A capture with another header. */
-const withMeta = (meta) => ({ units: 7, meta: { cell: "lstm", dtype: "float32", shape: [2, 9, 7], ...meta }, parity: meta.parity ?? null });
-const chipOf = (capture) => {
-  const shown = within(verdictChip(capture, "memory"));
-  const [chip] = shown.all("chip");
-  return { shown, chip, classes: chip.className.split(" ") };
-};
-
-test("the verdict of a stored capture is that of its analysis", () => {
-  const { shown, chip, classes } = chipOf(stored);
-  assert.equal(expected.verdict, "match");
-  assert.ok(classes.includes("good"));
-  assert.equal(chip.textContent, "✓ match");
-  const error = Number(/parity error (\S+),/.exec(shown.textContent)[1].replaceAll("−", "-"));
-  assert.ok(Math.abs(error - expected.parity) <= 0.06 * expected.parity, `${error}`);
-  assert.ok(shown.textContent.startsWith("memory"));
+test("what was guessed stands beside the layer's name", () => {
+  const said = words(verdictChip(capture({ guessed: ["backward, from its name"] }), "encoder"));
+  assert.match(said, /Guessed: backward, from its name/);
 });
 
-for (const [kind, mark, name] of [
-  ["match", "✓", "good"],
-  ["reduced precision", "≈", "fair"],
-  ["mismatch", "✗", "bad"],
-  ["something new", "?", "fair"],
-]) {
-  test(`“${kind}” has a mark and a colour of its own`, () => {
-    const { chip, classes } = chipOf(withMeta({ parity: { max_abs: 0.5, tolerance: 1e-6, verdict: { kind, text: "in words" } } }));
-    assert.equal(chip.textContent, `${mark} ${kind}`);
-    assert.deepEqual(classes, ["chip", name]);
-    assert.equal(chip.getAttribute("title"), "in words");
-  });
-}
-
-test("what was not recomputed, not judged or not finite is said to be so", () => {
-  assert.match(chipOf(withMeta({})).chip.textContent, /not recomputed/);
-  const { shown, chip } = chipOf(withMeta({ parity: { max_abs: "nan", tolerance: 1e-6, verdict: null } }));
-  assert.equal(chip.textContent, "? no verdict");
-  assert.match(shown.textContent, /parity error NaN, tolerance 1e−6/);
-  assert.match(chipOf(withMeta({ parity: {} })).shown.textContent, /parity error –, tolerance NaN/);
-});
-
-test("a part of the units is said to be a part", () => {
-  assert.match(chipOf(withMeta({ shape: [2, 9, 512] })).shown.textContent, /7 of 512 units/);
-  assert.match(chipOf(withMeta({})).shown.textContent, /lstm, 7 units, float32/);
-});
-
-test("markup in a name is text", () => {
-  const shown = within(verdictChip(withMeta({ cell: "<b>" }), "<img src=x>"));
-  assert.ok(shown.textContent.startsWith("<img src=x><b>"));
+test("nothing is said where nothing was guessed, and a damaged log harms nobody", () => {
+  for (const guessed of [undefined, null, "text", 3]) {
+    assert.doesNotMatch(words(verdictChip(capture({ guessed }), "encoder")), /Guessed/);
+  }
+  const many = words(verdictChip(capture({ guessed: Array(50).fill("x".repeat(9999)) }), "encoder"));
+  assert.ok(many.length < 1500);
 });

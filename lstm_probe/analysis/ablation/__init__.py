@@ -1,0 +1,1 @@
+"""What changes when a unit is taken away."""

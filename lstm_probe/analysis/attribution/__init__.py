@@ -1,0 +1,1 @@
+"""Which timesteps and features of the input a unit or an output comes from."""

@@ -1,0 +1,1 @@
+"""Which unit follows which series."""
