@@ -62,6 +62,8 @@ def test_a_gate_that_opens_is_told_with_the_steps_and_the_loss():
     assert texts(course([0.7, 0.71], [1.0, 2.0]))[0] == (
         "The gates have hardly moved; the loss rose from 1 to 2."
     )
+    assert "the loss stood still at 0.693" in texts(course([0.7, 0.7], [0.694, 0.693]))[0]
+    assert "the loss stood still at 0" in texts(course([0.7, 0.7], [0.0, 0.0]))[0]
     assert "the loss is no number any more" in texts(course([0.7, 0.7], [1.0, float("nan")]))[0]
 
 

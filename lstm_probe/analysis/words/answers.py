@@ -17,6 +17,8 @@ __all__ = ["Answer", "Figures", "answers", "figures_of"]
 
 #: A gate whose mean has moved by less has not moved.
 _MOVED = 0.05
+#: A loss that has changed by less than this part of itself has stood still.
+_STILL = 0.02
 #: So many sentences are said at least, where there is something to say, and at most.
 _FEWEST, _MOST = 3, 6
 #: The gates that keep the past, by letter.
@@ -245,6 +247,8 @@ def _loss_between(course: Sequence[Figures]) -> str | None:
         return None
     if not isfinite(losses[-1]):
         return "the loss is no number any more"
+    if abs(losses[-1] - losses[0]) <= _STILL * max(abs(losses[0]), abs(losses[-1])):
+        return f"the loss stood still at {losses[-1]:.3g}"
     verb = "fell" if losses[-1] < losses[0] else "rose"
     return f"the loss {verb} from {losses[0]:.3g} to {losses[-1]:.3g}"
 
