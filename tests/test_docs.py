@@ -17,7 +17,7 @@ DOCS = ROOT / "docs"
 #: A block, and what stands before it if it needs a process of its own.
 _BLOCK = re.compile(r"(<!-- in a process of its own -->\n)?^```python\n(.*?)^```$", re.M | re.S)
 #: Pages whose Python runs in this process, one block after the other in one namespace.
-PAGES = ("index", "after_the_run", "add_a_cell", "parity", "recipes")
+PAGES = ("index", "after_the_run", "add_a_cell", "parity", "stability", "recipes")
 
 
 def blocks(page: str, *, alone: bool = False) -> list[str]:
