@@ -109,3 +109,10 @@ def test_no_more_than_six_are_said():
     alerts = [{"rule": f"r{k}", "step": k, "what": "x"} for k in range(3)]
     last = Figures(9, 11, 8, 3.0, 1, 4.0, 2, {"f": 0.9}, "mismatch", 0.25)
     assert len(answers([Figures(0, 11, 8, means={"f": 0.1}), last], alerts)) == 6
+
+
+def test_each_alert_leads_to_the_view_in_which_it_is_seen():
+    rules = ["short_memory", "vanishing_gradient", "saturated_gates", "dead_units"]
+    for rule, view in zip(rules, ["memory", "gradient", "saturation", "gates"], strict=True):
+        (said,) = answers([Figures(9, 11, 8)], [{"rule": rule, "step": 4, "what": "x"}])
+        assert (said.view, said.step) == (view, 4)
