@@ -146,7 +146,8 @@ def _check_labels(labels: Mapping[str, Any], analyses: Sequence[Analysis]) -> No
     for number, analysis in enumerate(analyses):
         seen = captured(analysis)
         try:
-            label_series(labels, packed(seen), seen.snapshot.x.shape[:2])
+            places = packed(seen.valid(), reverse=seen.snapshot.reverse)
+            label_series(labels, places, seen.snapshot.x.shape[:2])
             return
         except LstmProbeError:
             if number == len(analyses) - 1:
