@@ -297,7 +297,7 @@ class ProbeCallback(ShownInNotebooks, Callback):
             self._train(0)
             return
         self.set_model(model)
-        self.on_train_begin()
+        self._begin_training(epoch=None)
         self._in_a_loop = True
 
     def close(self) -> None:
@@ -314,9 +314,12 @@ class ProbeCallback(ShownInNotebooks, Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Check everything, and capture before the first step."""
+        self._begin_training(epoch=0)
+
+    def _begin_training(self, epoch: int | None) -> None:
         if self._recorder is None:
             return
-        self._epoch, self._batch, self._is_watching = None, -1, False
+        self._epoch, self._batch, self._is_watching = epoch, -1, False
         if self._recorder.has_begun:
             self._recorder.guard.run("beginning another fit", self._begin)
         else:
@@ -386,7 +389,10 @@ class ProbeCallback(ShownInNotebooks, Callback):
         self._steps.begin(self._reader.step(self.model), self._reader.weights)
         targets = only_targets(self._reader.targets, self._targets)
         data = data_of_probe(self._reader.probe, targets)
-        self._recorder.start(self._watch.start(), self._source, data)
+        step = self._watch.start()
+        if step > 0:
+            self._epoch = None  # how many there have been is said only when the next one begins
+        self._recorder.start(step, self._source, data)
         self._is_watching = True
 
     @property

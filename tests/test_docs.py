@@ -17,7 +17,7 @@ DOCS = ROOT / "docs"
 #: A block, and what stands before it if it needs a process of its own.
 _BLOCK = re.compile(r"(<!-- in a process of its own -->\n)?^```python\n(.*?)^```$", re.M | re.S)
 #: Pages whose Python runs in this process, one block after the other in one namespace.
-PAGES = ("index", "after_the_run", "add_a_cell", "parity", "recipes")
+PAGES = ("index", "after_the_run", "add_a_cell", "parity", "stability", "recipes")
 
 
 def blocks(page: str, *, alone: bool = False) -> list[str]:
@@ -48,6 +48,10 @@ def test_python_of_a_page_runs(
     out = capsys.readouterr().out
     if page == "index":
         assert re.search(r"memory +lstm +16 +\d .* match", out)
+        assert "The gradient reaches all 30 steps." in out
+        assert re.search(
+            r"^saturated_gates: layer 'memory', .* Try: a lower learning rate", out, re.M
+        )
     if page == "parity":
         assert re.search(r"mismatch from timestep 1, .* most likely gate f", out)
         assert "forget_bias: the framework adds 1.0 to the forget gate" in out

@@ -47,7 +47,7 @@ IN_CALLBACKS = {
     "session_hook.py",
     "torch_probe.py",
     "torch_run.py",
-    "trainer_probe.py",
+    "torch_trainer.py",
     "recording/__init__.py",
     "recording/budget.py",
     "recording/captures.py",

@@ -26,6 +26,10 @@ __all__ = ["ANALYSES", "Explained", "Finding", "check_names", "explain_layer"]
 _AFFORDABLE: Final = 6e10
 #: Arrays of more numbers are left out of JSON.
 _LARGEST: Final = 20_000
+#: The largest state of which fixed points are looked for.
+_LARGEST_STATE: Final = 512
+#: At how many points gradients are taken at most where a framework takes part.
+_POINTS: Final = 512
 #: How many units or outputs are attributed.
 _ATTRIBUTED: Final = 3
 
@@ -107,11 +111,13 @@ class _Asked:
         labels: series of the user's, by name.
         target: what each sequence, or each step, should give.
         rest: the part of the model after the layer.
+        first: the first layer, whose input is that of the model.
     """
 
     labels: Mapping[str, Any] | None
     target: npt.ArrayLike | None
     rest: Rest | None
+    first: Snapshot
 
 
 def explain_layer(
@@ -120,7 +126,9 @@ def explain_layer(
     labels: Mapping[str, Any] | None = None,
     target: npt.ArrayLike | None = None,
     rest: Rest | None = None,
+    first: Snapshot | None = None,
     analyses: Sequence[str] | None = None,
+    notes: Sequence[str] = (),
     progress: Callable[[str], None] | None = None,
 ) -> Explained:
     """Make the analyses of a layer that can be made.
@@ -131,7 +139,10 @@ def explain_layer(
         target: what each sequence, or each step, should give, as `measure_need` takes it, and
             `Rest.towards`.
         rest: the part of the model after the layer, if it can be run.
+        first: the first layer of the model, if this is another one: what the target needs is asked
+            of the model's own input.
         analyses: the names of some of `ANALYSES`; None for all.
+        notes: what a reader should know beforehand.
         progress: is called with the name of each analysis before it is made.
 
     Raises:
@@ -150,21 +161,21 @@ def explain_layer(
         (['ablation', 'tracking'], True)
     """
     names = check_names(analyses)
-    whole, asked = captured(analysis), _Asked(labels, target, rest)
+    whole, asked = captured(analysis), _Asked(labels, target, rest, first or analysis.snapshot)
     asked, complaints = _with_loss(whole, asked)
     findings, missing = dict[str, Finding](), dict[str, str]()
-    notes, seconds = list(complaints), dict[str, float]()
+    told, seconds = [*notes, *complaints], dict[str, float]()
     for name in names:
         began = time.perf_counter()
         if progress is not None:
             progress(name)
         try:
-            findings[name] = _MAKERS[name](analysis, whole, asked, findings, notes)
+            findings[name] = _MAKERS[name](analysis, whole, asked, findings, told)
         except LstmProbeError as error:
             missing[name] = str(error)
         seconds[name] = time.perf_counter() - began
     snapshot = analysis.snapshot
-    return Explained(snapshot.layer, snapshot.step, findings, missing, tuple(notes), seconds)
+    return Explained(snapshot.layer, snapshot.step, findings, missing, tuple(told), seconds)
 
 
 def check_names(analyses: Sequence[str] | None) -> list[str]:
@@ -234,13 +245,41 @@ def _attribution(
         outputs = np.asarray(asked.rest.outputs(_output(seen)), np.float64)
         spread = outputs.reshape(len(outputs), -1)
         spread = spread.std(axis=0) if len(outputs) > 1 else np.abs(spread[0])
-        return attribute(part, rest=asked.rest, outputs=_largest(spread))
+        return attribute(part, rest=asked.rest, outputs=_largest(spread), most_points=_POINTS)
     ablation = before.get("ablation")
     by_unit = np.zeros(seen.units.count) if ablation is None else ablation.at_mean.ranked_by
     followed = [u for each in getattr(before.get("tracking"), "named", {}).values() for u in each]
     spread = _spread(seen)
     chosen = list(dict.fromkeys([*followed[:2], *_largest(by_unit if by_unit.any() else spread)]))
     return attribute(part, units=chosen[:_ATTRIBUTED])
+
+
+def _need(
+    analysis: Analysis, seen: Captured, asked: _Asked, before: Mapping[str, Any], notes: list[str]
+) -> Finding:
+    from lstm_probe.analysis.need.need import measure_need
+
+    if asked.target is None:
+        raise LstmProbeError(
+            "There is no target, and so nothing that a memory would be needed for."
+        )
+    own = asked.first.x.shape[:2] == seen.snapshot.x.shape[:2]
+    data = asked.first if own else seen.snapshot
+    return measure_need(analysis, asked.target, data=data.x, mask=data.mask)
+
+
+def _stability(
+    analysis: Analysis, seen: Captured, asked: _Asked, before: Mapping[str, Any], notes: list[str]
+) -> Finding:
+    from lstm_probe.analysis.stability.stability import measure_stability
+
+    size = sum(seen.trace[k].shape[-1] for k in seen.cell.states if k in seen.trace.letters)
+    if size > _LARGEST_STATE:
+        raise LstmProbeError(
+            f"It would take minutes. Received: a state of {size} values. Expected: up to "
+            f"{_LARGEST_STATE}, or lstm_probe.analysis.measure_stability, which takes any."
+        )
+    return measure_stability(analysis)
 
 
 def _spread(seen: Captured) -> Array:
@@ -299,6 +338,8 @@ _MAKERS: Final[Mapping[str, _Maker]] = {
     "ablation": _ablation,
     "tracking": _tracking,
     "attribution": _attribution,
+    "need": _need,
+    "stability": _stability,
 }
 #: The names of all analyses, in the order in which they are made.
 ANALYSES: Final = tuple(_MAKERS)

@@ -66,7 +66,8 @@ def explain_model(
         typer.Option(
             "--analysis",
             "-a",
-            help="Only this one, such as ablation or tracking; may be given several times.",
+            help="Only this one: ablation, tracking, attribution, need or stability; may be given "
+            "several times.",
             metavar="NAME",
         ),
     ] = None,
@@ -80,8 +81,8 @@ def explain_model(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Say what each unit of a saved model does: what changes without it, what it follows, where
-    from.
+    """Say what a saved model computes: which unit matters, what it follows, where it comes from,
+    how much memory the target needs, and how the state moves.
 
     Give a probe of several sequences: with 7 or more, what a unit follows can be told from chance.
 

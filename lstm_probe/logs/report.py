@@ -14,6 +14,7 @@ from lstm_probe.analysis.parity.verdict import KINDS
 from lstm_probe.analysis.words.answers import Answer
 from lstm_probe.analysis.words.phrases import NOT_COMPARED, NOT_RECOMPUTED, ONLY_H
 from lstm_probe.core.views import view
+from lstm_probe.logs.look import how_to_look
 
 __all__ = ["LayerReport", "Report"]
 
@@ -136,6 +137,8 @@ class Report:
         for name, each in self.layers.items():
             if each.answers:
                 lines += ["", f"{name}:", *(f"  {answer}" for answer in each.answers)]
+        if self.directory is not None:
+            lines += ["", *how_to_look(self.directory.parent)]
         return "\n".join(line.rstrip() for line in lines)
 
 

@@ -180,7 +180,7 @@ class RunLog:
     def write_cost(
         self, seconds: float, stages: Mapping[str, float], fraction: float, *, step: int
     ) -> None:
-        """Append what a capture cost.
+        """Append what a capture cost; with `detail="full"` its stages too.
 
         Args:
             seconds: of the training thread, the log record included.
@@ -188,7 +188,9 @@ class RunLog:
             fraction: what all captures have added to the training's time.
             step: the training step.
         """
-        self._file.write(cost_values(seconds, stages, fraction), step=step)
+        # Fewer charts for those who only want to know what it costs.
+        shown = stages if self._detail == "full" else {}
+        self._file.write(cost_values(seconds, shown, fraction), step=step)
 
     def write_counts(self, captured: int, failed: int, skipped: int, *, step: int) -> None:
         """Append how many captures were logged, were lost to an error, and were left out.

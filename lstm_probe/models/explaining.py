@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 
-from lstm_probe.analysis.analysis import Analysis
+from lstm_probe.analysis.analysis import Analysis, analyse
 from lstm_probe.analysis.captured import captured
 from lstm_probe.analysis.explained import Explained, check_names, explain_layer
 from lstm_probe.analysis.rest import Rest
 from lstm_probe.analysis.tracking.series import label_series, packed
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.models.files.probes import read_probe
 from lstm_probe.models.inspection import inspect
+from lstm_probe.models.live import live_look
 
 __all__ = ["Explanations", "explain", "explain_analyses"]
 
@@ -41,7 +45,8 @@ def explain(
         target: what each sequence should give: `(batch,)` classes or numbers, or as the model's
             output is.
         layers: the names of the layers; None for all.
-        analyses: some of `ablation`, `tracking` and `attribution`; None for all.
+        analyses: some of `ablation`, `tracking`, `attribution`, `need` (which takes a target) and
+            `stability`; None for all.
         progress: is called with the layer and the analysis before each is made.
         **options: the other options of `inspect`, such as `config` and `trusted`.
 
@@ -60,16 +65,22 @@ def explain(
         ...                   "memory/recurrent_kernel": np.ones((2, 8))})
         >>> found = explain(path, np.random.default_rng(0).normal(size=(8, 5, 1)))
         >>> list(found["memory"].findings)
-        ['ablation', 'tracking', 'attribution']
+        ['ablation', 'tracking', 'attribution', 'stability']
+        >>> found["memory"].missing
+        {'need': 'There is no target, and so nothing that a memory would be needed for.'}
     """
     names = check_names(analyses)
-    return explain_analyses(
-        inspect(model, probe, layers=layers, **options),
-        labels=labels,
-        target=target,
-        analyses=names,
-        progress=progress,
-    )
+    asked: dict[str, Any] = {
+        "labels": labels, "target": target, "analyses": names, "progress": progress
+    }  # fmt: skip
+    if isinstance(model, (str, PathLike)):
+        return explain_analyses(inspect(model, probe, layers=layers, **options), **asked)
+    if isinstance(probe, (str, PathLike)):
+        probe = read_probe(Path(probe))
+    look = live_look(model, probe, layers=layers, forward=options.get("forward"))
+    rests, why = look.rests()
+    found = {each.layer: analyse(each) for each in look.snapshots}
+    return explain_analyses(found, rests=rests, notes=[why] if why else [], **asked)
 
 
 class Explanations(dict[str, Explained]):
@@ -89,6 +100,7 @@ def explain_analyses(
     target: npt.ArrayLike | None = None,
     analyses: Sequence[str] | None = None,
     rests: Mapping[str, Rest] | None = None,
+    notes: Sequence[str] = (),
     progress: Callable[[str, str], None] | None = None,
 ) -> Explanations:
     """As `explain`, of layers that have been analysed.
@@ -99,6 +111,7 @@ def explain_analyses(
         target: as for `explain`.
         analyses: as for `explain`.
         rests: the part of the model after each layer that has one.
+        notes: what a reader should know of all layers.
         progress: as for `explain`.
 
     Raises:
@@ -118,7 +131,9 @@ def explain_analyses(
                 labels=labels,
                 target=target,
                 rest=(rests or {}).get(name),
+                first=next(iter(known.values())).snapshot,
                 analyses=names,
+                notes=notes,
                 progress=None if progress is None else partial(progress, name),
             )
             for name, each in found.items()

@@ -26,6 +26,7 @@ def test_planted_unit_is_named_by_all_analyses():
         analyse(net.snapshot), labels={"depth": net.label}, rest=net.rest, progress=told.append
     )
     assert told == check_names(None)
+    assert list(found.missing) == ["need"]
     assert found.findings["ablation"].at_zero.named == (net.unit,)
     assert found.findings["tracking"].named["depth"] == (net.unit,)
     assert found.findings["attribution"].word == "output"
@@ -95,6 +96,16 @@ def test_what_is_missing_is_said_of_each_analysis(rng):
     assert "no gradient through layer 'memory'" in found.missing["attribution"]
     assert "Not made: There is no gradient" in str(found)
     assert "Not made: There is no gradient" in found._repr_html_()
+
+
+def test_need_is_asked_of_the_input_of_the_model(rng):
+    x = rng.normal(size=(20, 30, 1))
+    first = replace(snapshot(rng, batch=20, time=30, weights=lstm_weights(rng, inputs=1)), x=x)
+    above = analyse(snapshot(rng, batch=20, time=30))
+    target = np.roll(x, 3, axis=1)[..., 0]
+    found = explain_layer(above, target=target, first=first, analyses=["need"])
+    assert found.findings["need"].lags == (3,)
+    assert explain_layer(above, target=target, analyses=["need"]).findings["need"].lags == ()
 
 
 def test_names_of_analyses_are_checked(rng):

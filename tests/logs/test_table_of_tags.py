@@ -1,4 +1,4 @@
-"""The table of tags in the README against the tags that a log has."""
+"""The table of tags in the documentation against the tags that a log has."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Row(NamedTuple):
 
 
 def table() -> list[Row]:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "tags.md").read_text(encoding="utf-8")
     lines = text.split("| tag | tab | `detail` |")[1].split("\n\n")[0].splitlines()[2:]
     rows = []
     for line in lines:
@@ -94,6 +94,6 @@ def test_the_table_has_every_tag_under_its_tab_and_detail_and_no_other(
     rows = [row for row in table() if row.level <= LEVELS.index(detail)]
     for tag, plugin in tags.items():
         found = [row for row in rows if row.pattern.fullmatch(tag)]
-        assert [row.plugin for row in found] == [plugin], f"{tag} is not in the README's table"
+        assert [row.plugin for row in found] == [plugin], f"{tag} is not in the table"
     for row in rows:
         assert any(map(row.pattern.fullmatch, tags)), f"nothing writes {row.written}"

@@ -12,7 +12,7 @@ from lstm_probe.analysis.gradient.sequence import run_of
 from lstm_probe.analysis.subject import Subject, traced
 from lstm_probe.cells.backward import Run
 from lstm_probe.cells.base import Cell
-from lstm_probe.cells.jacobian import joined, state_jacobians
+from lstm_probe.cells.jacobian import joined, one_step, state_jacobians
 from lstm_probe.core.arrays import Array, BoolArray
 
 __all__ = ["Driven", "driven"]
@@ -71,6 +71,15 @@ class Driven:
                 mask=None if run.mask is None else run.mask[:, place],
             )
             yield place, replace(self, run=part, valid=self.valid[:, place])
+
+    def jacobian_at(self, t: int, sequence: int) -> Array:
+        """The Jacobian of one step, `(whole, whole)`."""
+        place = slice(sequence, sequence + 1)
+        before = {letter: self.run.before(letter)[t, place] for letter in self.cell.states}
+        x = self.run.x[t, place]
+        jacobian = one_step(self.cell, self.run.weights, x, before)[1]
+        assert jacobian is not None
+        return np.asarray(jacobian[0])
 
     def jacobians(self) -> Iterator[Array]:
         """The Jacobian of each step, `(batch, whole, whole)`."""

@@ -34,9 +34,9 @@ def told(found: Mapping[str, Any]) -> list[Answer]:
 
 
 def _of_clamp(found: Mapping[str, Any], clamp: str, value: str) -> Answer:
-    effects, word, letters = found[clamp], found["word"], found["letters"]
+    effects, word, array = found[clamp], found["word"], found["array"]
     ranked, named = np.asarray(effects["ranked_by"]), effects["named"]
-    held = f"with its {letters[0]} held at {value}" if len(letters) == 1 else f"held at {value}"
+    held = f"held at {value}" if array is None else f"with its {array} held at {value}"
     first = int(ranked.argmax())
     if len(ranked) < 2:
         return Answer(f"There is one {word}, and no other to compare it with.", float(ranked[0]))
@@ -76,7 +76,7 @@ def _change(found: Mapping[str, Any], effects: Mapping[str, Any]) -> str:
         return f"{change})"
     before, after = found["loss"], float(effects["loss"][first])
     verb = "rises" if after > before else "falls"
-    return f"{change}; the {found['loss_name']} {verb} from {short(before)} to {short(after)})"
+    return f"{change}; the {found['loss_name']} {verb} from {before:.3g} to {after:.3g})"
 
 
 def _inert(found: Mapping[str, Any]) -> list[Answer]:
