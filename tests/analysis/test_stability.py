@@ -49,6 +49,16 @@ def test_a_latch_is_named_with_the_states_it_rests_at():
     )
 
 
+def test_a_counter_that_leaks_towards_two_ends_is_no_latch():
+    """`tanh(1.005 h)` has two stable points, but it takes 100 steps to get to them."""
+    snapshot = rnn([[1.005]], batch=6, time=60)
+    begin = np.array([[0.1], [-0.1], [0.2], [-0.2], [0.05], [-0.05]])
+    found = measure_stability(replace(snapshot, initial_state=(begin,)))
+    assert found.points.kinds.count("stable") == 2
+    assert np.count_nonzero(found.points.reached) == 2
+    assert "latch" not in [each.kind for each in found.structures]
+
+
 def test_a_line_is_named_with_its_eigenvalue_and_its_direction():
     line = named(lstm_of((0.5, 1 / (1 + np.exp(-20.0)), 0.5)), inputs=[0.0])["line"]
     assert line.value == pytest.approx(1, abs=1e-8)
