@@ -12,10 +12,11 @@ from test_fixed_points import lstm_of
 from test_jacobian_spectrum import linear, rotation
 from test_lyapunov import alone, chaotic_lstm
 
-from lstm_probe import LstmProbeError, SimpleRnnCell, analyse
+from lstm_probe import LstmProbeError, SimpleRnnCell, Snapshot, analyse
 from lstm_probe.analysis import measure_stability
 from lstm_probe.analysis.stability.structures import structures_of
-from lstm_probe.weights import from_keras
+from lstm_probe.cells.custom import CustomCell
+from lstm_probe.weights import NamedWeights, from_keras
 
 
 def rnn(matrix, *, state=None, activation="tanh", time=60, batch=4):
@@ -123,6 +124,32 @@ def test_what_is_missing_is_said_once(rng):
     masked = replace(samples.snapshot(rng), mask=np.zeros((2, 7), bool))
     (only,) = measure_stability(masked).sentences()
     assert "Every step of the probe is masked" in only.text
+
+
+def test_derivatives_that_are_no_numbers_are_said_to_be_none(rng):
+    def step(x, states, weights):
+        h = np.tanh(x @ weights["w"] + states[0])
+        return {"h": h}, [h]
+
+    def back(x, states, weights, changes):
+        return np.zeros_like(x), [changes[0] * np.inf]
+
+    cell = CustomCell("Broken", step, (("h", None),), own_back=back)
+    weights = NamedWeights({"w": rng.normal(size=(3, 2))}, 3, 2)
+    x = rng.normal(size=(2, 60, 3))
+    found = measure_stability(Snapshot(0, "own", cell, weights, x=x, output=np.zeros((2, 60, 2))))
+    (only,) = found.sentences()
+    assert "The Jacobian holds NaN or infinity" in only.text
+    assert found.structures == ()
+    json.dumps(found.plain(), allow_nan=False)
+
+
+def test_a_network_that_explodes_is_said_to():
+    found = measure_stability(linear([[10.0]], time=60))
+    (only,) = found.sentences()
+    assert "The states grow to " in only.text
+    assert "the network explodes" in only.text
+    assert only.value is None
 
 
 def test_a_short_probe_still_has_fixed_points(rng):
