@@ -58,6 +58,10 @@ def test_python_of_a_page_runs(
     out = capsys.readouterr().out
     if page == "index":
         assert re.search(r"memory +lstm +16 +\d .* match", out)
+        assert "The gradient reaches all 30 steps." in out
+        assert re.search(
+            r"^saturated_gates: layer 'memory', .* Try: a lower learning rate", out, re.M
+        )
     if page == "parity":
         assert re.search(r"mismatch from timestep 1, .* most likely gate f", out)
         assert "forget_bias: the framework adds 1.0 to the forget gate" in out

@@ -52,7 +52,8 @@ export function followTheme(onchange) {
       apply();
       setTimeout(apply, LATER);
     });
-    for (const element of [body, documentElement]) observer.observe(element, { attributes: true });
+    const around = window.parent === window ? [] : [body, documentElement];
+    for (const element of around) observer.observe(element, { attributes: true });
   } catch {
     // Another origin: the system's preference has to do.
   }

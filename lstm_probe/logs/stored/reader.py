@@ -31,6 +31,8 @@ from lstm_probe.logs.stored.point import Point, parse_point
 __all__ = ["RunReader", "find_runs"]
 
 _SCALARS = "scalars"
+#: There is one for each part of a run, not one for each capture.
+_PROBE_TAG = stored_tag(PROBE_SERIES, PROBE)
 
 
 class _Place(NamedTuple):
@@ -101,7 +103,8 @@ class RunReader:
     @property
     def _tables(self) -> tuple[dict[int, Any], ...]:
         """Everything that is known of captures, by step."""
-        return self._unread, self._course, *self._blobs.values()
+        stored = (places for tag, places in self._blobs.items() if tag != _PROBE_TAG)
+        return self._unread, self._course, *stored
 
     def _make_room(self) -> None:
         """Drop every second step if there are too many."""
@@ -111,8 +114,9 @@ class RunReader:
         told = {step for step, text in self._unread.items() if _tells_alerts(text)}
         told |= {step for step, point in self._course.items() if _has_alerts(point)}
         for step in steps[1:-1:2]:
-            for places in self._blobs.values():
-                places.pop(step, None)
+            for tag, places in self._blobs.items():
+                if tag != _PROBE_TAG:
+                    places.pop(step, None)
             for values in self._scalars.values():
                 values.pop(step, None)
             if step not in told or len(told) > self._most // 2:
@@ -196,9 +200,8 @@ class RunReader:
         Raises:
             LstmProbeError: the bytes are damaged.
         """
-        tag = stored_tag(PROBE_SERIES, PROBE)
-        places = self._blobs.get(tag)
-        return unpack(self._stored(tag, max(places))) if places else None
+        places = self._blobs.get(_PROBE_TAG)
+        return unpack(self._stored(_PROBE_TAG, max(places))) if places else None
 
     def data(self, layer: str, what: str, step: int) -> bytes:
         """What is stored of a layer at a step, as the log holds it; nothing in it is checked.
