@@ -14,6 +14,7 @@ from lstm_probe.analysis.analysis import Analysis, analyse
 from lstm_probe.analysis.captured import captured
 from lstm_probe.analysis.explained import Explained, check_names, explain_layer
 from lstm_probe.analysis.rest import Rest
+from lstm_probe.analysis.stacked import rests_through_layers
 from lstm_probe.analysis.tracking.series import label_series, packed
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.models.files.probes import read_probe
@@ -100,7 +101,7 @@ def explain_opened(opened: Opened, probe: Any, **asked: Any) -> Explanations:
     """As `explain`, of a model that has been opened.
 
     The layers of a Keras file that is trusted are followed by the rest of its model, which this
-    process has loaded. Of other files the layers alone are analysed.
+    process has loaded. In other files layers are followed by the layers above them.
 
     Args:
         opened: the model.
@@ -108,7 +109,7 @@ def explain_opened(opened: Opened, probe: Any, **asked: Any) -> Explanations:
         **asked: the options of `explain_analyses`.
     """
     found, make = opened.analyses(probe), getattr(opened, "rests", None)
-    rests, why = ({}, "") if make is None else make(probe)
+    rests, why = (rests_through_layers(found), "") if make is None else make(probe)
     return explain_analyses(found, rests=rests, notes=[why] if why else [], **asked)
 
 
