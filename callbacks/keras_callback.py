@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lstm_probe.analysis.alerts.board import OnAlert
 from lstm_probe.analysis.analysis import Analysis
+from lstm_probe.analysis.explained import Explained
 from lstm_probe.callbacks.keras_config import (
     current,
     described_probe,
@@ -105,6 +106,9 @@ class ProbeCallback(ShownInNotebooks, Callback):
             the probe says the same where the model takes one input.
         log_data: whether the probe's inputs and targets are logged, once, and what the model gives
             for it at each capture. False keeps them out of a log that is sent around.
+        analyses: what to work out of the layers at the end of the training: some of `ablation`,
+            `tracking`, `attribution`, `need` and `stability`, as `lstm_probe.explain` does. It is
+            logged in sentences, and kept in `explained`. A probe of several sequences says more.
         forward: how to run the model on the probe, for a model that has no `call` or whose
             training calls it in another way: a function of the model and the probe, such as
             `lambda model, probe: model.generator(probe)`. By default the model is called, with
@@ -150,6 +154,7 @@ class ProbeCallback(ShownInNotebooks, Callback):
         max_log_bytes: int | None = MAX_BYTES,
         targets: Any = None,
         log_data: bool = True,
+        analyses: Sequence[str] = (),
         forward: ForwardFunction | None = None,
         write_images: bool | None = None,
         enabled: bool = True,
@@ -174,6 +179,8 @@ class ProbeCallback(ShownInNotebooks, Callback):
             self._config["targets"] = targets
         if not log_data:
             self._config["log_data"] = False
+        if analyses:
+            self._config["analyses"] = list(analyses)
         if forward is not None:
             self._config["forward"] = forward
         if write_images is not None:
@@ -208,6 +215,7 @@ class ProbeCallback(ShownInNotebooks, Callback):
             labels=found,
             max_log_bytes=max_log_bytes,
             log_data=log_data,
+            analyses=analyses,
             write_images=write_images,
         )
         check_kept_apart(log_data, decode)
@@ -250,6 +258,11 @@ class ProbeCallback(ShownInNotebooks, Callback):
     def analyses(self) -> dict[str, Analysis]:
         """What the latest capture showed, by layer name."""
         return {} if self._recorder is None else self._recorder.analyses
+
+    @property
+    def explained(self) -> Mapping[str, Explained]:
+        """What the layers compute at the end of the training, by name, as `analyses` asked."""
+        return {} if self._recorder is None else self._recorder.explained
 
     @property
     def report(self) -> Report:

@@ -16,6 +16,7 @@ from checkout import ROOT
 
 from lstm_probe import GruCell, analyse, weights
 from lstm_probe.analysis.alerts.board import AlertBoard
+from lstm_probe.analysis.explained import Explained
 from lstm_probe.core.stopwatch import STAGES
 from lstm_probe.logs import RunLog
 from lstm_probe.logs.detail import Detail
@@ -80,6 +81,7 @@ def logged(directory: Path, detail: Detail, rng: np.random.Generator) -> Mapping
                 log.write([analyse(seen)], step=step, alerts=alerts, dynamics=board.dynamics)
             log.write_cost(0.1, dict.fromkeys(STAGES, 0.1), 0.01, step=5)
             log.write_counts(2, 0, 0, step=5)
+            log.write_explained({LAYER: Explained(LAYER, 5, {}, {})}, step=5)
         for event in event_reading.events(log.directory):
             for value in event.summary.value:
                 plugins.setdefault(value.tag, value.metadata.plugin_data.plugin_name)

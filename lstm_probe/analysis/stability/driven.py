@@ -15,10 +15,15 @@ from lstm_probe.cells.base import Cell
 from lstm_probe.cells.jacobian import joined, one_step, state_jacobians
 from lstm_probe.core.arrays import Array, BoolArray
 
-__all__ = ["Driven", "driven"]
+__all__ = ["NOT_FINITE", "Driven", "driven"]
+
+#: What is said of a layer whose derivatives are no numbers.
+NOT_FINITE = "The Jacobian holds NaN or infinity, so nothing is said of its eigenvalues."
 
 #: The largest whole state whose Jacobians are computed: their time grows with its cube.
 _MOST = 1024
+#: Beyond such states squares and products overflow.
+_LARGEST = 1e50
 #: So many values of Jacobians are held at once.
 _VALUES = 2**22
 
@@ -109,6 +114,9 @@ def driven(subject: Subject) -> Driven | str:
     if whole > _MOST:
         return f"The state has {whole} values; Jacobians are computed for up to {_MOST}."
     ready = Driven(cell, run, valid, whole, snapshot.reverse)
-    if not all(np.isfinite(array).all() for array in ready.states().values()):
+    most = max(float(np.abs(array).max()) for array in ready.states().values())
+    if not np.isfinite(most):
         return "The states hold NaN or infinity, so nothing is said of their stability."
+    if most > _LARGEST:
+        return f"The states grow to {most:.0e}: the network explodes, and no more is said of it."
     return ready

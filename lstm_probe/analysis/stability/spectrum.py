@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lstm_probe.analysis.stability.driven import Driven, driven
+from lstm_probe.analysis.stability.driven import NOT_FINITE, Driven, driven
 from lstm_probe.analysis.subject import Subject
 from lstm_probe.analysis.words.answers import Answer
 from lstm_probe.analysis.words.stability import spectrum_told
@@ -103,8 +103,12 @@ def jacobian_spectrum(subject: Subject, *, at_most: int | None = None) -> Jacobi
     """
     ready = driven(subject)
     if isinstance(ready, str):
-        return JacobianSpectrum(np.zeros((0, 2), np.intp), np.zeros((0, 0)), np.zeros(0), 0, ready)
+        return _nothing(ready)
     return spectrum_of(ready, at_most=at_most)
+
+
+def _nothing(why: str) -> JacobianSpectrum:
+    return JacobianSpectrum(np.zeros((0, 2), np.intp), np.zeros((0, 0)), np.zeros(0), 0, why)
 
 
 def spectrum_of(ready: Driven, *, at_most: int | None = None) -> JacobianSpectrum:
@@ -115,6 +119,8 @@ def spectrum_of(ready: Driven, *, at_most: int | None = None) -> JacobianSpectru
     eigenvalues, stretch = [], []
     for sequence, t in places[chosen]:
         jacobian = ready.jacobian_at(int(t), int(sequence))
+        if not np.isfinite(jacobian).all():
+            return _nothing(NOT_FINITE)
         values = np.linalg.eigvals(jacobian).astype(np.complex128)
         eigenvalues.append(values[np.argsort(-np.abs(values), kind="stable")])
         stretch.append(np.linalg.norm(jacobian, 2))
