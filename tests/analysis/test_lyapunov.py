@@ -232,6 +232,14 @@ def test_masked_steps_count_for_nothing(rng):
     assert ours.stretches == same.stretches
 
 
+def test_sequences_shorter_than_the_burn_in_are_left_out(rng):
+    snapshot = samples.snapshot(rng, batch=4, time=80)
+    mask = np.arange(80) < np.array([80, 80, 10, 0])[:, None]
+    found = lyapunov_exponents(replace(snapshot, mask=mask))
+    alone = replace(snapshot, x=snapshot.x[:2], output=snapshot.output[:2])
+    np.testing.assert_allclose(found.exponents, lyapunov_exponents(alone).exponents, atol=1e-12)
+
+
 def test_a_layer_that_reads_backwards_has_the_exponents_of_its_own_order(rng):
     snapshot = samples.snapshot(rng, batch=2, time=60)
     turned = replace(snapshot, x=snapshot.x[:, ::-1], output=snapshot.output[:, ::-1], reverse=True)

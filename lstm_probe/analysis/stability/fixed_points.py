@@ -15,6 +15,7 @@ from lstm_probe.analysis.stability.search import (
     LEFT_ALONE,
     chosen,
     distances,
+    distinct,
     eigenvalues_at,
     end,
     kinds_of,
@@ -169,9 +170,9 @@ def fixed_points_of(ready: Driven, inputs: npt.ArrayLike | None = None) -> Fixed
         return _nothing(NOT_FINITE)
     path = step.after(some, min(max(200, 5 * timesteps), 1000))
     path = path[:, np.isfinite(path).all(axis=(0, 2))]
-    starts = np.concatenate([starts_around(visited, size, ready.whole), path[-1]])
-    stills = still_states(step, starts)
     ends = path[-1]
+    starts = np.concatenate([starts_around(visited, size, ready.whole), distinct(ends, size)])
+    stills = still_states(step, starts)
     known = np.concatenate([visited, ends])
     points, speeds = chosen(stills.states, stills.speeds, known, size)
     eigenvalues = eigenvalues_at(step, points)
