@@ -19,6 +19,7 @@ _BLOCK = re.compile(r"(<!-- in a process of its own -->\n)?^```python\n(.*?)^```
 #: Pages whose Python runs in this process, one block after the other in one namespace.
 PAGES = (
     "index",
+    "what_it_computes",
     "after_the_run",
     "add_a_cell",
     "parity",
@@ -62,6 +63,9 @@ def test_python_of_a_page_runs(
         assert re.search(
             r"^saturated_gates: layer 'memory', .* Try: a lower learning rate", out, re.M
         )
+    if page == "what_it_computes":
+        said = (DOCS / "what_it_computes.md").read_text().split("It names the unit: `")[1]
+        assert said.partition("`")[0] in out
     if page == "parity":
         assert re.search(r"mismatch from timestep 1, .* most likely gate f", out)
         assert "forget_bias: the framework adds 1.0 to the forget gate" in out
