@@ -140,8 +140,8 @@ def test_random_networks_have_the_exponent_of_mean_field_theory():
     assert abs(np.mean(largest) - mean_field(3.0)) < student_975(4) * error + 0.01
 
 
-# Laurent & von Brecht 2016, arXiv 1612.06212, section 2: an LSTM and a GRU of two units that are
-# chaotic without input. Theirs are the weights; the exponent is checked with two trajectories.
+# In the manner of Laurent & von Brecht 2016, arXiv 1612.06212, section 2: an LSTM and a GRU of two
+# units that are chaotic without input. The exponent is checked with two trajectories.
 def chaotic_lstm():
     kernels = {
         "i": [[-1, -4], [-3, -2]],
