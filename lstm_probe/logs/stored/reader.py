@@ -31,6 +31,7 @@ from lstm_probe.logs.stored.point import Point, parse_point
 __all__ = ["RunReader", "find_runs"]
 
 _SCALARS = "scalars"
+_PROBE_TAG = stored_tag(PROBE_SERIES, PROBE)
 
 
 class _Place(NamedTuple):
@@ -111,8 +112,9 @@ class RunReader:
         told = {step for step, text in self._unread.items() if _tells_alerts(text)}
         told |= {step for step, point in self._course.items() if _has_alerts(point)}
         for step in steps[1:-1:2]:
-            for places in self._blobs.values():
-                places.pop(step, None)
+            for tag, places in self._blobs.items():
+                if tag != _PROBE_TAG:  # there is one of it in all
+                    places.pop(step, None)
             for values in self._scalars.values():
                 values.pop(step, None)
             if step not in told or len(told) > self._most // 2:
@@ -184,9 +186,13 @@ class RunReader:
         Raises:
             LstmProbeError: the bytes are damaged.
         """
-        tag = stored_tag(PROBE_SERIES, PROBE)
-        places = self._blobs.get(tag)
-        return unpack(self._stored(tag, max(places))) if places else None
+        data = self.probe_data()
+        return unpack(data) if data else None
+
+    def probe_data(self) -> bytes:
+        """The same as the log holds it; empty if it has none."""
+        places = self._blobs.get(_PROBE_TAG)
+        return self._stored(_PROBE_TAG, max(places)) if places else b""
 
     def data(self, layer: str, what: str, step: int) -> bytes:
         """What is stored of a layer at a step, as the log holds it; nothing in it is checked.
