@@ -32,7 +32,7 @@ NEW ?=
 help:
 	@echo "make demo         train an LSTM on handwritten digits with the probe attached"
 	@echo "make serve        look at it on http://127.0.0.1:6007"
-	@echo "make tensorboard  look at it in TensorBoard, on http://127.0.0.1:6006"
+	@echo "make tensorboard  look at it in TensorBoard, on http://127.0.0.1:6006/#gates"
 	@echo "make test         formatter, linter, type checker and all tests"
 	@echo "make test-long    the grid of layers, which takes minutes"
 	@echo "make bench        what captures cost, beside what else there is: a table in docs/cost.md"
@@ -48,12 +48,13 @@ help:
 demo: $(VENV)/installed
 	$(BIN)/python examples/digits_keras.py --log-dir logs/digits
 	@echo "    make serve         the gates alone, on http://127.0.0.1:6007"
-	@echo "    make tensorboard   in TensorBoard, on http://127.0.0.1:6006"
+	@echo "    make tensorboard   in TensorBoard, on http://127.0.0.1:6006/#gates"
 
 serve: $(VENV)/installed
 	$(BIN)/lstm-probe serve logs
 
 tensorboard: $(VENV)/installed
+	@echo "the gates: http://127.0.0.1:6006/#gates"
 	$(BIN)/tensorboard --logdir logs --host 127.0.0.1 --port 6006
 
 test: $(VENV)/installed

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lstm_probe.callbacks.recording.options import Options
 from lstm_probe.callbacks.torch_run import TorchRun
-from lstm_probe.callbacks.trainer_probe import TrainerProbe
+from lstm_probe.callbacks.torch_trainer import TrainerProbe
 from lstm_probe.models.torch.modules import inner_model
 from lstm_probe.models.torch.probes import TorchInput
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lstm_probe.analysis.alerts.board import OnAlert
@@ -15,6 +16,7 @@ from lstm_probe.callbacks.keras_config import (
     schedule_from,
 )
 from lstm_probe.callbacks.recording.options import Options, check_kept_apart
+from lstm_probe.callbacks.recording.shown import ShownInNotebooks
 from lstm_probe.callbacks.recording.steps import TrainingSteps
 from lstm_probe.callbacks.schedule import Every, StepWatch
 from lstm_probe.core.switch import is_switched_on
@@ -40,7 +42,7 @@ else:
 
 
 @registered
-class ProbeCallback(Callback):
+class ProbeCallback(ShownInNotebooks, Callback):
     """Shows in TensorBoard, while `model.fit` runs, every gate of a model's recurrent layers.
 
     The same callback serves models of Keras 3 (`keras`, `tf.keras`) and of Keras 2 (`tf_keras`, or
@@ -238,6 +240,11 @@ class ProbeCallback(Callback):
         """A callback that is made as `get_config` says."""
         given = {name: deserialised(value) for name, value in config.items()}
         return cls(**{**current(given), "every": schedule_from(given["every"])})
+
+    @property
+    def log_dir(self) -> Path | None:
+        """Where the training's logs are; None of a probe that is switched off."""
+        return None if self._recorder is None else self._recorder.log_dir
 
     @property
     def analyses(self) -> dict[str, Analysis]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
@@ -12,6 +13,7 @@ import tensorflow as tf
 from lstm_probe.analysis.alerts.board import OnAlert
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.callbacks.recording.options import Options, check_kept_apart
+from lstm_probe.callbacks.recording.shown import ShownInNotebooks
 from lstm_probe.callbacks.schedule import Every, StepWatch
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.switch import is_switched_on
@@ -37,7 +39,7 @@ __all__ = ["ProbeHook"]
 _log = logging.getLogger(__name__)
 
 
-class ProbeHook(tf.compat.v1.train.SessionRunHook):
+class ProbeHook(ShownInNotebooks, tf.compat.v1.train.SessionRunHook):
     """Shows in TensorBoard, while a session trains, every gate of a recurrent cell.
 
     In a `MonitoredTrainingSession(hooks=[hook])` it captures before the first step, whenever the
@@ -168,6 +170,11 @@ class ProbeHook(tf.compat.v1.train.SessionRunHook):
         # Steps: the first one, the last one captured, and the one that after_step was given.
         self._first = self._last = self._given = 0
         self._runs = 0
+
+    @property
+    def log_dir(self) -> Path | None:
+        """Where the training's logs are; None of a probe that is switched off."""
+        return None if self._recorder is None else self._recorder.log_dir
 
     @property
     def analyses(self) -> dict[str, Analysis]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from os import PathLike
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from lstm_probe.analysis.alerts.board import OnAlert
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.callbacks.recording.options import Options
+from lstm_probe.callbacks.recording.shown import ShownInNotebooks
 from lstm_probe.callbacks.schedule import Every
 from lstm_probe.callbacks.torch_run import TorchRun, detached
 from lstm_probe.core.errors import LstmProbeError
@@ -30,7 +32,7 @@ __all__ = ["TorchProbe"]
 _log = logging.getLogger(__name__)
 
 
-class TorchProbe:
+class TorchProbe(ShownInNotebooks):
     """Shows in TensorBoard, while a PyTorch model is trained, every gate of its recurrent modules.
 
     With an optimizer there is nothing else to call but `close`, or the probe is a context manager:
@@ -154,6 +156,11 @@ class TorchProbe:
         self._run = run
         if optimizer is not None:
             self._hook = optimizer.register_step_post_hook(self._after)
+
+    @property
+    def log_dir(self) -> Path | None:
+        """Where the training's logs are; None of a probe that is switched off."""
+        return None if self._run is None else self._run.recorder.log_dir
 
     @property
     def analyses(self) -> dict[str, Analysis]:

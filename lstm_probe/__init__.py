@@ -31,13 +31,13 @@ from lstm_probe.cells import (
     simple_rnn,
     stack,
 )
-from lstm_probe.core import addresses
+from lstm_probe.core import addresses, views
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.trace import GateTrace
 
 if TYPE_CHECKING:
     from lstm_probe.analysis import Alert, AlertRules
-    from lstm_probe.models import capture, inspect
+    from lstm_probe.models import capture, explain, inspect
 
 __version__ = "0.1.0"
 
@@ -57,10 +57,12 @@ __all__ = [
     "bidirectional",
     "capture",
     "conv_lstm",
+    "explain",
     "gru",
     "inspect",
     "lstm",
     "register_cell",
+    "show",
     "simple_rnn",
     "stack",
     "weights",
@@ -71,8 +73,36 @@ _HOMES = {
     "Alert": "lstm_probe.analysis",
     "AlertRules": "lstm_probe.analysis",
     "capture": "lstm_probe.models",
+    "explain": "lstm_probe.models",
     "inspect": "lstm_probe.models",
 }
+
+
+def show(what: Any, *, view: str = "", height: int = 640) -> Any:
+    """The gate explorer in a cell of a notebook: Jupyter, JupyterLab, VS Code, Colab or marimo.
+
+    It needs the extra `lstm_probe[notebook]`. No server runs and no port is opened: the page asks
+    the kernel over the notebook's own connection. While a training in the same kernel keeps it
+    busy, new captures still appear. Where no widgets run, as on GitHub, there is a picture instead.
+
+    Args:
+        what: a log directory, a probe or its report, whose log is followed while it is written; or
+            an analysis, or several as a list or by name.
+        view: what is looked at first: a link, or the end of one, that "Copy link" made.
+        height: pixels, 200 to 4000.
+
+    Returns:
+        The widget, which a notebook displays if it is what a cell ends with. `close()` ends it.
+
+    Raises:
+        LstmProbeError: anywidget is not installed, there is no such directory, or it is something
+            else.
+
+    Example:
+        >>> lstm_probe.show(probe)                  # doctest: +SKIP
+        >>> lstm_probe.show("logs/run1")            # doctest: +SKIP
+    """
+    return views.view("show")(what, view=view, height=height)
 
 
 addresses.serve()

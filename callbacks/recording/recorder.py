@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 from os import PathLike
+from pathlib import Path
 from typing import Any, Final
 
 from lstm_probe.analysis.analysis import Analysis
@@ -64,6 +65,11 @@ class Recorder:
         self._is_fitting = False
         self._process = os.getpid()
         self.report: Report = self._captures.report
+
+    @property
+    def log_dir(self) -> Path:
+        """Where the training's logs are."""
+        return Path(self._log_dir)
 
     @property
     def analyses(self) -> dict[str, Analysis]:

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from lstm_probe.analysis.change.dynamics import Dynamics, measure_dynamics, measure_spectra
     from lstm_probe.analysis.change.spectra import SpectralNorms
     from lstm_probe.analysis.conventions.search import Convention, find_convention
+    from lstm_probe.analysis.geometry.cka import linear_cka, participation_ratio
+    from lstm_probe.analysis.geometry.geometry import Geometry, measure_geometry
+    from lstm_probe.analysis.need.need import Need, measure_need
     from lstm_probe.analysis.stability.fixed_points import FixedPoints, find_fixed_points
     from lstm_probe.analysis.stability.lyapunov import Lyapunov, lyapunov_exponents
     from lstm_probe.analysis.stability.spectrum import JacobianSpectrum, jacobian_spectrum
@@ -60,11 +63,13 @@ __all__ = [
     "Dynamics",
     "FixedPoints",
     "GateHealth",
+    "Geometry",
     "Gradient",
     "Health",
     "JacobianSpectrum",
     "LossGradient",
     "Lyapunov",
+    "Need",
     "Parity",
     "ParityError",
     "Place",
@@ -85,12 +90,16 @@ __all__ = [
     "gradient_through_time",
     "jacobian_norms",
     "jacobian_spectrum",
+    "linear_cka",
     "lyapunov_exponents",
     "measure_dynamics",
+    "measure_geometry",
     "measure_health",
+    "measure_need",
     "measure_spectra",
     "measure_stability",
     "memory_horizon",
+    "participation_ratio",
     "track",
 ]
 
@@ -115,6 +124,9 @@ _HOMES = {
     **dict.fromkeys(
         ("JacobianSpectrum", "jacobian_spectrum"), "lstm_probe.analysis.stability.spectrum"
     ),
+    **dict.fromkeys(("Geometry", "measure_geometry"), "lstm_probe.analysis.geometry.geometry"),
+    **dict.fromkeys(("linear_cka", "participation_ratio"), "lstm_probe.analysis.geometry.cka"),
+    **dict.fromkeys(("Need", "measure_need"), "lstm_probe.analysis.need.need"),
     **dict.fromkeys(("Stability", "measure_stability"), "lstm_probe.analysis.stability.stability"),
     "Structure": "lstm_probe.analysis.stability.structures",
     **dict.fromkeys(("Lyapunov", "lyapunov_exponents"), "lstm_probe.analysis.stability.lyapunov"),

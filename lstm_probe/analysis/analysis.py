@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -116,6 +117,9 @@ class Analysis:
 
     def _repr_html_(self) -> str:
         return str(view("Analysis._repr_html_")(self))
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        return view("_repr_mimebundle_")(self, **options)
 
 
 @on_one_blas_thread

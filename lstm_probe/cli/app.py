@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from lstm_probe.cli.demo_command import write_demo
 from lstm_probe.cli.diff_command import diff
+from lstm_probe.cli.explain_command import explain_model
 from lstm_probe.cli.export_command import export_log
 from lstm_probe.cli.inspect_command import inspect_model
 from lstm_probe.cli.replay_command import replay_checkpoints
@@ -45,7 +47,9 @@ def _options(
     pass
 
 
+app.command("demo")(write_demo)
 app.command("inspect", no_args_is_help=True)(inspect_model)
+app.command("explain", no_args_is_help=True)(explain_model)
 app.command("replay", no_args_is_help=True)(replay_checkpoints)
 app.command("diff", no_args_is_help=True)(diff)
 app.command("watch", no_args_is_help=True)(watch_log)

@@ -1,4 +1,5 @@
-"""The addresses of the views of a trace and of an analysis: figures, HTML and labelled data.
+"""The addresses of the views of traces, analyses, reports and probes: figures, HTML, labelled data
+and the explorer in a notebook.
 
 A view imports the data that it shows, so the data must not import the view. A method such as
 `GateTrace.plot` looks its view up by its address, as an entry point does. The view is imported when
@@ -20,6 +21,9 @@ VIEWS: Final = {
     "GateTrace.to_xarray": ("lstm_probe.logs.export.labelled", "to_xarray"),
     "GateTrace.to_dataframe": ("lstm_probe.logs.export.labelled", "to_dataframe"),
     "Analysis._repr_html_": ("lstm_probe.pictures.notebook", "analysis_html"),
+    "show": ("lstm_probe.explorer.widget", "show"),
+    "_repr_mimebundle_": ("lstm_probe.explorer.widget", "bundle"),
+    "Explained._repr_html_": ("lstm_probe.pictures.notebook", "explained_html"),
 }
 
 

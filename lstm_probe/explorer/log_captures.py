@@ -88,8 +88,8 @@ class LogCaptures:
     def layers(self, scope: Scope, run: str) -> dict[str, list[int]]:
         """As `Captures.layers`."""
         with self._reading(run) as reader:
-            course = reader.course
-            order = list(course[-1].layers) if course else []
+            latest = reader.latest
+            order = [] if latest is None else list(latest.layers)
             names = sorted(reader.layers)
             names.sort(key=lambda name: order.index(name) if name in order else len(order))
             return {name: reader.steps(name) for name in names}

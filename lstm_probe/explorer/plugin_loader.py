@@ -10,7 +10,7 @@ from typing import Any
 
 from tensorboard.plugins import base_plugin
 
-__all__ = ["GateExplorerLoader"]
+__all__ = ["GateExplorerLoader", "GatesAddressLoader"]
 
 _PLUGIN = "lstm_probe"
 #: Captures kept of each layer: TensorBoard's own default is 10, at random. They all lie in its
@@ -38,3 +38,17 @@ class GateExplorerLoader(base_plugin.TBLoader):
         from lstm_probe.explorer.plugin import GateExplorer
 
         return GateExplorer(context)
+
+
+class GatesAddressLoader(base_plugin.TBLoader):
+    """Makes the plugin that gives the tab the address `#gates`."""
+
+    def load(self, context: base_plugin.TBContext) -> Any:
+        """The plugin; TensorBoard logs an error in it and goes on without.
+
+        Args:
+            context: what TensorBoard hands to a plugin.
+        """
+        from lstm_probe.explorer.gates_address import GatesAddress
+
+        return GatesAddress(context)

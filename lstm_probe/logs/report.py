@@ -7,11 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.analysis.parity.verdict import KINDS
 from lstm_probe.analysis.words.answers import Answer
 from lstm_probe.analysis.words.phrases import NOT_COMPARED, NOT_RECOMPUTED, ONLY_H
+from lstm_probe.core.views import view
+from lstm_probe.logs.look import how_to_look
 
 __all__ = ["LayerReport", "Report"]
 
@@ -113,6 +116,9 @@ class Report:
                 kind = "match" if summary.verdict is None else summary.verdict.kind
                 layer.verdict = max(layer.verdict, kind, key=_FROM_BEST.index)
 
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        return view("_repr_mimebundle_")(self, **options)
+
     def __str__(self) -> str:
         if not self.layers:
             return "no captures"
@@ -131,6 +137,8 @@ class Report:
         for name, each in self.layers.items():
             if each.answers:
                 lines += ["", f"{name}:", *(f"  {answer}" for answer in each.answers)]
+        if self.directory is not None:
+            lines += ["", *how_to_look(self.directory.parent)]
         return "\n".join(line.rstrip() for line in lines)
 
 

@@ -7,17 +7,29 @@ from lstm_probe.models.inspection import inspect, open_model
 from lstm_probe.models.opened import Opened
 
 if TYPE_CHECKING:
+    from lstm_probe.models.explaining import explain
     from lstm_probe.models.live import capture
 
-__all__ = ["Opened", "capture", "cell_from_onnx", "inspect", "mask_from_onnx", "open_model"]
+__all__ = [
+    "Opened",
+    "capture",
+    "cell_from_onnx",
+    "explain",
+    "inspect",
+    "mask_from_onnx",
+    "open_model",
+]
+
+#: The module of each name that is imported when it is first used.
+_HOMES = {"capture": "lstm_probe.models.live", "explain": "lstm_probe.models.explaining"}
 
 
 def __getattr__(name: str) -> Any:
-    if name != "capture":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from lstm_probe.models.live import capture  # needs Keras or PyTorch
+    from importlib import import_module
 
-    return capture
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from lstm_probe.analysis.rest import Rest
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.warn import tell, warn
 from lstm_probe.models.probe import UNUSED, Probe, as_probe
 
-__all__ = ["capture", "live_snapshots"]
+__all__ = ["LiveLook", "capture", "live_look", "live_snapshots"]
 
 _log = logging.getLogger(__name__)
 
@@ -58,10 +60,37 @@ def live_snapshots(
     forward: Callable[[Any, Any], Any] | None = None,
 ) -> list[Snapshot]:
     """As of `capture`, in the order in which the model runs its layers."""
-    if _is_pytorch(model):
-        from lstm_probe.models.torch.reader import capture_torch
+    return live_look(model, probe, layers=layers, forward=forward).snapshots
 
-        return capture_torch(model, probe, layers=layers, forward=forward)
+
+@dataclass(frozen=True)
+class LiveLook:
+    """One look at a live model.
+
+    Attributes:
+        snapshots: what was seen of its layers, in the order in which the model runs them.
+        rests: makes the part of the model after each layer, by the layer's name, on the weights
+            that the model has then; and says why some have none.
+    """
+
+    snapshots: list[Snapshot]
+    rests: Callable[[], tuple[dict[str, Rest], str]]
+
+
+def live_look(
+    model: Any,
+    probe: Probe,
+    *,
+    layers: Sequence[str] | None = None,
+    forward: Callable[[Any, Any], Any] | None = None,
+) -> LiveLook:
+    """As of `capture`, with what the model makes of its layers."""
+    if _is_pytorch(model):
+        from lstm_probe.models.torch.reader import TorchReader
+
+        torch_reader = TorchReader(model, probe, layers, forward=forward)
+        read = torch_reader.take(step=0)
+        return LiveLook(read.snapshots(), lambda: torch_reader.rests(read))
     from lstm_probe.models.keras.reader import KerasReader, training_step
 
     reader = KerasReader(model, as_probe(probe, ragged=True), layers, forward)
@@ -70,7 +99,7 @@ def live_snapshots(
     taken = reader.take(model, step=training_step(model) or 0)
     snapshots = list(taken.snapshots())
     tell(_log, taken.remarks)
-    return snapshots
+    return LiveLook(snapshots, lambda: reader.rests(model, snapshots))
 
 
 def _is_pytorch(model: Any) -> bool:

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from lstm_probe.analysis.analysis import Analysis
+from lstm_probe.analysis.explained import Explained
 from lstm_probe.analysis.words.phrases import ONLY_H, without_parity
 from lstm_probe.analysis.words.summary import GateSummary, LayerSummary
 from lstm_probe.core.trace import GateTrace, title
 
-__all__ = ["analysis_html", "trace_html"]
+__all__ = ["analysis_html", "explained_html", "trace_html"]
 
 _STYLE = "border-collapse:collapse;margin:0 0 .6em 0;font-size:90%"
 _LIST = "margin:0 0 .8em 0;padding-left:1.2em"
@@ -56,6 +57,28 @@ def analysis_html(analysis: Analysis) -> str:
 def _sentences(said: Sequence[str]) -> str:
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in said)
     return f'<ul style="{_LIST}">{items}</ul>' if items else ""
+
+
+def explained_html(explained: Explained) -> str:
+    """The sentences on a layer, by analysis, with what is missing.
+
+    Example:
+        >>> from lstm_probe.analysis.explained import Explained
+        >>> html = explained_html(Explained("a<b", 3, {}, {"tracking": "One sequence."}))
+        >>> "a&lt;b, step 3" in html, "<li>Not made: One sequence.</li>" in html
+        (True, True)
+    """
+    parts = {
+        name: [answer.text for answer in each.sentences()]
+        for name, each in explained.findings.items()
+    }
+    parts |= {name: [f"Not made: {why}"] for name, why in explained.missing.items()}
+    parts |= {"notes": list(explained.notes)} if explained.notes else {}
+    lists = "".join(
+        f"<b>{escape(name)}</b><ul>{''.join(f'<li>{escape(each)}</li>' for each in texts)}</ul>"
+        for name, texts in parts.items()
+    )
+    return f"<div><p>{escape(f'{explained.layer}, step {explained.step}')}</p>{lists}</div>"
 
 
 def _facts(trace: GateTrace) -> dict[str, str]:

@@ -84,7 +84,7 @@ def test_effect_is_exactly_zero_when_nothing_reads_the_unit(rng, units):
         assert each.by_time[1].max() == 0
         assert each.on_output[1] == 0
         assert (np.delete(each.on_others, 1) > 0).all()
-    assert f"1 unit of {units} change nothing" in found.sentences()[-1].text
+    assert f"1 unit of {units} changes nothing" in found.sentences()[-1].text
 
 
 def test_effect_is_exactly_zero_when_rows_of_a_product_differ(rng, monkeypatch):

@@ -12,7 +12,7 @@ from test_jacobian_spectrum import linear, rotation
 
 from lstm_probe import GruCell, LstmCell, SimpleRnnCell, Snapshot
 from lstm_probe.analysis import lyapunov_exponents
-from lstm_probe.analysis.stability.student import student_975
+from lstm_probe.analysis.student import student_975
 from lstm_probe.cells.custom import CustomCell
 from lstm_probe.weights import LstmWeights, NamedWeights, from_keras
 

@@ -414,9 +414,10 @@ def next_frame(package: Package, rng: np.random.Generator, attach: Attach) -> An
     """Stacked convolutional LSTMs on films of any length."""
     layers = package.layers
     film = package.Input((None, 6, 6, 1))
-    x = layers.ConvLSTM2D(2, 3, padding="same", return_sequences=True, activation="relu")(film)
+    options = {"padding": "same", "return_sequences": True, "activation": "relu"}
+    x = layers.ConvLSTM2D(2, 3, name="coarse", **options)(film)
     x = layers.BatchNormalization()(x)
-    x = layers.ConvLSTM2D(2, 1, padding="same", return_sequences=True, activation="relu")(x)
+    x = layers.ConvLSTM2D(2, 1, name="fine", **options)(x)
     model = package.Model(film, layers.Conv3D(1, 3, activation="sigmoid", padding="same")(x))
     model.compile("adam", "binary_crossentropy")
     films = rng.random((8, 5, 6, 6, 1)).astype("float32")
@@ -456,7 +457,7 @@ PROGRAMS: dict[str, tuple[Program, Sequence[str]]] = {
     "texts of any length": (texts_of_any_length, ("reader",)),
     "forecast": (forecast, ("short", "long")),
     "translation": (translation, ("encodes", "decodes")),
-    "next frame": (next_frame, (r"conv_?lstm2d", r"conv_?lstm2d_1")),
+    "next frame": (next_frame, ("coarse", "fine")),
     "stateful cosine": (stateful_cosine, ("first", "second")),
     "several inputs": (several_inputs, ("titles", "bodies")),
 }

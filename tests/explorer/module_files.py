@@ -33,11 +33,11 @@ _MAPS = ("RdBu", "PuOr", "viridis", "cividis", "magma")
 
 
 def copy_modules(folder: Path) -> None:
-    """The modules of the page, of the report and of the server, as one folder of ES modules."""
+    """The modules of the page and of all its homes, as one folder of ES modules."""
     folder.mkdir()
     (folder / "package.json").write_text('{"type": "module"}')
     explorer = files("lstm_probe.explorer")
-    for source in (explorer / "static", explorer / "page", explorer / "server"):
+    for source in (explorer / name for name in ("static", "page", "server", "widget")):
         for entry in source.iterdir():
             if entry.name.endswith(".js"):
                 (folder / entry.name).write_text(entry.read_text(encoding="utf-8"), "utf-8")

@@ -6,14 +6,23 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tab_logs
 from tab_logs import wait_until
+from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_BLOB_SEQUENCE
 from werkzeug.test import Client, TestResponse
 
+from lstm_probe.analysis.alerts.board import Alert
 from lstm_probe.explorer.log_captures import LogCaptures
 from lstm_probe.explorer.requests import WHOLE
 from lstm_probe.explorer.server import Access, Application
-from lstm_probe.logs.stored.format import unpack
+from lstm_probe.logs import EventFile
+from lstm_probe.logs.stored.course import captures_value, point_of
+from lstm_probe.logs.stored.format import pack, unpack
+from lstm_probe.logs.stored.names import PROBE, PROBE_SERIES, stored_tag
+from lstm_probe.logs.stored.reader import RunReader
+from lstm_probe.logs.stored.values import plugin_metadata
+from lstm_probe.logs.tags.values import strings_value
 
 
 def names(captures: LogCaptures) -> list[str]:
@@ -82,6 +91,31 @@ def test_a_directory_that_vanishes_is_told_and_found_again(tmp_path: Path) -> No
         (tmp_path / "elsewhere").rename(log_dir)
         wait_until(lambda: get(client, "layers", run="a/lstm_probe").status_code == 200)
         assert names(captures) == ["a/lstm_probe"]
+
+
+def test_the_probes_own_data_stay_in_a_log_that_is_thinned(tmp_path: Path) -> None:
+    metadata = plugin_metadata(DATA_CLASS_BLOB_SEQUENCE)
+    tab_logs.write_small_run(tmp_path, range(3))
+    with EventFile(tmp_path) as file:
+        tag = stored_tag(PROBE_SERIES, PROBE)
+        data = pack({"inputs/x": np.zeros(3)}, {})
+        file.write([strings_value(tag, metadata, [data], scalar=False)], step=3)
+    tab_logs.write_small_run(tmp_path, range(4, 50))
+    run = RunReader(tmp_path, most=10)
+    assert len(run.steps("memory")) <= 10
+    assert run.probe() is not None
+
+
+def test_alerts_stay_in_the_course_of_a_log_that_is_thinned(tmp_path: Path) -> None:
+    alert = Alert("dead_units", "memory", 7, "1 of 5", 0.2, 0.1, "lower the learning rate", unit=3)
+    summaries = [tab_logs.analysis(0).summary()]
+    with EventFile(tmp_path) as file:
+        for step in range(60):
+            point = point_of(summaries, step=step, alerts=[alert] if step == 7 else [])
+            file.write([captures_value(point)], step=step)
+    run = RunReader(tmp_path, most=10)
+    assert 7 in [point.step for point in run.course]
+    assert len(run.course) <= 11
 
 
 def test_a_log_that_grows_for_ever_takes_bounded_memory(tmp_path: Path) -> None:

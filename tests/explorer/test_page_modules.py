@@ -90,7 +90,7 @@ def test_modules_do_what_node_tests_of_them(
 
 def test_the_front_end_stays_small() -> None:
     explorer = files("lstm_probe.explorer")
-    folders = [explorer / name for name in ("static", "page", "server")]
+    folders = [explorer / name for name in ("static", "page", "server", "widget")]
     entries = [each for folder in folders for each in folder.iterdir()]
     shipped = [each for each in entries if each.name.endswith((".js", ".css"))]
     assert sum(len(each.read_bytes()) for each in shipped) < _MOST_BYTES

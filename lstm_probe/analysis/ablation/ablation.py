@@ -31,6 +31,8 @@ class Ablation:
         layer: the name of the layer.
         step: the training step.
         word: `unit` or `filter`.
+        array: the letter of the one array that is clamped; None where units are taken away as a
+            whole.
         letters: the arrays that are clamped.
         at_mean: the effects of clamping each unit to its mean over the probe.
         at_zero: the effects of clamping it to zero. A unit may be inert at its mean and vital at
@@ -59,6 +61,7 @@ class Ablation:
     layer: str
     step: int
     word: str
+    array: str | None
     letters: tuple[str, ...]
     at_mean: Effects
     at_zero: Effects
@@ -128,6 +131,7 @@ def ablate(
         layer=found.snapshot.layer,
         step=found.snapshot.step,
         word=found.units.word,
+        array=array,
         letters=letters,
         at_mean=at_mean,
         at_zero=at_zero,

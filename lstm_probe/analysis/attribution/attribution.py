@@ -46,6 +46,7 @@ class Attribution:
         steps_back: `(batch, time)`, int: how many steps that count the layer reads after each step;
             -1 at a step that the mask leaves out.
         points: at how many points between baseline and input gradients were taken.
+        tolerance: to which the attributions should be complete.
 
     Source:
         Sundararajan, Taly & Yan 2017, "Axiomatic attribution for deep networks", arXiv 1703.01365;
@@ -74,6 +75,7 @@ class Attribution:
     baseline: str
     steps_back: npt.NDArray[np.int_]
     points: int
+    tolerance: float = 1e-6
 
     @property
     def by_step(self) -> Array:
@@ -130,7 +132,7 @@ def attribute(
         outputs: which outputs of the model; None for all.
         baseline: `zeros`; `mean`, which is that of each feature over the steps that count; or an
             input `(batch, time, input)`, or what can be broadcast to one.
-        tolerance: to which the attributions are complete.
+        tolerance: to which the attributions are complete; that of `rest`, if it is larger.
         most_points: at how many points gradients are taken at most. An activation with a kink, such
             as `relu`, takes more of them.
 
@@ -162,6 +164,7 @@ def attribute(
         )
     name, start = _baseline(found, x, baseline)
     targets = _targets(found, units, rest, outputs)
+    tolerance = tolerance if rest is None else max(tolerance, rest.tolerance)
     parts = [
         integrate(each, x, start, tolerance=tolerance, most=most_points)
         for each in _few_at_once(targets, x)
@@ -184,6 +187,7 @@ def attribute(
         baseline=name,
         steps_back=_steps_back(found),
         points=path.points,
+        tolerance=tolerance,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lstm_probe.analysis.stability.driven import Driven, driven
-from lstm_probe.analysis.stability.student import student_975
+from lstm_probe.analysis.student import student_975
 from lstm_probe.analysis.subject import Subject
 from lstm_probe.analysis.words.answers import Answer
 from lstm_probe.analysis.words.stability import exponents_told

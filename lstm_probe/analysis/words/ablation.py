@@ -12,6 +12,9 @@ from lstm_probe.analysis.words.numbers import counted, short, units_named
 
 __all__ = ["told"]
 
+#: Up to so many units are listed by their numbers.
+_FEW = 6
+
 
 def told(found: Mapping[str, Any]) -> list[Answer]:
     """The sentences of an ablation.
@@ -22,34 +25,37 @@ def told(found: Mapping[str, Any]) -> list[Answer]:
     Returns:
         One sentence for each of the two clamps, and one on units that change nothing.
     """
-    clamps = [_of_clamp(found, "at_mean", "its mean"), _of_clamp(found, "at_zero", "zero")]
+    mean, zero = (found[clamp]["named"] for clamp in ("at_mean", "at_zero"))
+    if mean or zero:
+        clamps = [_of_clamp(found, "at_mean", "its mean"), _of_clamp(found, "at_zero", "zero")]
+    else:
+        clamps = [_of_clamp(found, "at_mean", "its mean or at zero")]
     return [*clamps, *_inert(found)]
 
 
 def _of_clamp(found: Mapping[str, Any], clamp: str, value: str) -> Answer:
-    effects, word, letters = found[clamp], found["word"], found["letters"]
+    effects, word, array = found[clamp], found["word"], found["array"]
     ranked, named = np.asarray(effects["ranked_by"]), effects["named"]
-    what = f"its {letters[0]} " if len(letters) == 1 else ""
-    held = f"{what}held at {value}"
+    held = f"held at {value}" if array is None else f"with its {array} held at {value}"
     first = int(ranked.argmax())
     if len(ranked) < 2:
         return Answer(f"There is one {word}, and no other to compare it with.", float(ranked[0]))
     if not np.isfinite(ranked).all():
-        return Answer(f"With a {word} {held}, the states become NaN or infinite.")
+        return Answer(f"Where a {word} is {held}, the states become NaN or infinite.")
     second, beyond = (float(each) for each in np.sort(ranked)[::-1][[1, len(named) or 1]])
     if not named:
         text = (
-            f"No {word} stands out when {held}: without {word} {first} {_change(found, effects)}, "
-            f"and without the next by {short(second)}."
+            f"No {word} stands out, {held}: without {word} {first} {_change(found, effects)}, "
+            f"without the next by {short(second)}."
         )
     elif len(named) == 1:
         text = (
-            f"Without {word} {first} ({held}) {_change(found, effects)}; without any other "
+            f"Without {word} {first}, {held}, {_change(found, effects)}; without any other "
             f"{word} by at most {short(beyond)}."
         )
     else:
         text = (
-            f"{units_named(named, word).capitalize()} stand out when {held}: without {word} "
+            f"{units_named(named, word).capitalize()} stand out, {held}: without {word} "
             f"{first} {_change(found, effects)}, and without any other than these by at most "
             f"{short(beyond)}."
         )
@@ -61,15 +67,16 @@ def _change(found: Mapping[str, Any], effects: Mapping[str, Any]) -> str:
     ranked = np.asarray(effects["ranked_by"])
     first = int(ranked.argmax())
     if found["output_norm"] is None:
-        what = f"the h of the other {found['word']}s ends changed"
-        return f"{what} by {short(float(ranked[first]))} (its norm is {short(found['norm'])})"
+        what = f"the h of the other {found['word']}s changes"
+        norm = short(found["norm"])
+        return f"{what} by {short(float(ranked[first]))} at the last step (its norm is {norm})"
     norm = short(found["output_norm"])
     change = f"the model's output changes by {short(float(ranked[first]))} (its norm is {norm}"
     if effects["loss"] is None:
         return f"{change})"
     before, after = found["loss"], float(effects["loss"][first])
     verb = "rises" if after > before else "falls"
-    return f"{change}; the {found['loss_name']} {verb} from {short(before)} to {short(after)})"
+    return f"{change}; the {found['loss_name']} {verb} from {before:.3g} to {after:.3g})"
 
 
 def _inert(found: Mapping[str, Any]) -> list[Answer]:
@@ -77,10 +84,10 @@ def _inert(found: Mapping[str, Any]) -> list[Answer]:
     inert = [int(each) for each in np.flatnonzero((mean == 0) & (zero == 0))]
     if not inert or len(mean) < 2:
         return []
-    told = units_named(inert, found["word"]) if len(inert) <= 6 else "they"
     what = "the other units" if found["output_norm"] is None else "the model's output"
     text = (
-        f"{counted(len(inert), found['word'])} of {len(mean)} change nothing of {what} at the last "
-        f"step, neither held at the mean nor at zero"
+        f"{counted(len(inert), found['word'])} of {len(mean)} change{'s' * (len(inert) == 1)} "
+        f"nothing of {what} at the last step, held at the mean or at zero"
     )
-    return [Answer(f"{text}{'' if told == 'they' else f': {told}'}.", len(inert))]
+    which = f": {units_named(inert, found['word'])}" if len(inert) <= _FEW else ""
+    return [Answer(f"{text}{which}.", len(inert))]

@@ -36,7 +36,7 @@ def told(found: Mapping[str, Any]) -> list[Answer]:
     order = np.argsort(-effect, kind="stable")[:_MOST]
     said = [_of_scalar(found, int(k)) for k in order]
     missing = found["incompleteness"]
-    verb = "add up" if missing <= 1e-6 else "do not quite add up"
+    verb = "add up" if missing <= found["tolerance"] else "do not quite add up"
     text = (
         f"The attributions {verb} to what changes between the baseline ({found['baseline']}) and "
         f"the probe: they miss it by {missing:.0e} at most, from gradients at "

@@ -193,7 +193,7 @@ def _style() -> str:
 
 
 #: The modules by which TensorBoard opens the page and answers it, and what a server needs too.
-_OF_TENSORBOARD = ("index.js", "tensorboard_source.js", "http_source.js")
+_OF_TENSORBOARD = ("index.js", "tensorboard_source.js", "http_source.js", "gates_address.js")
 #: The page may run its own scripts and show its own pictures, and reach nothing else.
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; "

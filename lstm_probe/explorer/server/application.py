@@ -33,7 +33,9 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 #: The modules by which TensorBoard opens the page and answers it.
-_OF_TENSORBOARD = ("/static/index.js", "/static/tensorboard_source.js")
+_OF_TENSORBOARD = tuple(
+    f"/static/{name}.js" for name in ("index", "tensorboard_source", "gates_address")
+)
 _TEXTS = ("application/json", "text/")
 #: Shorter replies are not worth compressing.
 _SHORT = 1000

@@ -1,6 +1,7 @@
 // The application holds everything together: the state, the data, the frames that are shown, and the
 // views that show them.
 
+import { comparableRuns, comparisonOf, firstComparison } from "./comparison.js";
 import { Data, nearest } from "./data.js";
 import { el, fill } from "./dom.js";
 import { Frames } from "./frames.js";
@@ -53,10 +54,11 @@ export class App {
   }
 
   attach(body) {
-    this.view = el("div", { class: "view", id: "view" });
+    this.view = el("div", { class: "view", id: "view", role: "region", "aria-label": "View", tabindex: 0 }); // without a focus it could not be scrolled by keys
     this.runB = this.toolbar.pickerB((run) => this.state.set({ runB: run, stepB: null }), () => this.state.set({ stepB: null }));
     this.rowB = el("div", { class: "player second", hidden: true }, this.runB.element, this.sliderB.element, this.runB.link);
-    this.root = el("main", { class: "explorer" }, this.toolbar.element, this.training.element, el("div", { class: "player" }, this.slider.element), this.rowB, this.toolbar.second, el("div", { class: "body" }, this.view, this.inspector.element));
+    this.notCompared = el("p", { class: "not-compared", role: "status", hidden: true });
+    this.root = el("main", { class: "explorer" }, this.toolbar.element, this.training.element, el("div", { class: "player" }, this.slider.element), this.rowB, this.notCompared, this.toolbar.second, el("div", { class: "body" }, this.view, this.inspector.element));
     this.announce = el("div", { class: "hidden", role: "status", "aria-live": "polite" });
     fill(body, this.root, this.announce);
     followTheme(() => this.redraw());
@@ -170,10 +172,24 @@ export class App {
     this.slider.show({ steps, index: Math.max(0, steps.indexOf(this.currentStep)), epochs, alerts, live: state.step === null });
     const two = state.compare && state.view === "gates";
     this.rowB.hidden = !two;
+    this.notCompared.hidden = true;
     if (!two) return;
-    this.runB.show(this.data.runs.map((run) => run.name), state.runB || state.run, state.stepB === null);
+    const { runs, hidden } = comparableRuns(this.data.runs, state.layers);
+    const runB = state.runB || state.run;
+    this.runB.show(runs.includes(runB) ? runs : [...runs, runB], runB, state.stepB === null);
+    this.#sayWhatIsNotCompared(hidden);
     const stepB = nearest(this.stepsB, state.stepB ?? this.currentStep);
     this.sliderB.show({ steps: this.stepsB, index: Math.max(0, this.stepsB.indexOf(stepB)) });
+  }
+
+  #sayWhatIsNotCompared(hidden) {
+    const { frames, state } = this;
+    const said = frames.flatMap(({ layer, a, b }) => {
+      const { reasons } = a && b ? comparisonOf(a, b, state.sequence) : { reasons: [] };
+      return reasons.map((reason) => (frames.length > 1 ? `${layer}: ${reason}` : reason));
+    });
+    this.notCompared.textContent = [...said, hidden].filter(Boolean).join(" ");
+    this.notCompared.hidden = !this.notCompared.textContent;
   }
 
   #show(element) {
@@ -192,8 +208,12 @@ export class App {
   }
 
   orderFor(frame) {
-    const reference = this.data.captureNow(frame.aRun, frame.layer, nearest(this.data.steps(frame.aRun, frame.layer), this.state.sortStep ?? frame.a.step)) ?? frame.a;
-    return frameOrder(reference.units === frame.a.units ? reference : frame.a, this.state);
+    const steps = this.data.steps(frame.aRun, frame.layer);
+    const held = (step) => {
+      const capture = this.data.captureNow(frame.aRun, frame.layer, step);
+      return capture?.units === frame.a.units ? capture : null;
+    };
+    return frameOrder(held(nearest(steps, this.state.sortStep ?? frame.a.step)) ?? frame.a, this.state, held(steps?.[0]));
   }
 
   go(index) {
@@ -226,9 +246,10 @@ export class App {
   toggleCompare() {
     const { state, data } = this;
     if (state.compare) return state.set({ compare: false });
-    const other = data.runs.find((run) => run.name !== state.run && state.layers.every((layer) => run.layers.includes(layer)));
-    const same = !other || state.runB === state.run;
-    return state.set({ compare: true, runB: state.runB || (other?.name ?? state.run), stepB: same && state.stepB === null ? this.steps[0] : state.stepB });
+    const { runs } = comparableRuns(data.runs, state.layers);
+    const chosen = runs.includes(state.runB) && (state.runB !== state.run || state.stepB !== null);
+    if (chosen) return state.set({ compare: true });
+    return state.set({ compare: true, ...firstComparison(state.run, this.steps, runs) });
   }
 
   pick(unit, time, layer = null) {

@@ -4,7 +4,7 @@ import { line, sized } from "./canvas.js";
 import { SPECIAL } from "./colour.js";
 import { el } from "./dom.js";
 import { short } from "./format.js";
-import { FONT } from "./panel.js";
+import { fitting, FONT } from "./panel.js";
 import { shown } from "./readout.js";
 import { colours, inked } from "./theme.js";
 import { powerTicks, roundTicks } from "./ticks.js";
@@ -14,6 +14,9 @@ const MARGIN = { left: 46, right: 10, top: 8, bottom: 32 };
 const OWN_AXIS = 40;
 const LINE = 14;
 const TEXT_HEIGHT = 10;
+const LEGEND_ROW = 18;
+/** The length of the line beside a name. */
+const SAMPLE = 18;
 const DASHES = [[], [5, 3], [2, 2], [7, 2, 2, 2], [9, 4], []];
 
 /**
@@ -43,11 +46,13 @@ export class Chart {
     if (!this.options) return;
     const width = this.element.clientWidth || 300;
     const context = sized(this.canvas, width, this.height);
-    const top = MARGIN.top + (this.options.legend ? 18 : 0);
+    const room = width - MARGIN.left - MARGIN.right;
+    const legend = this.options.legend ? legendOf(context, this.options.series.map(({ name }) => name), room) : null;
+    const top = MARGIN.top + (legend ? legend.rows * LEGEND_ROW : 0);
     this.box = { x: MARGIN.left, y: top, width: width - MARGIN.left - (this.options.series.some((each) => each.apart) ? OWN_AXIS : MARGIN.right), height: this.height - top - MARGIN.bottom + (this.options.xLabel ? 0 : LINE) };
     this.#extent();
     this.#grid(context);
-    if (this.options.legend) this.#legend(context);
+    if (legend) this.#legend(context, legend.places);
     context.save();
     context.beginPath();
     context.rect(this.box.x - 3, this.box.y - 3, this.box.width + 6, this.box.height + 6);
@@ -148,20 +153,18 @@ export class Chart {
     for (const tick of roundTicks(low, high, count)) context.fillText(short(tick), this.box.x + this.box.width + 4, this.py(tick, { apart: true }));
   }
 
-  #legend(context) {
+  #legend(context, places) {
     context.font = FONT;
     context.textAlign = "left";
-    let x = this.box.x;
     this.options.series.forEach((series, index) => {
-      const width = context.measureText(series.name).width;
-      if (x + width + 28 > this.box.x + this.box.width + 8) return;
+      const { row, text } = places[index];
+      const [x, y] = [this.box.x + places[index].x, 10 + row * LEGEND_ROW];
       context.lineWidth = 2;
       context.setLineDash(series.dash ?? DASHES[index % DASHES.length]);
-      line(context, x, 10, x + 18, 10, inked(series.colour));
+      line(context, x, y, x + SAMPLE, y, inked(series.colour));
       context.setLineDash([]);
       context.fillStyle = colours.muted;
-      context.fillText(series.name, x + 23, 14);
-      x += width + 38;
+      context.fillText(text, x + SAMPLE + 5, y + 4);
     });
   }
 
@@ -257,6 +260,25 @@ export class Chart {
     hideTooltip();
     this.draw();
   }
+}
+
+/**
+ * Where the names of a legend stand: as many rows as it takes; a name without room is cut off.
+ *
+ * @returns `{rows, places: [{row, x, text}]}`, in pixels from the left of the chart's box.
+ */
+export function legendOf(context, names, room) {
+  context.font = FONT;
+  let [row, x] = [0, 0];
+  const places = names.map((name) => {
+    const text = fitting(context, name, room - SAMPLE - 5);
+    const width = SAMPLE + 5 + context.measureText(text).width;
+    if (x > 0 && x + width > room) [row, x] = [row + 1, 0];
+    const place = { row, x, text };
+    x += width + 15;
+    return place;
+  });
+  return { rows: row + 1, places };
 }
 
 /** From the smallest to the largest finite value, with a little room. */

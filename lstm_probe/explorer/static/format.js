@@ -50,6 +50,26 @@ export function parsed(value) {
   return typeof value === "number" ? value : (SPECIAL.get(value) ?? null);
 }
 
+/** A name of which both ends are kept: names often differ at their end. */
+export function clipMiddle(text, length) {
+  if (text.length <= length) return text;
+  const end = Math.ceil((length - 1) / 2);
+  return `${text.slice(0, length - 1 - end)}…${text.slice(-end)}`;
+}
+
+/** Names without the folders that all of them begin and end with; a name alone stays as it is. */
+export function distinct(names) {
+  const parts = names.map((name) => name.split("/"));
+  const most = Math.min(...parts.map((each) => each.length)) - 1;
+  const shared = (at) => new Set(parts.map(at)).size === 1;
+  let [start, end] = [0, 0];
+  if (names.length > 1) {
+    while (start < most && shared((each) => each[start])) start += 1;
+    while (start + end < most && shared((each) => each.at(-1 - end))) end += 1;
+  }
+  return parts.map((each) => each.slice(start, each.length - end).join("/"));
+}
+
 export function clip(text, length) {
   return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
 }

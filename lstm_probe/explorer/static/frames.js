@@ -15,9 +15,9 @@ export class Frames {
     const places = this.#places();
     if (!places) return null;
     const frames = places.map((place) => this.#frame(place, (each) => this.data.captureNow(each.run, each.layer, each.step)));
-    const { compare, sortStep } = this.state;
+    const { compare } = this.state;
     const complete = frames.every((frame) => frame.a && (!compare || frame.b));
-    return complete && (sortStep === null || places.every((place) => this.#sorted(place))) ? frames : null;
+    return complete && places.every((place) => this.#sorted(place)) ? frames : null;
   }
 
   async load() {
@@ -33,8 +33,7 @@ export class Frames {
 
   async #loaded(place) {
     const get = (each) => (each.step === null ? Promise.reject(new Error(`The run has no captures of “${each.layer}”.`)) : this.data.capture(each.run, each.layer, each.step));
-    const reference = this.#reference(place);
-    const [a, b] = await Promise.allSettled([get(place.a), place.b ? get(place.b) : null, reference ? get(reference) : null]);
+    const [a, b] = await Promise.allSettled([get(place.a), place.b ? get(place.b) : null, ...this.#references(place).map(get)]);
     const frame = this.#frame(place, () => null);
     frame.a = a.status === "fulfilled" ? a.value : null;
     frame.b = b.status === "fulfilled" ? b.value : null;
@@ -61,15 +60,18 @@ export class Frames {
     });
   }
 
-  /** The capture by which the units are sorted. */
-  #reference({ a }) {
-    if (this.state.sort === "index" || this.state.sortStep === null) return null;
-    return { ...a, step: nearest(this.data.steps(a.run, a.layer), this.state.sortStep) };
+  /** The captures by which the units are sorted. */
+  #references({ a }) {
+    const { sort, sortStep } = this.state;
+    if (sort === "index" || a.step === null) return [];
+    const steps = this.data.steps(a.run, a.layer);
+    const wanted = sortStep === null ? [] : [nearest(steps, sortStep)];
+    if (sort === "change") wanted.push(steps[0]);
+    return wanted.map((step) => ({ ...a, step }));
   }
 
   #sorted(place) {
-    const reference = this.#reference(place);
-    return !reference || this.data.captureNow(reference.run, reference.layer, reference.step);
+    return this.#references(place).every(({ run, layer, step }) => this.data.captureNow(run, layer, step));
   }
 
   /** Fetches the captures beside the present one, so that the next move of the slider is instant. */

@@ -7,8 +7,9 @@ import { number, whole } from "./format.js";
 import { Heat, positiveExtent } from "./heat.js";
 import { message } from "./messages.js";
 import { logarithmic } from "./scale.js";
-import { block, Sheet } from "./sheet.js";
+import { averaged, block, Sheet } from "./sheet.js";
 
+const THIS_STEP = "The norm of the derivative of the last state by the state at each timestep. Level: it remembers. Falling to the left: it vanishes. Rising: it explodes.";
 const SMALLEST = 1e-8;
 
 export class GradientView extends Sheet {
@@ -18,7 +19,7 @@ export class GradientView extends Sheet {
     this.course = new Heat("Norm of the gradient by timestep, over the training", 320);
     this.reach = new Chart("How far the gradient reaches, over the training", 240);
     this.blocks = [
-      block("This step", "The mean norm of the derivative of the last state by the state at each timestep. Level: it remembers. Falling to the left: it vanishes. Rising: it explodes.", this.chart.element),
+      block("This step", THIS_STEP, this.chart.element),
       block("Reach, over the training", "How many steps back the gradient stays above 1 % of its largest value. Click to go to a capture.", this.reach.element),
       block("By timestep, over the training", "Each column is a capture; click to go there.", this.course.element, true),
     ];
@@ -32,6 +33,7 @@ export class GradientView extends Sheet {
     const parts = states.length ? this.blocks.map((each) => each.element) : [this.none];
     if (this.element.firstChild !== parts[0]) fill(this.element, parts);
     if (!states.length) return;
+    this.blocks[0].show("This step", THIS_STEP + averaged(frame.a));
     this.#show(states);
     this.#reaches();
     this.#course(states.includes("c") ? "c" : "h");

@@ -1,4 +1,5 @@
-// A data source that asks routes: those of TensorBoard's plugin, or those of `lstm-probe serve`.
+// A data source that asks routes: those of TensorBoard's plugin, those of `lstm-probe serve`, or the
+// same ones in the kernel of a notebook.
 
 import { Source, SourceError } from "./source.js";
 
@@ -7,7 +8,7 @@ export class HttpSource extends Source {
   #runs;
   #period;
   #host;
-  #headers;
+  #ask;
 
   /**
    * @param host who answers, as sentences name it.
@@ -16,14 +17,15 @@ export class HttpSource extends Source {
    *     the page and it may be served under any path.
    * @param runs the request for the list of runs, if it is under way already.
    * @param headers what each request says besides.
+   * @param ask a function from an address to the promise of a Response: `fetch`, or what stands for it.
    */
-  constructor({ host, period, base = "", runs = null, headers = {} }) {
+  constructor({ host, period, base = "", runs = null, headers = {}, ask = (address) => fetch(address, { headers }) }) {
     super();
     this.#host = host;
     this.#period = period;
     this.#base = base;
     this.#runs = runs;
-    this.#headers = headers;
+    this.#ask = ask;
   }
 
   get grows() {
@@ -115,8 +117,9 @@ export class HttpSource extends Source {
   async #answer(route, parameters, asked = null) {
     let answer;
     try {
-      answer = await (asked ?? fetch(this.#address(route, parameters), { headers: this.#headers }));
-    } catch {
+      answer = await (asked ?? this.#ask(this.#address(route, parameters)));
+    } catch (error) {
+      if (error instanceof SourceError) throw error;
       throw new SourceError(`${this.#host} does not answer. Is it still running?`, "unreachable");
     }
     if (answer.ok) return answer;

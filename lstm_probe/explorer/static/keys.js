@@ -11,6 +11,7 @@ export function listenKeys(app) {
       Home: () => app.go(0),
       End: () => app.go(app.steps.length - 1),
       " ": () => app.slider.toggle(),
+      "?": () => app.toolbar.help.toggle(),
     }[event.key];
     if (!action) return;
     action();

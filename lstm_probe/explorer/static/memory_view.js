@@ -4,11 +4,12 @@ import { Chart } from "./chart.js";
 import { fill } from "./dom.js";
 import { number } from "./format.js";
 import { message } from "./messages.js";
-import { block, Sheet } from "./sheet.js";
+import { averaged, block, Sheet } from "./sheet.js";
 
 /** Stands for a unit that never forgets, and for one that does so at once. */
 const LONGEST = 1e6;
 const SHORTEST = 0.01;
+const SORTED = "After how many steps a memory has faded to 1/e, if its gate stays at its mean. The dashed line is the length of the probe: units above it hold on to the end.";
 const QUANTILES = [
   [1, "longest"],
   [0.9, "9 of 10 are below"],
@@ -23,7 +24,7 @@ export class MemoryView extends Sheet {
     this.course = new Chart("Memory horizons over the training", 300);
     this.byUnit = new Chart("Memory horizon by unit", 240);
     this.blocks = [
-      block("This step, sorted", "After how many steps a memory has faded to 1/e, if its gate stays at its mean. The dashed line is the length of the probe: units above it hold on to the end.", this.sorted.element),
+      block("This step, sorted", SORTED, this.sorted.element),
       block("Over the training", "The longest horizon, the median, and the middle 80 % of the units. Click to go to a capture.", this.course.element),
       block("This step, by unit", "Click a unit to choose it.", this.byUnit.element, true),
     ];
@@ -37,6 +38,7 @@ export class MemoryView extends Sheet {
     const parts = horizon ? this.blocks.map((each) => each.element) : [this.none];
     if (this.element.firstChild !== parts[0]) fill(this.element, parts);
     if (!horizon) return;
+    this.blocks[0].show("This step, sorted", SORTED + averaged(frame.a));
     this.#units(horizon);
     this.#course();
   }

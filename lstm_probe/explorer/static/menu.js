@@ -15,5 +15,9 @@ export function menu(label, text, ...content) {
     summary.focus();
     event.stopPropagation();
   });
-  return { element: details, summary, panel };
+  const toggle = () => {
+    details.open = !details.open;
+    if (details.open) summary.focus(); // so that Escape closes it
+  };
+  return { element: details, summary, panel, toggle };
 }

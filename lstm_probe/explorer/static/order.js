@@ -2,24 +2,28 @@
 
 import { HALF } from "./half.js";
 
-/** Positions of the units, first to last; null if the capture cannot be sorted that way. */
-export function orderOf(capture, kind, letter, sequence) {
+/**
+ * Positions of the units, first to last; null if the capture cannot be sorted that way.
+ *
+ * @param first the layer's first capture, against which "change" is measured; null if it is not here.
+ */
+export function orderOf(capture, kind, letter, sequence, first = null) {
   const gate = capture.gates.has(letter) ? letter : defaultGate(capture);
   const width = capture.units;
   const positions = Int32Array.from({ length: width }, (_, u) => u);
   if (kind === "index" || capture.width(gate) !== width) return positions;
   if (kind === "similarity") return similar(capture, gate, sequence);
-  const keys = keysOf(capture, kind, gate, sequence);
+  const keys = kind === "change" ? changes(capture, first, gate, sequence) : keysOf(capture, kind, gate, sequence);
   if (!keys) return null;
   const rank = (u) => (Number.isNaN(keys[u]) ? Infinity : keys[u]);
   return positions.sort((a, b) => (rank(b) === rank(a) ? a - b : rank(b) > rank(a) ? 1 : -1));
 }
 
 /** The order of the units of one frame, taken at the step at which it was chosen. */
-export function frameOrder(reference, state) {
+export function frameOrder(reference, state, first = null) {
   const letter = state.sortGate || defaultGate(reference);
   const sequence = Math.min(state.sequence, reference.batch - 1);
-  return orderOf(reference, state.sort, letter, sequence) ?? orderOf(reference, "index", letter, sequence);
+  return orderOf(reference, state.sort, letter, sequence, first) ?? orderOf(reference, "index", letter, sequence);
 }
 
 /** What the units are sorted by unless somebody says otherwise: the gate that keeps the past. */
@@ -30,6 +34,7 @@ export function defaultGate(capture) {
 function keysOf(capture, kind, gate, sequence) {
   const units = capture.unitIndices(gate);
   if (kind === "mean") return means(capture, gate, sequence);
+  if (kind === "|c|") return capture.gates.has("c") ? means(capture, "c", sequence, Math.abs) : null;
   if (kind === "horizon") {
     const horizon = capture.vector("horizon");
     return horizon ? Float64Array.from(units, (u) => horizon[u] ?? NaN) : null;
@@ -38,13 +43,27 @@ function keysOf(capture, kind, gate, sequence) {
   return low && high ? Float64Array.from(units, (u) => low[u] + high[u]) : null;
 }
 
-function means(capture, gate, sequence) {
+/** How far each unit’s gate has moved since the first capture: the root mean square over the timesteps. */
+function changes(capture, first, gate, sequence) {
+  const fits = first?.gates.has(gate) && first.width(gate) === capture.units && first.time === capture.time && sequence < first.batch;
+  if (!fits) return null;
+  const sums = new Float64Array(capture.units);
+  const [now, before] = [capture, first].map((each) => each.gates.get(gate).data);
+  for (let t = 0; t < capture.time; t++) {
+    if (!capture.counts(sequence, t)) continue;
+    const start = capture.offset(gate, sequence, t, 0);
+    for (let u = 0; u < capture.units; u++) sums[u] += (HALF[now[start + u]] - HALF[before[start + u]]) ** 2;
+  }
+  return sums;
+}
+
+function means(capture, gate, sequence, of = (value) => value) {
   const sums = new Float64Array(capture.units);
   const { data } = capture.gates.get(gate);
   for (let t = 0; t < capture.time; t++) {
     if (!capture.counts(sequence, t)) continue;
     const start = capture.offset(gate, sequence, t, 0);
-    for (let u = 0; u < capture.units; u++) sums[u] += HALF[data[start + u]];
+    for (let u = 0; u < capture.units; u++) sums[u] += of(HALF[data[start + u]]);
   }
   return sums;
 }

@@ -80,7 +80,7 @@ function drawTitle(context, panel, map) {
     context.font = FONT;
     context.fillText(fitting(context, `${panel.raster.specials} NaN or ∞`, room - used - 8), rect.x + used + 8, y);
   }
-  if (panel.scale && rect.width > bar + 30) drawBar(context, panel, panel.map ?? map, rect.x + rect.width, y);
+  if (panel.scale && rect.width > bar + used + 6) drawBar(context, panel, panel.map ?? map, rect.x + rect.width, y);
 }
 
 function barWidth(context, scale) {
@@ -107,7 +107,8 @@ function drawBar(context, panel, map, right, y) {
   context.fillText(low, end - BAR_WIDTH - 4, y);
 }
 
-function fitting(context, text, room) {
+/** A text, cut off where it has no room. */
+export function fitting(context, text, room) {
   if (context.measureText(text).width <= room) return text;
   let length = text.length;
   while (length > 1 && context.measureText(clip(text, length)).width > room) length -= 1;

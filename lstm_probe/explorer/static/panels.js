@@ -1,6 +1,7 @@
 // Which panels stand in the grid: for each layer and gate a picture, with its scale and its labels.
 
 import { DIVERGING } from "./colour.js";
+import { comparisonOf } from "./comparison.js";
 import { clip } from "./format.js";
 import { differenceRaster, gateRaster, largestDifference } from "./raster.js";
 import { gateScale, linear } from "./scale.js";
@@ -36,8 +37,9 @@ export class Panels {
     const { compare } = this.app.state;
     const most = Math.max(...this.app.frames.map((each) => each.a?.letters.length ?? 0));
     const order = this.app.orderFor(frame);
-    const panels = frame.a.letters.flatMap((letter) => (compare ? this.#compared(frame, letter, order, seen) : [this.#panel(frame, "a", letter, order, seen)]));
-    return { title, panels, fixed: compare ? 3 : this.app.frames.length > 1 ? most : null };
+    if (compare) return { title, ...this.#compared(frame, order, seen) };
+    const panels = frame.a.letters.map((letter) => this.#panel(frame, "a", letter, order, seen));
+    return { title, panels, fixed: this.app.frames.length > 1 ? most : null };
   }
 
   #panel(frame, side, letter, order, seen) {
@@ -70,25 +72,31 @@ export class Panels {
     return this.app.state.compare && frame.a && frame.b ? [frame.a, frame.b] : [frame[side]];
   }
 
-  #compared(frame, letter, order, seen) {
-    const one = this.#panel(frame, "a", letter, order, seen);
-    one.title = `A  ${one.title}`;
-    const missing = (text) => ({ title: text, raster: null, message: frame.errorB ?? "…" });
-    if (!frame.b) return [one, missing("B"), missing("B − A")];
-    if (!frame.b.gates.has(letter)) {
-      const text = `B is a ${frame.b.meta.cell || "cell"} without this gate.`;
-      return [one, { title: "B", raster: null, message: text }, { title: "B − A", raster: null, message: "No difference without a B." }];
+  /** A, B and their difference for each gate that both have; the page says elsewhere what is left out. */
+  #compared(frame, order, seen) {
+    if (!frame.b) {
+      const missing = { title: "B", raster: null, message: frame.errorB ?? "…" };
+      return { fixed: 2, panels: frame.a.letters.flatMap((letter) => [this.#side(frame, "a", letter, order, seen), missing]) };
     }
-    const other = this.#panel(frame, "b", letter, order, seen);
-    other.title = `B  ${other.title}`;
-    return [one, other, this.#difference(frame, letter, one, order, seen)];
+    const { letters, subtracts } = comparisonOf(frame.a, frame.b, this.app.state.sequence);
+    if (!letters.length) return { fixed: 1, panels: [{ title: "A and B", raster: null, message: "They have no gate in common." }] };
+    const fixed = letters.some(subtracts) ? 3 : 2;
+    const panels = letters.flatMap((letter) => {
+      const sides = ["a", "b"].map((side) => this.#side(frame, side, letter, order, seen));
+      if (fixed === 2) return sides;
+      return [...sides, subtracts(letter) ? this.#difference(frame, letter, sides[0], order, seen) : { title: `B − A  ${letter}`, raster: null, message: "Of other units." }];
+    });
+    return { fixed, panels };
+  }
+
+  #side(frame, side, letter, order, seen) {
+    const panel = this.#panel(frame, side, letter, order, seen);
+    return { ...panel, title: `${side.toUpperCase()}  ${panel.title}` };
   }
 
   #difference(frame, letter, one, order, seen) {
     const { a, b } = frame;
     const title = `B − A  ${letter}`;
-    const fits = a.time === b.time && a.width(letter) === b.width(letter) && one.sequence < b.batch;
-    if (!fits) return { title, raster: null, message: `No difference of ${a.width(letter)} units × ${a.time} steps and ${b.width(letter)} × ${b.time}.` };
     const map = DIVERGING.has(this.app.state.map) ? this.app.state.map : "PuOr";
     const largest = largestDifference(a, b, letter, one.sequence) || 1e-3;
     const scale = linear(-largest, largest);

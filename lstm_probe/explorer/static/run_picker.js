@@ -1,10 +1,10 @@
 // Choosing among runs: a list, with a filter once there are many.
 
 import { el, setOptions } from "./dom.js";
-import { clip } from "./format.js";
+import { clipMiddle, distinct } from "./format.js";
 
 const MANY = 12;
-const LONGEST = 60;
+const LONGEST = 48;
 
 export class RunPicker {
   constructor(caption, onchange) {
@@ -25,6 +25,7 @@ export class RunPicker {
   #list() {
     const words = this.filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     const matching = this.runs.filter((name) => name === this.value || words.every((word) => name.toLowerCase().includes(word)));
-    setOptions(this.select, matching.map((name) => [name, clip(name, LONGEST)]), this.value);
+    const short = new Map(distinct(this.runs).map((name, index) => [this.runs[index], name]));
+    setOptions(this.select, matching.map((name) => [name, clipMiddle(short.get(name), LONGEST)]), this.value);
   }
 }

@@ -5,7 +5,9 @@ import { fill } from "./dom.js";
 import { number, parsed } from "./format.js";
 import { message } from "./messages.js";
 import { Scatter } from "./scatter.js";
-import { block, Sheet } from "./sheet.js";
+import { averaged, block, Sheet } from "./sheet.js";
+
+const DOTS = "Each dot is a unit; a number counts units at the same place. At the right it is mostly shut, at the top mostly open; at the origin it is in between, and learns.";
 
 export class SaturationView extends Sheet {
   constructor(app) {
@@ -40,7 +42,7 @@ export class SaturationView extends Sheet {
   #block(letter) {
     if (!this.scatters.has(letter)) {
       const scatter = new Scatter(`Saturation of ${letter}`);
-      this.scatters.set(letter, { scatter, block: block(letter, "Each dot is a unit. At the right it is mostly shut, at the top mostly open; at the origin it is in between, and learns.", scatter.element) });
+      this.scatters.set(letter, { scatter, block: block(letter, DOTS, scatter.element) });
     }
     return this.scatters.get(letter);
   }
@@ -48,7 +50,7 @@ export class SaturationView extends Sheet {
   #show(letter) {
     const { a } = this.frame;
     const { scatter, block: head } = this.scatters.get(letter);
-    head.show(a.title(letter));
+    head.show(a.title(letter), DOTS + averaged(a));
     const [low, high] = [a.vector(`saturated_low/${letter}`), a.vector(`saturated_high/${letter}`)];
     const mean = a.vector(`mean/${letter}`);
     const percent = (part) => `${Math.round(100 * part)} %`;

@@ -6,11 +6,14 @@ import { FONT } from "./panel.js";
 import { colours, inked } from "./theme.js";
 import { hideTooltip, showTooltip } from "./tooltip.js";
 
-const MARGIN = { left: 40, right: 12, top: 10, bottom: 36 };
+const MARGIN = { left: 40, right: 12, top: 28, bottom: 36 };
 const NEAR = 10;
+/** Dots that are closer than this, in pixels, are told as one with a number. */
+const SAME = 4;
+const MOST_NAMED = 8;
 
 export class Scatter {
-  constructor(label, height = 260) {
+  constructor(label, height = 278) {
     this.height = height;
     this.canvas = el("canvas", { role: "img", "aria-label": label });
     this.element = el("div", { class: "heat" }, this.canvas);
@@ -39,6 +42,8 @@ export class Scatter {
     context.globalAlpha = xs.length > 300 ? 0.35 : 0.6;
     for (let unit = 0; unit < xs.length; unit++) this.#dot(context, unit, 3.5);
     context.globalAlpha = 1;
+    this.groups = grouped(Array.from(xs, (_, unit) => this.#place(unit)), SAME);
+    this.#counts(context);
     for (const unit of [chosen, hovered]) {
       if (unit === null || !(unit < ys.length)) continue;
       context.fillStyle = "#ffb300";
@@ -46,6 +51,24 @@ export class Scatter {
       context.strokeStyle = colours.text;
       context.stroke();
     }
+  }
+
+  /** How many units a dot stands for, where there are several. */
+  #counts(context) {
+    context.font = FONT;
+    context.textBaseline = "alphabetic";
+    context.textAlign = "left";
+    context.lineWidth = 3;
+    context.lineJoin = "round";
+    context.strokeStyle = colours.panel;
+    context.fillStyle = colours.text;
+    for (const units of new Set(this.groups)) {
+      if (units.length < 2) continue;
+      const [x, y] = this.#place(units[0]);
+      context.strokeText(units.length, x + 4, y - 5);
+      context.fillText(units.length, x + 4, y - 5);
+    }
+    context.lineWidth = 1;
   }
 
   #axes(context) {
@@ -69,7 +92,7 @@ export class Scatter {
     line(context, x0, y1, x0, MARGIN.top, colours.line);
     context.textAlign = "left";
     context.fillText(this.options.xLabel, x0, y1 + 30);
-    context.fillText(this.options.yLabel, x0 + 8, MARGIN.top + 4);
+    context.fillText(this.options.yLabel, x0 - 6, MARGIN.top - 16);
   }
 
   #place(unit) {
@@ -101,11 +124,34 @@ export class Scatter {
     this.draw(unit);
     this.canvas.style.cursor = unit === null ? "default" : "pointer";
     if (unit === null) hideTooltip();
-    else showTooltip(event, ...this.options.text(unit).map((each, index) => el(index ? "div" : "strong", {}, each)));
+    else showTooltip(event, ...[...this.options.text(unit), ...this.#others(unit)].map((each, index) => el(index ? "div" : "strong", {}, each)));
+  }
+
+  /** Who else is at the place of a unit, in words. */
+  #others(unit) {
+    const others = this.groups[unit].filter((each) => each !== unit);
+    if (!others.length) return [];
+    const named = others.slice(0, MOST_NAMED).join(", ");
+    return [`at the same place: unit${others.length > 1 ? "s" : ""} ${named}${others.length > MOST_NAMED ? ` and ${others.length - MOST_NAMED} more` : ""}`];
   }
 
   #leave() {
     hideTooltip();
     this.draw();
   }
+}
+
+/**
+ * For each place the indices of all that coincide with it.
+ *
+ * @param places pairs of pixels; `size`: those within one square of this size count as the same.
+ */
+export function grouped(places, size) {
+  const groups = new Map();
+  return places.map(([x, y], index) => {
+    const key = `${Math.round(x / size)},${Math.round(y / size)}`;
+    if (!groups.has(key)) groups.set(key, []);
+    groups.get(key).push(index);
+    return groups.get(key);
+  });
 }

@@ -16,6 +16,12 @@ export function block(title, note, content, wide = false) {
   };
 }
 
+/** Says that a picture is an average, where the probe has several sequences. */
+export function averaged({ batch, meta }) {
+  const count = meta.shape?.[0] ?? batch;
+  return count > 1 ? ` Averaged over all ${count} sequences of the probe.` : "";
+}
+
 /**
  * A view whose pictures need more than the present capture. `guard` gives a function that tells
  * whether its answer is still wanted.

@@ -1,8 +1,8 @@
 // The page's one interface to its data. The rest of the page knows no address and no server.
 //
-// A source answers the questions below. There are three: the routes of TensorBoard's plugin
-// (tensorboard_source.js), those of `lstm-probe serve` (server_source.js), and the captures inside a
-// saved report (report_source.js).
+// A source answers the questions below. There are four: the routes of TensorBoard's plugin
+// (tensorboard_source.js), those of `lstm-probe serve` (server_source.js), the kernel of a notebook
+// (comm_source.js), and the captures inside a saved report (report_source.js).
 //
 // Names of runs and layers are strings, steps are whole numbers. Every answer is a promise. It
 // fails with a SourceError, whose message is a sentence for the reader.

@@ -3,7 +3,7 @@
 import { MAPS } from "./colour.js";
 
 export const VIEWS = ["gates", "parity", "saturation", "gradient", "memory", "weights", "probe"];
-export const SORTS = ["index", "mean", "saturation", "horizon", "similarity"];
+export const SORTS = ["index", "mean", "change", "|c|", "saturation", "horizon", "similarity"];
 
 const DEFAULTS = Object.freeze({
   run: "",

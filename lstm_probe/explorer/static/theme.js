@@ -1,4 +1,5 @@
-// Whether the page is light or dark. TensorBoard does not say which, so its page is looked at.
+// Whether the page is light or dark. TensorBoard and notebooks do not say which, so their page is
+// looked at.
 
 const LIGHT = {
   text: "#202124",
@@ -32,7 +33,10 @@ const DARK = {
 /** The colours in force, for canvases; style.css holds the same for elements. */
 export let colours = LIGHT;
 
-/** Follows TensorBoard's theme, and calls back when it changes. */
+/** A notebook that changes its theme may load its style only then, in milliseconds. */
+const LATER = 500;
+
+/** Follows the theme around the page, and calls back when it changes. */
 export function followTheme(onchange) {
   const media = window.matchMedia("(prefers-color-scheme: dark)");
   const apply = () => {
@@ -43,8 +47,13 @@ export function followTheme(onchange) {
   };
   media.addEventListener("change", apply);
   try {
-    const { body } = window.parent.document;
-    new MutationObserver(apply).observe(body, { attributes: true, attributeFilter: ["class"] });
+    const { body, documentElement } = window.parent.document;
+    const observer = new MutationObserver(() => {
+      apply();
+      setTimeout(apply, LATER);
+    });
+    const around = window.parent === window ? [] : [body, documentElement];
+    for (const element of around) observer.observe(element, { attributes: true });
   } catch {
     // Another origin: the system's preference has to do.
   }
@@ -60,11 +69,21 @@ export function inked(colour) {
   return typeof colour === "number" ? colours.series[colour % colours.series.length] : colours[colour];
 }
 
+/** Whether the page around is dark; null if there is none, or none that may be looked at. */
 function parentIsDark() {
   try {
     if (window.parent === window) return null;
-    return window.parent.document.body.classList.contains("dark-mode");
+    return window.parent.document.body.classList.contains("dark-mode") || isDark(window.frameElement);
   } catch {
     return null;
   }
+}
+
+/** Whether the first background behind an element that covers what is below is a dark one. */
+function isDark(element) {
+  for (let at = element; at; at = at.parentElement ?? at.getRootNode().host) {
+    const [red, green, blue, cover = 1] = getComputedStyle(at).backgroundColor.match(/[\d.]+/g)?.map(Number) ?? [];
+    if (cover > 0.5 && red !== undefined) return 0.299 * red + 0.587 * green + 0.114 * blue < 128;
+  }
+  return false;
 }

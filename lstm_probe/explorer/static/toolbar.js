@@ -2,7 +2,8 @@
 
 import { MAPS } from "./colour.js";
 import { button, choice, el, fill, setOptions } from "./dom.js";
-import { clip } from "./format.js";
+import { explanation } from "./explanations.js";
+import { clip, clipMiddle } from "./format.js";
 import { menu } from "./menu.js";
 import { markOf, outcomesOf } from "./outcomes.js";
 import { RunPicker } from "./run_picker.js";
@@ -10,7 +11,9 @@ import { SORTS, VIEWS } from "./state.js";
 import { isWhole, zoomed } from "./zoom.js";
 
 const TITLES = { gates: "Gates", parity: "Parity", saturation: "Saturation", gradient: "Gradient", memory: "Memory", weights: "Weights", probe: "Probe" };
+const SORT_NAMES = { change: "change over the training", "|c|": "|c|, the size of the cell state" };
 const LONGEST_NAME = 32;
+const LONGEST_LAYER = 20;
 const RANGES = [["fixed", "fixed"], ["data", "of these values"], ["custom", "my own"]];
 
 export class Toolbar {
@@ -24,7 +27,7 @@ export class Toolbar {
     this.compare = button("Compare two runs, or two steps of one run", "Compare", () => app.toggleCompare(), { class: "toggle" });
     this.link = button("Copy a link to this view", "Copy link", () => app.copyLink(this.link));
     this.save = menu("Save the picture or the data", "Save");
-    this.first = el("div", { class: "bar" }, this.run.element, el("div", { class: "field" }, el("span", {}, "Layer"), this.layers.element), this.sequence.element, el("div", { class: "tabs", role: "tablist", "aria-label": "Views" }, this.views), el("span", { class: "spacer" }), this.compare, this.link, this.save.element, this.#help());
+    this.first = el("div", { class: "bar" }, this.run.element, el("div", { class: "field" }, el("span", {}, "Layer"), this.layers.element), this.sequence.element, el("div", { class: "tabs", role: "tablist", "aria-label": "Views" }, this.views), el("div", { class: "actions" }, this.compare, this.link, this.save.element, this.#help()));
     this.second = el("div", { class: "bar options" }, this.#options());
     this.element = el("header", {}, this.first);
   }
@@ -65,6 +68,7 @@ export class Toolbar {
       ["← →", "capture before, next capture"],
       ["Home, End", "first, newest capture"],
       ["Space", "play, pause"],
+      ["?", "open and close this window"],
       ["Click", "choose a unit and a timestep; its curves stand on the right"],
       ["Drag", "zoom into a rectangle; double click shows everything"],
       ["Ctrl + wheel", "zoom both axes; Alt + wheel: time alone"],
@@ -72,7 +76,10 @@ export class Toolbar {
       ["In the picture", "arrows move the chosen cell, Shift + arrows pan, + − 0 zoom, Esc lets go"],
     ];
     const list = el("dl", {}, rows.flatMap(([keys, what]) => [el("dt", {}, keys), el("dd", {}, what)]));
-    return menu("Help", "?", el("h3", {}, "Keys and mouse"), list, el("p", {}, "Hatched: masked steps. Green with a cross: NaN or infinity. “Fixed” colours have the same meaning at every step and in every run.")).element;
+    this.explained = el("div", {});
+    this.help = menu("Help: this view, keys and mouse (?)", "?", this.explained, el("h3", {}, "Keys and mouse"), list, el("p", {}, "Hatched: masked steps. Green with a cross: NaN or infinity. “Fixed” colours have the same meaning at every step and in every run."));
+    this.help.element.classList.add("help");
+    return this.help.element;
   }
 
   render() {
@@ -83,6 +90,8 @@ export class Toolbar {
     this.#sequences();
     this.#saveMenu();
     this.views.forEach((tab, index) => tab.setAttribute("aria-selected", String(VIEWS[index] === state.view)));
+    if (this.explainedView !== state.view) fill(this.explained, explanation(state.view));
+    this.explainedView = state.view;
     this.compare.setAttribute("aria-pressed", String(state.compare));
     const grid = state.view === "gates";
     this.compare.hidden = !grid;
@@ -95,12 +104,13 @@ export class Toolbar {
   #values() {
     const { state, frames } = this.app;
     const capture = frames.find((frame) => frame.a)?.a;
-    const sorts = SORTS.filter((sort) => sort !== "horizon" || !capture || capture.vector("horizon"));
-    setOptions(this.sort.select, sorts.map((sort) => [sort, sort]), sorts.includes(state.sort) ? state.sort : "index");
+    const has = { horizon: (each) => each.vector("horizon"), "|c|": (each) => each.gates.has("c") && each.width("c") === each.units };
+    const sorts = SORTS.filter((sort) => !has[sort] || !capture || has[sort](capture));
+    setOptions(this.sort.select, sorts.map((sort) => [sort, SORT_NAMES[sort] ?? sort]), sorts.includes(state.sort) ? state.sort : "index");
     const letters = capture ? capture.letters.filter((letter) => capture.width(letter) === capture.units) : [];
     const chosen = letters.includes(state.sortGate) ? state.sortGate : (["f", "z"].find((letter) => letters.includes(letter)) ?? letters[0] ?? "");
     setOptions(this.gate.select, letters, chosen);
-    this.gate.element.hidden ||= ["index", "horizon"].includes(state.sort);
+    this.gate.element.hidden ||= ["index", "horizon", "|c|"].includes(state.sort);
     this.map.select.value = state.map;
     this.range.select.value = state.range;
     this.columns.element.hidden ||= state.compare || state.layers.length > 1;
@@ -113,7 +123,8 @@ export class Toolbar {
   #layerMenu() {
     const { state, layerNames } = this.app;
     const chosen = state.layers;
-    this.layers.summary.textContent = chosen.length > 1 ? `${chosen.length} layers` : (chosen[0] ?? "none");
+    this.layers.summary.textContent = chosen.length > 1 ? `${chosen.length} layers` : clipMiddle(chosen[0] ?? "none", LONGEST_LAYER);
+    this.layers.summary.title = chosen.join(", ");
     const signature = JSON.stringify([layerNames, chosen]);
     if (signature === this.layerSignature) return;
     this.layerSignature = signature;

@@ -20,12 +20,12 @@ export class TrainingChart {
   show(captures, step) {
     this.shown = [captures, step];
     const names = metricsOf(captures);
-    this.element.hidden = !names.length;
-    if (!names.length) return;
+    const known = captures.filter((capture) => capture.training);
+    this.element.hidden = !names.length || known.length < 2;
+    if (this.element.hidden) return;
     if (!names.includes(this.metric)) [this.metric] = names;
     setOptions(this.choice.select, names, this.metric);
     this.choice.element.hidden = names.length < 2;
-    const known = captures.filter((capture) => capture.training);
     const series = [this.metric, VALIDATION + this.metric].map((name, colour) => ({ name, colour, values: known.map((capture) => parsed(capture.training[name])) })).filter(({ values }) => values.some((value) => value !== null));
     this.chart.show({ xs: known.map((capture) => capture.step), series, legend: true, at: step, special: true, names: (index) => `step ${known[index].step}`, pick: (index) => this.app.state.set({ step: known[index].step }) });
   }

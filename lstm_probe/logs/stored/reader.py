@@ -31,6 +31,7 @@ from lstm_probe.logs.stored.point import Point, parse_point
 __all__ = ["RunReader", "find_runs"]
 
 _SCALARS = "scalars"
+#: There is one for each part of a run, not one for each capture.
 _PROBE_TAG = stored_tag(PROBE_SERIES, PROBE)
 
 
@@ -102,7 +103,8 @@ class RunReader:
     @property
     def _tables(self) -> tuple[dict[int, Any], ...]:
         """Everything that is known of captures, by step."""
-        return self._unread, self._course, *self._blobs.values()
+        stored = (places for tag, places in self._blobs.items() if tag != _PROBE_TAG)
+        return self._unread, self._course, *stored
 
     def _make_room(self) -> None:
         """Drop every second step if there are too many."""
@@ -113,7 +115,7 @@ class RunReader:
         told |= {step for step, point in self._course.items() if _has_alerts(point)}
         for step in steps[1:-1:2]:
             for tag, places in self._blobs.items():
-                if tag != _PROBE_TAG:  # there is one of it in all
+                if tag != _PROBE_TAG:
                     places.pop(step, None)
             for values in self._scalars.values():
                 values.pop(step, None)
@@ -145,6 +147,18 @@ class RunReader:
                 self._course[step] = point
         self._unread.clear()
         return [self._course[step] for step in sorted(self._course)]
+
+    @property
+    def latest(self) -> Point | None:
+        """The last point of the course, which is read without the others; None if there is none."""
+        for step in sorted({*self._unread, *self._course}, reverse=True):
+            text = self._unread.pop(step, None)
+            point = None if text is None else parse_point(text)
+            if point is not None:
+                self._course[step] = point
+            if step in self._course:
+                return self._course[step]
+        return None
 
     @property
     def last_step(self) -> int | None:

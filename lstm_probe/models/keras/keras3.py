@@ -24,7 +24,7 @@ from lstm_probe.models.purity.trial import Trial
 from lstm_probe.models.purity.walk import Keeper, Walk
 from lstm_probe.models.ragged import Ragged
 
-__all__ = ["Backend", "Keras3"]
+__all__ = ["Backend", "Keras3", "backend_in_use", "directions_apart", "own_seeds"]
 
 _BACKENDS = ("tensorflow", "jax", "torch")
 #: Up to so many elements of a variable that is not looked at are held on to, so as not to read it.
@@ -96,6 +96,11 @@ class Backend(Protocol):
     def in_float64(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """An activation function that computes in float64 where its argument is."""
 
+    def pulled_back(
+        self, function: Callable[[Tensor], Tensor], x: Tensor, cotangent: Tensor
+    ) -> Tensor:
+        """The gradient with respect to `x` of a function's value times a cotangent of its shape."""
+
 
 class Keras3:
     """Reads models of Keras 3: see `Flavour`."""
@@ -112,7 +117,7 @@ class Keras3:
             )
 
     def is_chief(self, model: Model) -> bool:
-        return _backend().is_chief(self, model)
+        return backend_in_use().is_chief(self, model)
 
     def flatten(self, structure: Any) -> list[Any]:
         return list(keras.tree.flatten(structure))
@@ -127,7 +132,7 @@ class Keras3:
         return keras.ops.flip(tensor, axis=1)
 
     def reader(self, variable: Any) -> Callable[[], Tensor]:
-        return _backend().reader(variable)
+        return backend_in_use().reader(variable)
 
     def to_array(self, tensor: Tensor) -> Array:
         array: Array = keras.ops.convert_to_numpy(tensor)
@@ -143,7 +148,7 @@ class Keras3:
             tensor = keras.ops.convert_to_tensor(x, dtype=x.dtype.name)
             return np.asarray(keras.ops.convert_to_numpy(function(tensor)), dtype=x.dtype)
 
-        activation: ActivationLike = _backend().in_float64(on_array)
+        activation: ActivationLike = backend_in_use().in_float64(on_array)
 
         return activation
 
@@ -200,7 +205,7 @@ class Keras3:
         return {"training": False} if model._call_has_training_arg else {}
 
     def trial(self, model: Model) -> Trial:
-        backend = _backend()
+        backend = backend_in_use()
         look = partial(backend.look, model)
         return Trial(
             model,
@@ -227,7 +232,7 @@ class Keras3:
             return keras.KerasTensor(shape, _dtype_of(leaf))
 
         symbols = keras.tree.map_structure(symbol, probe)
-        with _backend().inlined():
+        with backend_in_use().inlined():
             if symbolic:
                 run(model, symbols)
             else:
@@ -237,18 +242,18 @@ class Keras3:
         variables = list(model.variables)
         # A snapshot of the variables is what it runs on and cannot assign to: neither dropout's
         # seeds nor the states of stateful layers move.
-        tensors = keras.tree.map_structure(_backend().constant, probe)
+        tensors = keras.tree.map_structure(backend_in_use().constant, probe)
 
         def stateless(values: Sequence[Tensor]) -> Any:
             state = list(zip(variables, values, strict=True))
-            with keras.StatelessScope(state_mapping=state), _apart(model):
+            with keras.StatelessScope(state_mapping=state), directions_apart(model):
                 return forward(tensors)
 
-        backend = _backend()
+        backend = backend_in_use()
         readers = [backend.reader(variable) for variable in variables]
         first = [read() for read in readers]
         ops: list[str] = []
-        with trial.seeing(ops), _own_seeds():
+        with trial.seeing(ops), own_seeds():
             run = backend.compiled(stateless, first)
             ops += backend.python_ops(run, first)
             used_up = backend.used_up(run, first)
@@ -293,7 +298,7 @@ def _dtype_of(leaf: Leaf) -> str:
 
 
 @contextmanager
-def _own_seeds() -> Iterator[None]:
+def own_seeds() -> Iterator[None]:
     """After the context Keras has no global generator of seeds if it had none before.
 
     The training makes one when it needs it, out of the seed of that moment.
@@ -316,7 +321,7 @@ def _internal_names() -> frozenset[str]:
 
 
 def _read(variable: Any) -> Tensor:
-    return _backend().reader(variable)()
+    return backend_in_use().reader(variable)()
 
 
 def _starts_elsewhere(cell: Any) -> bool:
@@ -325,7 +330,7 @@ def _starts_elsewhere(cell: Any) -> bool:
 
 
 @contextmanager
-def _apart(model: Model) -> Iterator[None]:
+def directions_apart(model: Model) -> Iterator[None]:
     """While the context lasts, both layers of a Bidirectional wrapper are called, one by one.
 
     On a GPU Keras may run them as one (keras/src/layers/rnn/bidirectional.py), and nobody could
@@ -342,5 +347,5 @@ def _apart(model: Model) -> Iterator[None]:
 
 
 @lru_cache(maxsize=1)  # one for all the life of a process
-def _backend() -> Backend:
+def backend_in_use() -> Backend:
     return cast(Backend, import_module(f"lstm_probe.models.keras.on_{keras.backend.backend()}"))

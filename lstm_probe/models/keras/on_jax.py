@@ -23,6 +23,7 @@ __all__ = [
     "is_chief",
     "keepers",
     "look",
+    "pulled_back",
     "python_ops",
     "reader",
     "taken",
@@ -136,3 +137,9 @@ def in_float64(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
             return function(x)
 
     return precise
+
+
+def pulled_back(function: Callable[[Tensor], Tensor], x: Tensor, cotangent: Tensor) -> Tensor:
+    """The gradient with respect to `x` of a function's value times a cotangent of its shape."""
+    _, back = jax.vjp(function, x)
+    return back(cotangent)[0]

@@ -31,6 +31,7 @@ __all__ = [
     "is_chief",
     "keepers",
     "look",
+    "pulled_back",
     "python_ops",
     "reader",
     "taken",
@@ -139,3 +140,12 @@ def to_arrays(structure: Any) -> Any:
 def in_float64(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """A function that computes in the precision of its argument: all of TensorFlow's do."""
     return function
+
+
+def pulled_back(function: Callable[[Tensor], Tensor], x: Tensor, cotangent: Tensor) -> Tensor:
+    """The gradient with respect to `x` of a function's value times a cotangent of its shape."""
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = function(x)
+    gradient = tape.gradient(value, x, output_gradients=cotangent)
+    return tf.zeros_like(x) if gradient is None else gradient

@@ -23,6 +23,7 @@ __all__ = [
     "is_chief",
     "keepers",
     "look",
+    "pulled_back",
     "python_ops",
     "reader",
     "taken",
@@ -135,6 +136,14 @@ def in_float64(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
             return function(x)
 
     return precise
+
+
+def pulled_back(function: Callable[[Tensor], Tensor], x: Tensor, cotangent: Tensor) -> Tensor:
+    """The gradient with respect to `x` of a function's value times a cotangent of its shape."""
+    with torch.enable_grad():
+        x = x.detach().requires_grad_(True)
+        (gradient,) = torch.autograd.grad(function(x), x, cotangent, allow_unused=True)
+    return torch.zeros_like(x) if gradient is None else gradient
 
 
 def _devices(values: Sequence[Tensor]) -> list[torch.device]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from lstm_probe.analysis.rest import Rest
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
@@ -215,6 +216,40 @@ class KerasReader:
         compute, values = self._run(self._needed)
         weights = dict(zip(self._ids, values, strict=True))
         return Taken(step, epoch, self._sites, weights, compute, dict(self._unheard))
+
+    def rests(self, model: Model, snapshots: Sequence[Snapshot]) -> tuple[dict[str, Rest], str]:
+        """The part of the model after each layer, on the weights that it has now.
+
+        Args:
+            model: the model.
+            snapshots: what was seen of its layers.
+
+        Returns:
+            The rest of each layer that has one, by its name; and why others have none, in a
+            sentence, or nothing.
+        """
+        if self._flavour.package != "keras":
+            return {}, "The rest of a model of tf_keras is not run."
+        import keras
+
+        from lstm_probe.models.keras.keras3 import backend_in_use
+        from lstm_probe.models.keras.rest import rest_of, why_no_rest
+
+        shapes = {each.layer: each.output.shape for each in snapshots}
+        trial = self._flavour.trial(model)
+
+        def run() -> Any:
+            tensors = keras.tree.map_structure(backend_in_use().constant, self.probe)
+            return self._pass(model, tensors)
+
+        found, without = dict[str, Rest](), []
+        for site in self._sites:
+            why = why_no_rest(site, self._sites)
+            if why is None and site.name in shapes:
+                found[site.name] = rest_of(model, site, run, shapes[site.name], trial)
+            elif why is not None:
+                without.append(f"The model after {site.name} is not run: {why}.")
+        return found, " ".join(without)
 
     def _listen(self, model: Model, probe: Any) -> Any:
         layers = listened_to(model, self._layers)

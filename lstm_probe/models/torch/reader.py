@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from lstm_probe.analysis.rest import Rest
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
@@ -18,6 +19,7 @@ from lstm_probe.models.torch.modules import Module, find_modules, inner_model, i
 from lstm_probe.models.torch.outputs import outputs_of
 from lstm_probe.models.torch.probes import TorchInput, as_tensors, called_with, placed, shown
 from lstm_probe.models.torch.purity import TorchTrial, inference
+from lstm_probe.models.torch.rest import rests_of
 from lstm_probe.models.torch.strands import Strand, joined
 from lstm_probe.models.torch.taps import Heard, tapped
 
@@ -177,6 +179,31 @@ class TorchReader:
         with self._trial.later():
             heard = self._pass()
         return Taken(step, epoch, self._modules, heard, self._chosen)
+
+    def rests(self, taken: Taken) -> tuple[dict[str, Rest], str]:
+        """The part of the model after each layer, on the weights that it has when that is run.
+
+        Args:
+            taken: what was read of the model.
+
+        Returns:
+            The rest of each layer that has one, by its name; and why others have none, in a
+            sentence, or nothing.
+        """
+        return rests_of(
+            self._modules,
+            taken.heard,
+            taken.snapshots(),
+            lambda: self._forward(self._model, placed(self._probe, self._model)),
+            self._watching,
+        )
+
+    @contextmanager
+    def _watching(self) -> Iterator[None]:
+        """While the context lasts, the model computes, and what it changes is put back."""
+        tensors = [*self._model.parameters(), *self._model.buffers()]
+        with self._trial.later(), inference(self._model, tensors), self._context():
+            yield
 
     def _pass(self) -> Heard:
         model = self._model

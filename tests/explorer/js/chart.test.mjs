@@ -24,7 +24,7 @@ class Drawn extends EventTarget {
 globalThis.document = { createElement: () => new Drawn() };
 globalThis.window = { devicePixelRatio: 1 };
 
-const { Chart } = await load("chart");
+const { Chart, legendOf } = await load("chart");
 
 /** What a chart of some options draws: its texts with their places, and the points of its curves. */
 function drawn(options) {
@@ -85,4 +85,14 @@ test("a curve has a gap at NaN, at masked steps, and at what a logarithm cannot 
   assert.deepEqual([reached("moveTo"), reached("lineTo")], [[0, 3, 5], [1]]);
   const log = drawn({ xs: [0, 1, 2], series: [{ name: "a", colour: 0, values: [1, 0, 10] }], log: true }).chart;
   assert.ok(log.canvas.drawn.every(({ all }) => all.every((each) => typeof each !== "number" || Number.isFinite(each))));
+});
+
+test("a legend takes as many rows as its names need, and cuts off a name without room", () => {
+  const context = { font: "", measureText: (text) => ({ width: 6 * text.length }) };
+  assert.deepEqual(legendOf(context, ["one", "two"], 300), { rows: 1, places: [{ row: 0, x: 0, text: "one" }, { row: 0, x: 56, text: "two" }] });
+  const { rows, places } = legendOf(context, ["a name", "a very long name of a metric", "another"], 120);
+  assert.equal(rows, 3);
+  assert.deepEqual(places.map(({ row, x }) => [row, x]), [[0, 0], [1, 0], [2, 0]]);
+  assert.ok(places.every(({ text }) => 23 + 6 * text.length <= 120));
+  assert.ok(places[1].text.endsWith("…"));
 });

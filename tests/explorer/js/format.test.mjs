@@ -3,7 +3,7 @@ import test from "node:test";
 
 import { bytes, load, rounds } from "./surroundings.mjs";
 
-const { clip, epoch, number, parsed, short, trueDigits, whole } = await load("format");
+const { clip, clipMiddle, distinct, epoch, number, parsed, short, trueDigits, whole } = await load("format");
 const { HALF, halfWithin } = await load("half");
 
 const read = (text) => Number(text.replaceAll("−", "-"));
@@ -98,4 +98,12 @@ test("numbers of a header that are not finite are strings, and nothing else is a
   assert.deepEqual(["nan", "inf", "-inf"].map(parsed), [NaN, Infinity, -Infinity]);
   assert.deepEqual([0, -1.5, NaN].map(parsed), [0, -1.5, NaN]);
   for (const value of ["1", "constructor", "__proto__", "toString", null, undefined, {}, [], true, "NaN"]) assert.equal(parsed(value), null);
+});
+
+test("names keep both ends, and what tells them apart", () => {
+  assert.deepEqual([clipMiddle("short", 9), clipMiddle("encoder/forward_lstm", 9)], ["short", "enco…lstm"]);
+  assert.deepEqual(distinct(["a/x/lstm_probe", "a/y/lstm_probe"]), ["x", "y"]);
+  assert.deepEqual(distinct(["a/lstm_probe", "b/c/lstm_probe", "b/lstm_probe"]), ["a", "b/c", "b"]);
+  assert.deepEqual(distinct(["a/b", "a/b/c"]), ["b", "b/c"]);
+  assert.deepEqual([distinct(["only/one"]), distinct([])], [["only/one"], []]);
 });

@@ -7,7 +7,7 @@ globalThis.document = new EventTarget();
 const { listenKeys } = await load("keys");
 
 const done = [];
-listenKeys({ steps: [3, 4, 9], go: (index) => done.push(["go", index]), slider: { move: (by) => done.push(["move", by]), toggle: () => done.push(["toggle"]) } });
+listenKeys({ steps: [3, 4, 9], go: (index) => done.push(["go", index]), slider: { move: (by) => done.push(["move", by]), toggle: () => done.push(["toggle"]) }, toolbar: { help: { toggle: () => done.push(["help"]) } } });
 
 /** Presses a key while the focus is in an element that one selector names; returns what was done. */
 function press(key, { inside = null, ...more } = {}) {
@@ -22,6 +22,7 @@ function press(key, { inside = null, ...more } = {}) {
 
 test("keys walk through the training", () => {
   assert.deepEqual(["ArrowLeft", "ArrowRight", "Home", "End", " "].map((key) => press(key)), [[["move", -1]], [["move", 1]], [["go", 0]], [["go", 2]], [["toggle"]]]);
+  assert.deepEqual(press("?"), [["help"]]);
   assert.deepEqual(["a", "Tab", "ArrowUp"].map((key) => press(key)), [[], [], []]);
 });
 

@@ -31,6 +31,24 @@ test("the gate to sort by is the one that keeps the past, and a gate that is not
   assert.deepEqual(Array.from(orderOf(capture, "mean", "z", 0)), orders.mean);
 });
 
+test("units stand by how far their gate has moved since the first capture, in the chosen sequence", () => {
+  const read = readSafetensors(buffer);
+  const { data, shape } = read.arrays.get("gates/f");
+  const moved = data.map((half, at) => (at % shape[2] === 5 ? toHalf(9) : at % shape[2] === 2 && at >= shape[1] * shape[2] ? toHalf(5) : half));
+  const first = new Capture(packed(new Map([...read.arrays, ["gates/f", { dtype: "F16", shape, data: moved }]]), read.meta));
+  assert.deepEqual(Array.from(orderOf(capture, "change", "f", 0, first)).slice(0, 2), [5, 0]);
+  assert.deepEqual(Array.from(orderOf(capture, "change", "f", 1, first)).slice(0, 3), [5, 2, 0]);
+  assert.equal(orderOf(capture, "change", "f", 0, null), null);
+  assert.deepEqual(Array.from(frameOrder(capture, { sort: "change", sortGate: "f", sequence: 0 }, first)).slice(0, 2), [5, 0]);
+});
+
+test("units stand by the size of their cell state, whatever its sign", () => {
+  const values = [0.5, -3, 1];
+  const made = (gates) => new Capture(packed(new Map(Object.entries(gates).map(([letter, each]) => [`gates/${letter}`, { dtype: "F16", shape: [1, 1, 3], data: Uint16Array.from(each, toHalf) }])), { format: 1 }));
+  assert.deepEqual(Array.from(orderOf(made({ f: [0, 0, 0], c: values }), "|c|", "f", 0)), [1, 2, 0]);
+  assert.equal(orderOf(made({ z: values }), "|c|", "z", 0), null);
+});
+
 test("a frame is sorted as its state says; what cannot be sorted stands by index", () => {
   const state = { sort: "mean", sortGate: "", sequence: 99 };
   assert.deepEqual(Array.from(frameOrder(capture, state)), Array.from(orderOf(capture, "mean", "f", 1)));

@@ -1,5 +1,5 @@
-// One contract for all sources of data: the routes of TensorBoard, those of `lstm-probe serve` and a
-// saved report of the same log give the same answers to the same questions.
+// One contract for all sources of data: the routes of TensorBoard, those of `lstm-probe serve`, the
+// kernel of a notebook and a saved report of the same log give the same answers to the same questions.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -9,6 +9,7 @@ import { load, ownServer, random, routes, text } from "./surroundings.mjs";
 const { Source, SourceError } = await load("source");
 const { TensorBoardSource } = await load("tensorboard_source");
 const { ServerSource } = await load("server_source");
+const { CommSource } = await load("comm_source");
 const { ReportSource } = await load("report_source");
 const { readSafetensors } = await load("safetensors");
 const { Capture } = await load("capture");
@@ -16,8 +17,9 @@ const { Capture } = await load("capture");
 const report = await reportAt("report.html");
 const server = new TensorBoardSource({ base: routes });
 const own = new ServerSource({ base: ownServer });
-const sources = [["the routes", server], ["the server of its own", own], ["the report", report]];
-const others = [own, report];
+const kernel = new CommSource(kernelModel());
+const sources = [["the routes", server], ["the server of its own", own], ["the kernel", kernel], ["the report", report]];
+const others = [own, kernel, report];
 
 const runs = await server.runs();
 const named = (name) => runs.find((run) => run.name.startsWith(name)).name;
@@ -150,11 +152,12 @@ for (const [what, ask] of [
 }
 
 test("a source says whether it grows, and all are sources", () => {
-  assert.deepEqual(sources.map(([, source]) => [source instanceof Source, source.grows]), [[true, true], [true, true], [true, false]]);
+  assert.deepEqual(sources.map(([, source]) => [source instanceof Source, source.grows]), [[true, true], [true, true], [true, true], [true, false]]);
   for (const [, source] of sources) for (const said of [source.waitingText, source.emptyText]) assert.match(said, /^[A-Z].*\.$/);
 });
 
-test("those that serve make files of captures, and a report does not", async () => {
+test("those that serve make files of captures, and others do not", async () => {
+  assert.equal(kernel.fileAddress(late, "upper é/1&c", 0, "npz"), null);
   assert.equal(report.fileAddress(late, "upper é/1&c", 0, "npz"), null);
   for (const source of [server, own]) {
     const file = await fetch(source.fileAddress(late, "upper é/1&c", 0, "npz"));
@@ -186,6 +189,17 @@ test("a report in steps of one byte gives the same values within half a step", a
     for (let t = 0; t < one.time; t++) assert.ok(Math.abs(one.value("f", 0, t, 3) - other.value("f", 0, t, 3)) <= 0.5 / 255 + 2 ** -11);
   }
 });
+
+/** A notebook's model whose kernel replies with what the server of its own replies. */
+function kernelModel() {
+  let heard;
+  const send = async ({ ask, address }) => {
+    heard({ heard: ask }, []);
+    const answer = await fetch(ownServer + address);
+    heard({ reply: ask, address, status: answer.status }, [new DataView(await answer.arrayBuffer())]);
+  };
+  return { get: () => ({}), on: (_, listener) => (heard = listener), send };
+}
 
 async function reportAt(name) {
   const page = await text(name);

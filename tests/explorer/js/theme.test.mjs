@@ -12,12 +12,15 @@ function open({ dark = false, system = false, embedded = true, foreign = false }
   const list = new Set(dark ? ["dark-mode"] : []);
   const body = { classList: { contains: (name) => list.has(name) } };
   const observed = [];
+  const watched = [];
   globalThis.MutationObserver = class {
     constructor(listener) {
       observed.push(listener);
     }
 
-    observe() {}
+    observe(element) {
+      watched.push(element);
+    }
   };
   globalThis.document = { documentElement: { dataset: {} } };
   globalThis.window = { matchMedia: () => media };
@@ -29,8 +32,14 @@ function open({ dark = false, system = false, embedded = true, foreign = false }
     },
   });
   globalThis.window.document = { body };
-  return { media, list, tell: () => observed.forEach((listener) => listener()), shown: () => globalThis.document.documentElement.dataset.theme };
+  return { media, list, watched, tell: () => observed.forEach((listener) => listener()), shown: () => globalThis.document.documentElement.dataset.theme };
 }
+
+test("a page of its own does not watch itself: it would see its own theme change for ever", () => {
+  const { watched } = open({ embedded: false });
+  followTheme(() => {});
+  assert.deepEqual(watched, []);
+});
 
 test("inside of TensorBoard the theme is TensorBoard's, whatever the system prefers", () => {
   for (const dark of [false, true]) {

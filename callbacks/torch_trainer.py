@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from lstm_probe.analysis.alerts.board import OnAlert
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.callbacks.recording.options import Options
+from lstm_probe.callbacks.recording.shown import ShownInNotebooks
 from lstm_probe.callbacks.schedule import Every, as_schedule
 from lstm_probe.callbacks.torch_run import TorchRun
 from lstm_probe.core.switch import is_switched_on
@@ -23,7 +25,7 @@ from lstm_probe.models.torch.reader import At, Forward
 __all__ = ["TrainerProbe"]
 
 
-class TrainerProbe:
+class TrainerProbe(ShownInNotebooks):
     """Holds the options until a trainer begins, and the run while it trains.
 
     A callback inherits from this and from its trainer's own base class. It calls `_begin` before
@@ -81,6 +83,11 @@ class TrainerProbe:
             "decode": decode,
             "targets": targets,
         }
+
+    @property
+    def log_dir(self) -> Path | None:
+        """Where the training's logs are; None until a training begins."""
+        return None if self._run is None else self._run.recorder.log_dir
 
     @property
     def analyses(self) -> dict[str, Analysis]:

@@ -1,0 +1,345 @@
+"""`explain_layer`: all that the analyses of a network's computation say of one layer."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_probe.analysis.analysis import Analysis
+from lstm_probe.analysis.captured import Captured, captured
+from lstm_probe.analysis.rest import Rest
+from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.analysis.words.answers import Answer
+from lstm_probe.core.arrays import Array
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.views import view
+
+__all__ = ["ANALYSES", "Explained", "Finding", "check_names", "explain_layer"]
+
+#: About how many multiplications an analysis may take: some seconds of one processor.
+_AFFORDABLE: Final = 6e10
+#: Arrays of more numbers are left out of JSON.
+_LARGEST: Final = 20_000
+#: The largest state of which fixed points are looked for.
+_LARGEST_STATE: Final = 512
+#: At how many points gradients are taken at most where a framework takes part.
+_POINTS: Final = 512
+#: How many units or outputs are attributed.
+_ATTRIBUTED: Final = 3
+
+
+class Finding(Protocol):
+    """The result of one analysis."""
+
+    def sentences(self) -> list[Answer]:
+        """What it says, with the numbers behind it."""
+
+    def plain(self) -> dict[str, Any]:
+        """Its fields by name, for JSON."""
+
+
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """What the analyses say of one layer.
+
+    Attributes:
+        layer: the name of the layer.
+        step: the training step.
+        findings: the result of each analysis that could be made, by its name.
+        missing: why another was not made, in a sentence, by its name.
+        notes: what else a reader should know, as that an analysis saw some sequences only.
+        seconds: how long each analysis took, by its name.
+
+    Example:
+        >>> Explained("memory", 0, {}, {"need": "There is no target."}, (), {}).missing
+        {'need': 'There is no target.'}
+    """
+
+    layer: str
+    step: int
+    findings: Mapping[str, Finding]
+    missing: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def sentences(self) -> list[Answer]:
+        """What all analyses say, in their order."""
+        return [answer for each in self.findings.values() for answer in each.sentences()]
+
+    def plain(self) -> dict[str, Any]:
+        """All of it by name, for JSON: of arrays of more than 20,000 numbers the shapes."""
+        findings = {
+            name: {
+                **{key: _shortened(value) for key, value in each.plain().items()},
+                "sentences": [answer.plain() for answer in each.sentences()],
+            }
+            for name, each in self.findings.items()
+        }
+        return {**vars(self), "findings": findings}
+
+    def __str__(self) -> str:
+        lines = [f"{self.layer}, step {self.step}"]
+        for name, each in self.findings.items():
+            lines += [f"  {name}", *(f"    {answer.text}" for answer in each.sentences())]
+        for name, why in self.missing.items():
+            lines += [f"  {name}", f"    Not made: {why}"]
+        return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
+
+    def _repr_html_(self) -> str:
+        return str(view("Explained._repr_html_")(self))
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _shortened(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray) and value.size > _LARGEST:
+        return {"shape": list(value.shape)}
+    return value
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a user has given for the analyses.
+
+    Attributes:
+        labels: series of the user's, by name.
+        target: what each sequence, or each step, should give.
+        rest: the part of the model after the layer.
+        first: the first layer, whose input is that of the model.
+    """
+
+    labels: Mapping[str, Any] | None
+    target: npt.ArrayLike | None
+    rest: Rest | None
+    first: Snapshot
+
+
+def explain_layer(
+    analysis: Analysis,
+    *,
+    labels: Mapping[str, Any] | None = None,
+    target: npt.ArrayLike | None = None,
+    rest: Rest | None = None,
+    first: Snapshot | None = None,
+    analyses: Sequence[str] | None = None,
+    notes: Sequence[str] = (),
+    progress: Callable[[str], None] | None = None,
+) -> Explained:
+    """Make the analyses of a layer that can be made.
+
+    Args:
+        analysis: the layer on the probe.
+        labels: series of the user's, by name, as `track` takes them.
+        target: what each sequence, or each step, should give, as `measure_need` takes it, and
+            `Rest.towards`.
+        rest: the part of the model after the layer, if it can be run.
+        first: the first layer of the model, if this is another one: what the target needs is asked
+            of the model's own input.
+        analyses: the names of some of `ANALYSES`; None for all.
+        notes: what a reader should know beforehand.
+        progress: is called with the name of each analysis before it is made.
+
+    Raises:
+        LstmProbeError: there is no such analysis, or the recurrence of the layer is not known.
+            What is missing for one analysis is said in `missing`.
+
+    Example:
+        >>> import lstm_probe
+        >>> rng = np.random.default_rng(0)
+        >>> w = lstm_probe.weights.from_keras(rng.normal(size=(1, 8)), rng.normal(size=(2, 8)))
+        >>> x = rng.normal(size=(8, 12, 1))
+        >>> h = lstm_probe.lstm(x, w).h
+        >>> seen = lstm_probe.Snapshot(0, "lstm", lstm_probe.LstmCell(), w, x=x, output=h)
+        >>> found = explain_layer(lstm_probe.analyse(seen), analyses=["ablation", "tracking"])
+        >>> list(found.findings), len(found.sentences()) > 2
+        (['ablation', 'tracking'], True)
+    """
+    names = check_names(analyses)
+    whole, asked = captured(analysis), _Asked(labels, target, rest, first or analysis.snapshot)
+    asked, complaints = _with_loss(whole, asked)
+    findings, missing = dict[str, Finding](), dict[str, str]()
+    told, seconds = [*notes, *complaints], dict[str, float]()
+    for name in names:
+        began = time.perf_counter()
+        if progress is not None:
+            progress(name)
+        try:
+            findings[name] = _MAKERS[name](analysis, whole, asked, findings, told)
+        except LstmProbeError as error:
+            missing[name] = str(error)
+        seconds[name] = time.perf_counter() - began
+    snapshot = analysis.snapshot
+    return Explained(snapshot.layer, snapshot.step, findings, missing, tuple(told), seconds)
+
+
+def check_names(analyses: Sequence[str] | None) -> list[str]:
+    """The names of the analyses, in the order in which they are made.
+
+    Raises:
+        LstmProbeError: there is no such analysis.
+
+    Example:
+        >>> check_names(["tracking", "ablation"])
+        ['ablation', 'tracking']
+    """
+    asked = ANALYSES if analyses is None else analyses
+    unknown = [str(each) for each in asked if each not in ANALYSES]
+    if unknown or isinstance(analyses, str):
+        raise LstmProbeError(
+            f"There is no such analysis. Received: {analyses!r}. Expected: a list of some of "
+            f"{', '.join(ANALYSES)}."
+        )
+    return [name for name in ANALYSES if name in asked]
+
+
+def _with_loss(seen: Captured, asked: _Asked) -> tuple[_Asked, list[str]]:
+    """The rest of the model with the loss of the target, where the target is one of the output."""
+    rest, target = asked.rest, asked.target
+    if rest is None or target is None or rest.losses is not None:
+        return asked, []
+    try:
+        outputs = np.asarray(rest.outputs(_output(seen)), np.float64)
+        rest = rest.towards(target, outputs.reshape(len(outputs), -1))
+    except LstmProbeError as error:
+        return asked, [f"The loss is not measured: {error}"]
+    return replace(asked, rest=rest), []
+
+
+def _output(seen: Captured) -> Array:
+    return seen.trace.shown(
+        zero_output_for_mask=seen.snapshot.zero_output_for_mask,
+        initial_output_for_mask=seen.snapshot.initial_output_for_mask,
+    )
+
+
+def _ablation(
+    analysis: Analysis, seen: Captured, asked: _Asked, before: Mapping[str, Any], notes: list[str]
+) -> Finding:
+    from lstm_probe.analysis.ablation.ablation import ablate
+
+    copies = 2 * seen.units.count
+    return ablate(_affordable(analysis, asked, copies, "ablation", notes), rest=asked.rest)
+
+
+def _tracking(
+    analysis: Analysis, seen: Captured, asked: _Asked, before: Mapping[str, Any], notes: list[str]
+) -> Finding:
+    from lstm_probe.analysis.tracking.tracking import track
+
+    return track(analysis, asked.labels)
+
+
+def _attribution(
+    analysis: Analysis, seen: Captured, asked: _Asked, before: Mapping[str, Any], notes: list[str]
+) -> Finding:
+    from lstm_probe.analysis.attribution.attribution import attribute
+
+    part = _affordable(analysis, asked, 64 * _ATTRIBUTED + seen.snapshot.timesteps, "", notes)
+    if asked.rest is not None and asked.rest.back is not None:
+        outputs = np.asarray(asked.rest.outputs(_output(seen)), np.float64)
+        spread = outputs.reshape(len(outputs), -1)
+        spread = spread.std(axis=0) if len(outputs) > 1 else np.abs(spread[0])
+        return attribute(part, rest=asked.rest, outputs=_largest(spread), most_points=_POINTS)
+    ablation = before.get("ablation")
+    by_unit = np.zeros(seen.units.count) if ablation is None else ablation.at_mean.ranked_by
+    followed = [u for each in getattr(before.get("tracking"), "named", {}).values() for u in each]
+    spread = _spread(seen)
+    chosen = list(dict.fromkeys([*followed[:2], *_largest(by_unit if by_unit.any() else spread)]))
+    return attribute(part, units=chosen[:_ATTRIBUTED])
+
+
+def _need(
+    analysis: Analysis, seen: Captured, asked: _Asked, before: Mapping[str, Any], notes: list[str]
+) -> Finding:
+    from lstm_probe.analysis.need.need import measure_need
+
+    if asked.target is None:
+        raise LstmProbeError(
+            "There is no target, and so nothing that a memory would be needed for."
+        )
+    own = asked.first.x.shape[:2] == seen.snapshot.x.shape[:2]
+    data = asked.first if own else seen.snapshot
+    return measure_need(analysis, asked.target, data=data.x, mask=data.mask)
+
+
+def _stability(
+    analysis: Analysis, seen: Captured, asked: _Asked, before: Mapping[str, Any], notes: list[str]
+) -> Finding:
+    from lstm_probe.analysis.stability.stability import measure_stability
+
+    size = sum(seen.trace[k].shape[-1] for k in seen.cell.states if k in seen.trace.letters)
+    if size > _LARGEST_STATE:
+        raise LstmProbeError(
+            f"It would take minutes. Received: a state of {size} values. Expected: up to "
+            f"{_LARGEST_STATE}, or lstm_probe.analysis.measure_stability, which takes any."
+        )
+    return measure_stability(analysis)
+
+
+def _spread(seen: Captured) -> Array:
+    """`(units,)`: how much each unit's last `h` differs between sequences, or is, of one."""
+    final = seen.trace.final["h"]
+    by_value = final.std(axis=0) if len(final) > 1 else np.abs(final[0])
+    if seen.units.projected:
+        return np.asarray(by_value)
+    return np.asarray(np.bincount(seen.units.of_output, by_value))
+
+
+def _largest(values: Array) -> list[int]:
+    return np.argsort(-values, kind="stable")[:_ATTRIBUTED].tolist()
+
+
+def _affordable(
+    analysis: Analysis, asked: _Asked, copies: int, name: str, notes: list[str]
+) -> Analysis | Snapshot:
+    """The layer on as many sequences as an analysis can be made of in some seconds.
+
+    The rest of a model takes all sequences of the probe or none.
+    """
+    snapshot = analysis.snapshot
+    batch, time_, features = snapshot.x.shape
+    size = analysis.trace["h"].shape[-1]
+    each = 8.0 * copies * time_ * size * (size + features)
+    most = int(_AFFORDABLE // each)
+    if most >= batch:
+        return analysis
+    if most == 0 or asked.rest is not None:
+        raise LstmProbeError(
+            f"It would take too long. Received: {batch} sequences of {time_} steps through "
+            f"{size} units. Expected: a probe of fewer or shorter sequences, up to "
+            f"{max(1, math.floor(_AFFORDABLE / (each / time_)))} steps together."
+        )
+    if name:
+        notes.append(f"{name.capitalize()} is made on the first {most} of {batch} sequences.")
+    return first_sequences(snapshot, most)
+
+
+def first_sequences(snapshot: Snapshot, count: int) -> Snapshot:
+    """A snapshot of some of its sequences."""
+    state = snapshot.initial_state
+    return replace(
+        snapshot,
+        x=snapshot.x[:count],
+        output=snapshot.output[:count],
+        final_output=None if snapshot.final_output is None else snapshot.final_output[:count],
+        mask=None if snapshot.mask is None else snapshot.mask[:count],
+        initial_state=None if state is None else tuple(each[:count] for each in state),
+    )
+
+
+_Maker = Callable[[Analysis, Captured, _Asked, Mapping[str, Any], list[str]], Finding]
+_MAKERS: Final[Mapping[str, _Maker]] = {
+    "ablation": _ablation,
+    "tracking": _tracking,
+    "attribution": _attribution,
+    "need": _need,
+    "stability": _stability,
+}
+#: The names of all analyses, in the order in which they are made.
+ANALYSES: Final = tuple(_MAKERS)

@@ -1,0 +1,1 @@
+"""How far back the data matter for the target, beside how far back the network remembers."""

@@ -1,0 +1,181 @@
+"""`lstm-probe explain`: what the recurrent layers of a saved model compute."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lstm_probe.cli.failing import one_line_errors
+from lstm_probe.cli.options import (
+    AsJson,
+    CellOptions,
+    Config,
+    Debug,
+    Layers,
+    MaxMemory,
+    ProbeFile,
+    RandomShape,
+    Seed,
+    Timeout,
+    Trusted,
+    WeightsOnly,
+    cell_options,
+    check_probe,
+    probe_for,
+)
+from lstm_probe.core.errors import LstmProbeError
+
+if TYPE_CHECKING:
+    from lstm_probe.models import Opened
+    from lstm_probe.models.explaining import Explanations
+
+__all__ = ["explain_model"]
+
+
+def explain_model(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            help="A saved model, as `lstm-probe inspect` takes it.",
+            metavar="MODEL",
+            show_default=False,
+        ),
+    ],
+    probe: ProbeFile = None,
+    random: RandomShape = None,
+    seed: Seed = 0,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="Series to look for in the units: an .npz with an array (batch, time) or (batch,) "
+            "by name, or one array in an .npy or .csv file.",
+            metavar="FILE",
+        ),
+    ] = None,
+    target: Annotated[
+        Path | None,
+        typer.Option(help="What each sequence should give: an .npy or .csv file.", metavar="FILE"),
+    ] = None,
+    analysis: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--analysis",
+            "-a",
+            help="Only this one: ablation, tracking, attribution, need or stability; may be given "
+            "several times.",
+            metavar="NAME",
+        ),
+    ] = None,
+    config: Config = None,
+    layer: Layers = None,
+    cell: CellOptions = None,
+    weights_only: WeightsOnly = False,
+    trusted: Trusted = False,
+    max_memory: MaxMemory = None,
+    timeout: Timeout = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Say what a saved model computes: which unit matters, what it follows, where it comes from,
+    how much memory the target needs, and how the state moves.
+
+    Give a probe of several sequences: with 7 or more, what a unit follows can be told from chance.
+
+    Examples:
+
+    - `lstm-probe explain model.keras --probe x_test.npy`
+
+    - `lstm-probe explain weights.pt --probe x.npy --labels depth.npz --json`
+    """
+    with one_line_errors(debug):
+        from lstm_probe.analysis.explained import check_names
+        from lstm_probe.models import open_model
+        from lstm_probe.models.explaining import explain_analyses
+
+        check_probe(probe, random)
+        names = check_names(analysis)
+        series, wanted = _labels(labels), _target(target)
+        opened = open_model(
+            model,
+            config=config,
+            layers=layer,
+            cell=cell_options(cell),
+            trusted=trusted,
+            weights_only=weights_only,
+            max_memory=max_memory,
+            timeout=timeout,
+        )
+        analyses = opened.analyses(probe_for(opened, probe, random, seed))
+        with _progress(len(analyses) * len(names)) as advance:
+            found = explain_analyses(
+                analyses, labels=series, target=wanted, analyses=names, progress=advance
+            )
+        (_print_json if as_json else _print_text)(model, opened, found)
+
+
+def _labels(path: Path | None) -> Mapping[str, Any] | None:
+    """The series of a file by name; a file with one array gives it its own name."""
+    if path is None:
+        return None
+    if path.suffix.lower() == ".npz":
+        from lstm_probe.core.limits import read_npz
+
+        return read_npz(path)
+    return {path.stem: _target(path)}
+
+
+def _target(path: Path | None) -> Any:
+    if path is None:
+        return None
+    from lstm_probe.models.files.probes import read_probe
+
+    found = read_probe(path)
+    if isinstance(found, Mapping):
+        raise LstmProbeError(
+            f"One array is needed. Received: {path} with {', '.join(found)}. Expected: "
+            "one array, in an .npy or .csv file."
+        )
+    return found
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[str, str], None]]:
+    """What shows on a terminal which analysis is being made."""
+    from rich.progress import Progress
+
+    from lstm_probe.cli.tables import error_console
+
+    with Progress(console=error_console(), transient=True) as progress:
+        task = progress.add_task("explaining", total=total)
+        yield lambda layer, name: progress.update(task, advance=1, description=f"{layer}: {name}")
+
+
+def _print_json(model: Path, opened: Opened, found: Explanations) -> None:
+    from lstm_probe.logs.stored.format import plain
+
+    body = {
+        "model": str(model),
+        "kind": opened.kind,
+        "step": opened.step,
+        "notes": opened.notes,
+        "layers": {name: each.plain() for name, each in found.items()},
+    }
+    typer.echo(json.dumps(plain(body), indent=2))
+
+
+def _print_text(model: Path, opened: Opened, found: Explanations) -> None:
+    from rich.text import Text
+
+    from lstm_probe.cli.tables import console
+
+    out = console()
+    out.print(Text(f"{model}: {opened.kind}, step {opened.step}"))
+    for each in found.values():
+        out.print("", Text(str(each)))
+    for note in opened.notes:
+        out.print(Text(f"note: {note}", style="dim"))

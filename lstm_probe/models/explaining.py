@@ -1,0 +1,153 @@
+"""`explain`: what a model's recurrent layers compute, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from lstm_probe.analysis.analysis import Analysis, analyse
+from lstm_probe.analysis.captured import captured
+from lstm_probe.analysis.explained import Explained, check_names, explain_layer
+from lstm_probe.analysis.rest import Rest
+from lstm_probe.analysis.tracking.series import label_series, packed
+from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.models.files.probes import read_probe
+from lstm_probe.models.inspection import inspect
+from lstm_probe.models.live import live_look
+
+__all__ = ["Explanations", "explain", "explain_analyses"]
+
+
+def explain(
+    model: Any,
+    probe: Any,
+    *,
+    labels: Mapping[str, Any] | None = None,
+    target: npt.ArrayLike | None = None,
+    layers: Sequence[str] | None = None,
+    analyses: Sequence[str] | None = None,
+    progress: Callable[[str, str], None] | None = None,
+    **options: Any,
+) -> Explanations:
+    """Analyse what each recurrent layer of a model computes.
+
+    Args:
+        model: a model, live or as a path, as `inspect` takes it.
+        probe: an input of the model with several sequences: with 7 or more, what a unit follows can
+            be told from chance.
+        labels: series of yours, by name, each `(batch, time)` or `(batch,)`: which unit follows
+            which.
+        target: what each sequence should give: `(batch,)` classes or numbers, or as the model's
+            output is.
+        layers: the names of the layers; None for all.
+        analyses: some of `ablation`, `tracking`, `attribution`, `need` (which takes a target) and
+            `stability`; None for all.
+        progress: is called with the layer and the analysis before each is made.
+        **options: the other options of `inspect`, such as `config` and `trusted`.
+
+    Returns:
+        What was found in each layer, by its name: printed, or at the end of a cell of a notebook,
+        it shows its sentences. What could not be analysed is said there.
+
+    Raises:
+        LstmProbeError: the model cannot be read or does not take the probe, or there is no such
+            analysis.
+
+    Example:
+        >>> import numpy as np, tempfile, os
+        >>> path = os.path.join(tempfile.mkdtemp(), "weights.npz")
+        >>> np.savez(path, **{"memory/kernel": np.ones((1, 8)),
+        ...                   "memory/recurrent_kernel": np.ones((2, 8))})
+        >>> found = explain(path, np.random.default_rng(0).normal(size=(8, 5, 1)))
+        >>> list(found["memory"].findings)
+        ['ablation', 'tracking', 'attribution', 'stability']
+        >>> found["memory"].missing
+        {'need': 'There is no target, and so nothing that a memory would be needed for.'}
+    """
+    names = check_names(analyses)
+    asked: dict[str, Any] = {
+        "labels": labels, "target": target, "analyses": names, "progress": progress
+    }  # fmt: skip
+    if isinstance(model, (str, PathLike)):
+        return explain_analyses(inspect(model, probe, layers=layers, **options), **asked)
+    if isinstance(probe, (str, PathLike)):
+        probe = read_probe(Path(probe))
+    look = live_look(model, probe, layers=layers, forward=options.get("forward"))
+    rests, why = look.rests()
+    found = {each.layer: analyse(each) for each in look.snapshots}
+    return explain_analyses(found, rests=rests, notes=[why] if why else [], **asked)
+
+
+class Explanations(dict[str, Explained]):
+    """What was found in each layer, by its name."""
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, self.values()))
+
+    def _repr_html_(self) -> str:
+        return "".join(each._repr_html_() for each in self.values())
+
+
+def explain_analyses(
+    found: Mapping[str, Analysis],
+    *,
+    labels: Mapping[str, Any] | None = None,
+    target: npt.ArrayLike | None = None,
+    analyses: Sequence[str] | None = None,
+    rests: Mapping[str, Rest] | None = None,
+    notes: Sequence[str] = (),
+    progress: Callable[[str, str], None] | None = None,
+) -> Explanations:
+    """As `explain`, of layers that have been analysed.
+
+    Args:
+        found: the analysis of each layer, by its name.
+        labels: as for `explain`.
+        target: as for `explain`.
+        analyses: as for `explain`.
+        rests: the part of the model after each layer that has one.
+        notes: what a reader should know of all layers.
+        progress: as for `explain`.
+
+    Raises:
+        LstmProbeError: the labels fit no layer.
+    """
+    names = check_names(analyses)
+    known = {name: each for name, each in found.items() if each.snapshot.cell is not None}
+    if "tracking" in names and labels is not None and known:
+        _check_labels(labels, list(known.values()))
+    why = "Its recurrence is not known: see lstm_probe.register_cell."
+    return Explanations(
+        {
+            name: Explained(name, each.snapshot.step, {}, dict.fromkeys(names, why))
+            if name not in known
+            else explain_layer(
+                each,
+                labels=labels,
+                target=target,
+                rest=(rests or {}).get(name),
+                first=next(iter(known.values())).snapshot,
+                analyses=names,
+                notes=notes,
+                progress=None if progress is None else partial(progress, name),
+            )
+            for name, each in found.items()
+        }
+    )
+
+
+def _check_labels(labels: Mapping[str, Any], analyses: Sequence[Analysis]) -> None:
+    """Check that the labels fit some layer: one that reads other timesteps is left out later."""
+    for number, analysis in enumerate(analyses):
+        seen = captured(analysis)
+        try:
+            label_series(labels, packed(seen), seen.snapshot.x.shape[:2])
+            return
+        except LstmProbeError:
+            if number == len(analyses) - 1:
+                raise

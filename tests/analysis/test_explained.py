@@ -1,0 +1,134 @@
+"""All analyses of a layer together: what was found, what is missing, and why."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from planted import planted
+from samples import lstm_weights, snapshot
+
+from lstm_probe import LstmProbeError, analyse
+from lstm_probe.analysis import explained as explained_module
+from lstm_probe.analysis.explained import Explained, check_names, explain_layer
+from lstm_probe.analysis.rest import Rest
+from lstm_probe.logs.stored.format import plain
+
+ALONE = ["ablation", "tracking", "attribution"]
+
+
+def test_planted_unit_is_named_by_all_analyses():
+    net = planted("depth", "lstm", seed=2)
+    told: list[str] = []
+    found = explain_layer(
+        analyse(net.snapshot), labels={"depth": net.label}, rest=net.rest, progress=told.append
+    )
+    assert told == check_names(None)
+    assert list(found.missing) == ["need"]
+    assert found.findings["ablation"].at_zero.named == (net.unit,)
+    assert found.findings["tracking"].named["depth"] == (net.unit,)
+    assert found.findings["attribution"].word == "output"
+    texts = [answer.text for answer in found.sentences()]
+    assert any(
+        text.startswith(f"Without unit {net.unit}, held at zero, the model") for text in texts
+    )
+    assert any(text.startswith(f"Unit {net.unit} follows depth (R2 1") for text in texts)
+    assert all(text in str(found) for text in texts)
+    assert all(seconds >= 0 for seconds in found.seconds.values())
+
+
+def test_units_that_matter_are_attributed_when_there_is_no_rest():
+    net = planted("lag", "gru", seed=2)
+    found = explain_layer(analyse(net.snapshot), labels={"past": net.label}, analyses=ALONE)
+    attribution = found.findings["attribution"]
+    assert attribution.word == "unit"
+    assert attribution.chosen[0] == net.unit
+
+
+def test_it_can_be_written_as_json(rng):
+    net = planted("copy", "lstm", seed=2)
+    found = explain_layer(analyse(net.snapshot), labels={"held": net.label}, rest=net.rest)
+    read = json.loads(json.dumps(plain(found.plain())))
+    assert read["layer"] == "copy_lstm"
+    assert list(read["findings"])[:3] == ALONE
+    assert read["findings"]["tracking"]["named"]["held"] == [net.unit]
+    first = read["findings"]["ablation"]["sentences"][0]
+    assert first["text"] == found.sentences()[0].text
+    assert np.shape(read["findings"]["ablation"]["at_mean"]["by_time"]) == (4, 24)
+    wide = explain_layer(analyse(snapshot(rng, batch=40, time=400)), analyses=["attribution"])
+    assert wide.plain()["findings"]["attribution"]["values"] == {"shape": [3, 40, 400, 3]}
+
+
+def test_a_loss_is_measured_when_the_target_fits_the_output():
+    net = planted("copy", "gru", seed=2)
+    target = net.rest.outputs(net.snapshot.output)
+    found = explain_layer(
+        analyse(net.snapshot), rest=net.rest, target=target + 0.1, analyses=["ablation"]
+    )
+    assert found.findings["ablation"].loss == pytest.approx(0.01)
+    assert found.notes == ()
+    wrong = explain_layer(
+        analyse(net.snapshot), rest=net.rest, target=np.zeros((12, 5)), analyses=["ablation"]
+    )
+    assert wrong.findings["ablation"].loss is None
+    assert wrong.notes[0].startswith("The loss is not measured: The target does not fit")
+
+
+def test_a_large_layer_is_analysed_on_fewer_sequences(rng, monkeypatch):
+    seen = analyse(snapshot(rng, batch=6))
+    each = 8 * 10 * 7 * 5 * (5 + 3)
+    monkeypatch.setattr(explained_module, "_AFFORDABLE", 2.5 * each)
+    found = explain_layer(seen, analyses=["ablation", "tracking", "attribution"])
+    assert found.findings["ablation"].sequences == 2
+    assert found.notes == ("Ablation is made on the first 2 of 6 sequences.",)
+    assert "would take too long" in found.missing["attribution"]
+    assert "tracking" in found.findings
+    rest = Rest(lambda h: h[:, -1])
+    assert "ablation" in explain_layer(seen, rest=rest, analyses=["ablation"]).missing
+
+
+def test_what_is_missing_is_said_of_each_analysis(rng):
+    seen = analyse(snapshot(rng, cell=replace(snapshot(rng).cell, activation="softmax")))
+    found = explain_layer(seen, analyses=ALONE)
+    assert list(found.findings) == ["ablation", "tracking"]
+    assert "no gradient through layer 'memory'" in found.missing["attribution"]
+    assert "Not made: There is no gradient" in str(found)
+    assert "Not made: There is no gradient" in found._repr_html_()
+
+
+def test_need_is_asked_of_the_input_of_the_model(rng):
+    x = rng.normal(size=(20, 30, 1))
+    first = replace(snapshot(rng, batch=20, time=30, weights=lstm_weights(rng, inputs=1)), x=x)
+    above = analyse(snapshot(rng, batch=20, time=30))
+    target = np.roll(x, 3, axis=1)[..., 0]
+    found = explain_layer(above, target=target, first=first, analyses=["need"])
+    assert found.findings["need"].lags == (3,)
+    assert explain_layer(above, target=target, analyses=["need"]).findings["need"].lags == ()
+
+
+def test_names_of_analyses_are_checked(rng):
+    for wrong in (["ablate"], "ablation", [3]):
+        with pytest.raises(LstmProbeError, match="no such analysis"):
+            explain_layer(analyse(snapshot(rng)), analyses=wrong)
+    with pytest.raises(LstmProbeError, match="recurrence of layer 'memory' is not known"):
+        explain_layer(analyse(replace(snapshot(rng), cell=None)))
+
+
+def test_a_notebook_shows_the_sentences():
+    answers = explain_layer(
+        analyse(planted("latch", "lstm", seed=1).snapshot), analyses=["ablation"]
+    )
+    html = answers._repr_html_()
+    assert "<b>ablation</b><ul><li>" in html
+    assert isinstance(answers, Explained)
+
+
+def test_a_masked_step_counts_nowhere(rng):
+    mask = np.ones((9, 7), bool)
+    mask[:, 5:] = False
+    seen = snapshot(rng, batch=9, mask=mask, weights=lstm_weights(rng))
+    found = explain_layer(analyse(seen), analyses=ALONE)
+    assert list(found.findings) == ALONE
+    assert found.findings["tracking"].steps == 45
