@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lstm_probe.analysis.alerts.board import OnAlert
 from lstm_probe.analysis.analysis import Analysis
+from lstm_probe.analysis.explained import Explained
 from lstm_probe.callbacks.keras_config import (
     current,
     described_probe,
@@ -105,6 +106,9 @@ class ProbeCallback(ShownInNotebooks, Callback):
             the probe says the same where the model takes one input.
         log_data: whether the probe's inputs and targets are logged, once, and what the model gives
             for it at each capture. False keeps them out of a log that is sent around.
+        analyses: what to work out of the layers at the end of the training: some of `ablation`,
+            `tracking`, `attribution`, `need` and `stability`, as `lstm_probe.explain` does. It is
+            logged in sentences, and kept in `explained`. A probe of several sequences says more.
         forward: how to run the model on the probe, for a model that has no `call` or whose
             training calls it in another way: a function of the model and the probe, such as
             `lambda model, probe: model.generator(probe)`. By default the model is called, with
@@ -150,6 +154,7 @@ class ProbeCallback(ShownInNotebooks, Callback):
         max_log_bytes: int | None = MAX_BYTES,
         targets: Any = None,
         log_data: bool = True,
+        analyses: Sequence[str] = (),
         forward: ForwardFunction | None = None,
         write_images: bool | None = None,
         enabled: bool = True,
@@ -174,6 +179,8 @@ class ProbeCallback(ShownInNotebooks, Callback):
             self._config["targets"] = targets
         if not log_data:
             self._config["log_data"] = False
+        if analyses:
+            self._config["analyses"] = list(analyses)
         if forward is not None:
             self._config["forward"] = forward
         if write_images is not None:
@@ -208,6 +215,7 @@ class ProbeCallback(ShownInNotebooks, Callback):
             labels=found,
             max_log_bytes=max_log_bytes,
             log_data=log_data,
+            analyses=analyses,
             write_images=write_images,
         )
         check_kept_apart(log_data, decode)
@@ -250,6 +258,11 @@ class ProbeCallback(ShownInNotebooks, Callback):
     def analyses(self) -> dict[str, Analysis]:
         """What the latest capture showed, by layer name."""
         return {} if self._recorder is None else self._recorder.analyses
+
+    @property
+    def explained(self) -> Mapping[str, Explained]:
+        """What the layers compute at the end of the training, by name, as `analyses` asked."""
+        return {} if self._recorder is None else self._recorder.explained
 
     @property
     def report(self) -> Report:
@@ -297,7 +310,7 @@ class ProbeCallback(ShownInNotebooks, Callback):
             self._train(0)
             return
         self.set_model(model)
-        self.on_train_begin()
+        self._begin_training(epoch=None)
         self._in_a_loop = True
 
     def close(self) -> None:
@@ -314,9 +327,12 @@ class ProbeCallback(ShownInNotebooks, Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Check everything, and capture before the first step."""
+        self._begin_training(epoch=0)
+
+    def _begin_training(self, epoch: int | None) -> None:
         if self._recorder is None:
             return
-        self._epoch, self._batch, self._is_watching = None, -1, False
+        self._epoch, self._batch, self._is_watching = epoch, -1, False
         if self._recorder.has_begun:
             self._recorder.guard.run("beginning another fit", self._begin)
         else:
@@ -386,7 +402,10 @@ class ProbeCallback(ShownInNotebooks, Callback):
         self._steps.begin(self._reader.step(self.model), self._reader.weights)
         targets = only_targets(self._reader.targets, self._targets)
         data = data_of_probe(self._reader.probe, targets)
-        self._recorder.start(self._watch.start(), self._source, data)
+        step = self._watch.start()
+        if step > 0:
+            self._epoch = None  # how many there have been is said only when the next one begins
+        self._recorder.start(step, self._source, data)
         self._is_watching = True
 
     @property

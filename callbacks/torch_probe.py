@@ -11,6 +11,7 @@ from typing import Any
 
 from lstm_probe.analysis.alerts.board import OnAlert
 from lstm_probe.analysis.analysis import Analysis
+from lstm_probe.analysis.explained import Explained
 from lstm_probe.callbacks.recording.options import Options
 from lstm_probe.callbacks.recording.shown import ShownInNotebooks
 from lstm_probe.callbacks.schedule import Every
@@ -75,6 +76,8 @@ class TorchProbe(ShownInNotebooks):
             probe says the same where the model's forward takes one argument.
         log_data: False keeps the probe's inputs and targets, and what the model gives for it, out
             of the log.
+        analyses: what to work out of the layers when the probe is closed: some of `ablation`,
+            `tracking`, `attribution`, `need` and `stability`. It is logged, and in `explained`.
         enabled: False turns the probe into nothing, as `LSTM_PROBE=off` in the environment does.
 
     Raises:
@@ -116,6 +119,7 @@ class TorchProbe(ShownInNotebooks):
         max_log_bytes: int | None = MAX_BYTES,
         targets: Any = None,
         log_data: bool = True,
+        analyses: Sequence[str] = (),
         enabled: bool = True,
     ) -> None:
         self._run: TorchRun | None = None
@@ -137,6 +141,7 @@ class TorchProbe(ShownInNotebooks):
             background=background,
             max_log_bytes=max_log_bytes,
             log_data=log_data,
+            analyses=analyses,
         )
         run = TorchRun(
             own,
@@ -166,6 +171,11 @@ class TorchProbe(ShownInNotebooks):
     def analyses(self) -> dict[str, Analysis]:
         """What the latest capture showed, by the name of the layer."""
         return {} if self._run is None else self._run.recorder.analyses
+
+    @property
+    def explained(self) -> Mapping[str, Explained]:
+        """What the layers compute at the end, by name, as `analyses` asked."""
+        return {} if self._run is None else self._run.recorder.explained
 
     @property
     def report(self) -> Report:

@@ -69,7 +69,6 @@ def main() -> None:
     first, last = (sum(part) / len(part) for part in (model.losses[:20], model.losses[-20:]))
     print(f"\nLoss of the first 20 steps: {first:.2f}, of the last 20: {last:.2f}\n")
     print(probe.report)
-    print(f"\nLook at the gates:\n    tensorboard --logdir {options.log_dir}")
 
 
 def encoded(text: str) -> torch.Tensor:

@@ -47,9 +47,6 @@ def main() -> None:
     _, accuracy = model.evaluate(digits.x_test, digits.y_test, verbose=0)
     print(f"\nAccuracy on {len(digits.x_test)} digits never seen: {accuracy:.1%}\n")
     print(probe.report)
-    print("\nLook at the gates, alone or in TensorBoard:")
-    print(f"    lstm-probe serve {options.log_dir}")
-    print(f"    tensorboard --logdir {options.log_dir}")
 
 
 def parse_options() -> argparse.Namespace:

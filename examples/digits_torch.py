@@ -58,7 +58,6 @@ def main() -> None:
         right = (model(x_test).argmax(1) == y_test).float().mean().item()
     print(f"\nAccuracy on {len(x_test)} digits never seen: {right:.1%}\n")
     print(probe.report)
-    print(f"\nLook at the gates:\n    tensorboard --logdir {options.log_dir}")
 
 
 def parse_options() -> argparse.Namespace:

@@ -55,7 +55,6 @@ def main() -> None:
     remembered = model.predict(x_test, batch_size=256, verbose=0)[:, -1] > 0.5
     print(f"\nStill known after {STEPS} steps: {np.mean(remembered == y_test[:, -1]):.1%}\n")
     print(probe.report)
-    print(f"\nLook at all gates:\n    tensorboard --logdir {options.log_dir}")
 
 
 def latching_problem(

@@ -69,7 +69,7 @@ def main() -> None:
         else:
             train_monitored(network, hook, batches, options)
     print_outputs(hook)
-    print(f"\n{hook.report}\n\nLook at the gates:\n    tensorboard --logdir {options.log_dir}\n")
+    print(f"\n{hook.report}\n")
     print(f"largest difference: {max_difference(hook):.1e}")
 
 

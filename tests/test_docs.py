@@ -17,7 +17,16 @@ DOCS = ROOT / "docs"
 #: A block, and what stands before it if it needs a process of its own.
 _BLOCK = re.compile(r"(<!-- in a process of its own -->\n)?^```python\n(.*?)^```$", re.M | re.S)
 #: Pages whose Python runs in this process, one block after the other in one namespace.
-PAGES = ("index", "after_the_run", "add_a_cell", "parity", "recipes")
+PAGES = (
+    "index",
+    "what_it_computes",
+    "after_the_run",
+    "add_a_cell",
+    "parity",
+    "stability",
+    "tutorial_what_it_computes",
+    "recipes",
+)
 
 
 def blocks(page: str, *, alone: bool = False) -> list[str]:
@@ -36,8 +45,10 @@ def test_every_page_with_python_is_run() -> None:
     assert pages == {*PAGES, "trackers", "pytorch", "pytorch_trainers"}
 
 
-# The recipes train a dozen models.
-@pytest.mark.parametrize("page", [*PAGES[:-1], pytest.param(PAGES[-1], marks=pytest.mark.long)])
+# The tutorial trains three models, and the recipes a dozen.
+@pytest.mark.parametrize(
+    "page", [*PAGES[:-2], *(pytest.param(page, marks=pytest.mark.long) for page in PAGES[-2:])]
+)
 def test_python_of_a_page_runs(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -48,9 +59,23 @@ def test_python_of_a_page_runs(
     out = capsys.readouterr().out
     if page == "index":
         assert re.search(r"memory +lstm +16 +\d .* match", out)
+        assert "The gradient reaches all 30 steps." in out
+        assert re.search(
+            r"^saturated_gates: layer 'memory', .* Try: a lower learning rate", out, re.M
+        )
+    if page == "what_it_computes":
+        said = (DOCS / "what_it_computes.md").read_text().split("It names the unit: `")[1]
+        assert said.partition("`")[0] in out
     if page == "parity":
         assert re.search(r"mismatch from timestep 1, .* most likely gate f", out)
         assert "forget_bias: the framework adds 1.0 to the forget gate" in out
+    if page == "stability":
+        assert "- The network is a latch" in out
+        assert "(12,)" in out
+    if page == "tutorial_what_it_computes":
+        assert "The network is a latch" in out
+        assert out.count("A direction of the state fades so slowly that it outlasts the probe") == 2
+        assert re.search(r"held for 1000 steps: \['(1.0|0.9)\d', '-(1.0|0.9)\d'\]", out)
     if page == "recipes":
         stopped = re.search(r"stopped after (\d+) captures", out)
         assert stopped is not None

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 
 from lstm_probe.analysis.alerts.board import AlertBoard, AlertRules
 from lstm_probe.analysis.analysis import Analysis, analyse
+from lstm_probe.analysis.explained import Explained
 from lstm_probe.callbacks.recording.budget import Budget
 from lstm_probe.callbacks.recording.cost import CaptureCost
 from lstm_probe.callbacks.recording.guard import Guard
 from lstm_probe.callbacks.recording.options import Options
 from lstm_probe.callbacks.recording.reactions import Reactions
-from lstm_probe.callbacks.recording.source import Source, Taken, outputs_of, remarks_of
+from lstm_probe.callbacks.recording.source import Source, Taken, outputs_of, remarks_of, rests_of
 from lstm_probe.callbacks.recording.tally import Tally
 from lstm_probe.callbacks.recording.training_logs import TrainingValues
 from lstm_probe.core.arrays import Array
@@ -44,6 +46,8 @@ class Captures:
         tally: which captures that were due have been taken, were lost, or were left out.
         budget: how much of the training's time captures may take.
         reactions: what alerts have asked for.
+        target: what the model is to give for the probe, where that is one array.
+        explained: what the layers compute, by name, if that has been asked for.
     """
 
     def __init__(self, options: Options, guard: Guard) -> None:
@@ -51,7 +55,9 @@ class Captures:
         rules = given if isinstance(given, AlertRules) else AlertRules(given)
         self._board = AlertBoard(rules.thresholds, rules=rules.rules)
         self._guard = guard
-        self._labels = options.labels
+        self._labels, self._names = options.labels, options.analyses
+        self.target: Array | None = None
+        self.explained: Mapping[str, Explained] = {}
         self.analyses: dict[str, Analysis] = {}
         self.report = Report()
         self.tally = Tally(self.report)
@@ -127,6 +133,29 @@ class Captures:
         step = analyses[0].snapshot.step
         self._write(log, analyses, outputs_of(taken), step, cost, training)
         return True
+
+    def explain(self, log: RunLog, source: Source) -> None:
+        """Say what the layers compute at the latest capture, and log it.
+
+        Args:
+            log: the run's log.
+            source: the model, as it was captured.
+        """
+        from lstm_probe.models.explaining import explain_analyses  # few trainings ask for it
+
+        began = time.perf_counter()
+        snapshots = [each.snapshot for each in self.analyses.values()]
+        asked = "running the model after its layers"
+        rests, why = self._guard.run(asked, lambda: rests_of(source, snapshots)) or ({}, "")
+        self.explained = explain_analyses(
+            self.analyses,
+            target=self.target,
+            analyses=self._names,
+            rests=rests,
+            notes=[why] if why else [],
+        )
+        self.budget.spent += time.perf_counter() - began
+        log.write_explained(self.explained, step=snapshots[0].step)
 
     def _analyse(self, taken: Taken, watch: Stopwatch) -> list[Analysis]:
         snapshots = taken.snapshots()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from lstm_probe.analysis.alerts.board import OnAlert
+from lstm_probe.analysis.explained import check_names
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.logs.detail import MAX_BYTES, Detail, check_detail
 from lstm_probe.models.labels import ProbeLabels
@@ -40,10 +42,12 @@ class Options:
     labels: ProbeLabels | None = None
     max_log_bytes: int | None = MAX_BYTES
     log_data: bool = True
+    analyses: Sequence[str] = ()
     write_images: bool | None = None
 
     def __post_init__(self) -> None:
         check_detail(self.detail)
+        check_names(self.analyses)
         limit = self.max_log_bytes
         if limit is not None and (isinstance(limit, bool) or not limit >= 0):
             raise LstmProbeError(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
 from lstm_probe.analysis.analysis import Analysis
+from lstm_probe.analysis.explained import Explained
 from lstm_probe.callbacks.recording.captures import Captures
 from lstm_probe.callbacks.recording.cost import CaptureCost
 from lstm_probe.callbacks.recording.guard import Guard
@@ -63,6 +64,7 @@ class Recorder:
         self._run_log: RunLog | None = None
         self._fits = 0
         self._is_fitting = False
+        self._explained: int | None = None
         self._process = os.getpid()
         self.report: Report = self._captures.report
 
@@ -75,6 +77,11 @@ class Recorder:
     def analyses(self) -> dict[str, Analysis]:
         """What the latest capture showed, by layer."""
         return self._captures.analyses
+
+    @property
+    def explained(self) -> Mapping[str, Explained]:
+        """What the layers compute, by name, if that has been asked for."""
+        return self._captures.explained
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy of a recorder opens a log of its own."""
@@ -139,6 +146,8 @@ class Recorder:
         """
         if self._is_fitting and os.getpid() == self._process and step != self._tally.captured:
             self.guard.run("deciding on a capture", lambda: self._capture(step, source, last))
+        if last:
+            self._explain(source)
 
     def finish(self, step: int, source: Source) -> None:
         """Capture the last weights of all, if that has not been done, and close the log.
@@ -150,6 +159,7 @@ class Recorder:
         if self._run_log is not None and os.getpid() == self._process:
             self._is_fitting = True
             self.guard.run("deciding on a capture", lambda: self._capture_last(step, source))
+            self._explain(source)
             self.close()
 
     def close(self) -> None:
@@ -179,6 +189,8 @@ class Recorder:
     def _begin(self, step: int, source: Source, data: ProbeData | None) -> None:
         """Open a log, and capture before the training goes on."""
         cost, options = CaptureCost(), self._options
+        targets = [] if data is None else list(data.targets.values())
+        self._captures.target = targets[0] if len(targets) == 1 else None
         analyses, outputs = self._captures.analyse_first(step, source, cost)
         log = RunLog(
             self._log_dir,
@@ -203,6 +215,18 @@ class Recorder:
                 )
         finally:
             self._run_log.close()
+
+    def _explain(self, source: Source) -> None:
+        """Say what the layers compute, at the end of a training: once, and of later fits of one as
+        the budget allows."""
+        log, latest = self._run_log, self._tally.captured
+        asked = self._options.analyses and log is not None and self._is_fitting
+        if not asked or log is None or latest == self._explained or os.getpid() != self._process:
+            return
+        if self._fits == 1 or self._budget.allows_end(of_fit=self._fits):
+            self._drain()
+            self._explained = latest
+            self.guard.run("explaining the layers", lambda: self._captures.explain(log, source))
 
     def _drain(self) -> None:
         if self._worker is not None:

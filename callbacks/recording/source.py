@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from lstm_probe.analysis.rest import Rest
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
 
-__all__ = ["Source", "Taken", "outputs_of", "remarks_of"]
+__all__ = ["Source", "Taken", "outputs_of", "remarks_of", "rests_of"]
 
 
 class Taken(Protocol):
@@ -27,6 +28,13 @@ class Source(Protocol):
         Args:
             step: how many steps the model has been trained.
         """
+
+
+def rests_of(source: Source, snapshots: Sequence[Snapshot]) -> tuple[Mapping[str, Rest], str]:
+    """The part of the model after each layer, by name, and why some have none. Not every source
+    can run it."""
+    make = getattr(source, "rests", None)
+    return ({}, "") if make is None else make(snapshots)
 
 
 def remarks_of(taken: Taken) -> Mapping[str, str]:

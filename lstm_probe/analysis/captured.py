@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.analysis.subject import traced
 from lstm_probe.cells import Cell
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.trace import GateTrace
@@ -88,15 +89,7 @@ def captured(seen: Analysis | Snapshot) -> Captured:
         >>> found.memory, found.units.count, found.units.word
         ('c', 2, 'unit')
     """
-    if isinstance(seen, Analysis):
-        snapshot, trace = seen.snapshot, seen.trace
-    elif isinstance(seen, Snapshot):
-        snapshot, trace = seen, None
-    else:
-        raise LstmProbeError(
-            f"There is nothing to analyse. Received: {type(seen).__name__}. Expected: an Analysis, "
-            "as lstm_probe.inspect gives for each layer, or a Snapshot."
-        )
+    snapshot, trace = traced(seen)
     cell = snapshot.cell
     if cell is None:
         raise LstmProbeError(
@@ -108,16 +101,6 @@ def captured(seen: Analysis | Snapshot) -> Captured:
             f"No step of the probe counts in layer {snapshot.layer!r}. Received: a mask that is "
             "False everywhere. Expected: a probe with at least one step that is not masked."
         )
-    if trace is None:
-        trace = cell.run(
-            snapshot.x,
-            snapshot.weights,
-            initial_state=snapshot.initial_state,
-            mask=snapshot.mask,
-            dtype=np.float64,
-            reverse=snapshot.reverse,
-        )
-        trace = replace(trace, layer=snapshot.layer, step=snapshot.step)
     return Captured(snapshot, cell, trace, _units(snapshot, cell, trace))
 
 

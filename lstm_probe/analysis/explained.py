@@ -28,7 +28,7 @@ _AFFORDABLE: Final = 6e10
 _LARGEST: Final = 20_000
 #: The largest state of which fixed points are looked for.
 _LARGEST_STATE: Final = 512
-#: At how many points gradients are taken at most where a framework takes part.
+#: At how many points gradients are taken at most.
 _POINTS: Final = 512
 #: How many units or outputs are attributed.
 _ATTRIBUTED: Final = 3
@@ -251,7 +251,7 @@ def _attribution(
     followed = [u for each in getattr(before.get("tracking"), "named", {}).values() for u in each]
     spread = _spread(seen)
     chosen = list(dict.fromkeys([*followed[:2], *_largest(by_unit if by_unit.any() else spread)]))
-    return attribute(part, units=chosen[:_ATTRIBUTED])
+    return attribute(part, units=chosen[:_ATTRIBUTED], most_points=_POINTS)
 
 
 def _need(

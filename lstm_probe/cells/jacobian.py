@@ -130,9 +130,12 @@ def state_jacobians(cell: Cell[Any], run: Run) -> Iterator[Array]:
     eye = np.eye(sum(run.initial[letter].shape[-1] for letter in cell.states))
     for start in range(0, len(run.x), _STRETCH):
         part = run.stretch(start, start + _STRETCH)
-        back = _known(cell, part)
+        with np.errstate(all="ignore"):
+            back = _known(cell, part)
         for t in range(len(part.x)):
-            before = {k: cell.flattened(v) for k, v in back(t, seeds).before.items()}
+            with np.errstate(all="ignore"):  # infinity and NaN are values, as in a framework
+                found = back(t, seeds).before
+            before = {letter: cell.flattened(each) for letter, each in found.items()}
             jacobian = joined(before, cell).swapaxes(0, 1)  # (batch, whole, whole)
             if part.mask is not None:
                 jacobian = np.where(part.mask[t][:, None, None], jacobian, eye)

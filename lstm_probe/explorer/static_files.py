@@ -7,8 +7,10 @@ from importlib.resources import files
 
 from lstm_probe.explorer.requests import Reply
 
-__all__ = ["static_files"]
+__all__ = ["OF_TENSORBOARD", "static_files"]
 
+#: The modules by which TensorBoard opens the page and answers it; no other home needs them.
+OF_TENSORBOARD = ("index.js", "tensorboard_source.js", "gates_address.js")
 _TYPES = {".js": "text/javascript", ".css": "text/css"}
 
 

@@ -16,6 +16,7 @@ from lstm_probe.analysis.alerts.board import Alert
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.analysis.change.dynamics import Dynamics
 from lstm_probe.analysis.change.spectra import SpectralNorms, spectral_radii
+from lstm_probe.analysis.explained import Explained
 from lstm_probe.analysis.words.answers import Answer
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
@@ -29,7 +30,12 @@ from lstm_probe.logs.stored.course import captures_value, point_of
 from lstm_probe.logs.stored.names import OVERVIEW_TAG, RUN_NAME
 from lstm_probe.logs.stored.run_course import RunCourse
 from lstm_probe.logs.stored.values import gates_value, probe_value, weights_value
-from lstm_probe.logs.tags.diagnosis import alert_values, answers_value, weight_values
+from lstm_probe.logs.tags.diagnosis import (
+    alert_values,
+    answers_value,
+    explained_value,
+    weight_values,
+)
 from lstm_probe.logs.tags.pictures import picture_values
 from lstm_probe.logs.tags.summaries import cost_values, layer_values
 from lstm_probe.logs.tags.values import scalar, text
@@ -180,7 +186,7 @@ class RunLog:
     def write_cost(
         self, seconds: float, stages: Mapping[str, float], fraction: float, *, step: int
     ) -> None:
-        """Append what a capture cost.
+        """Append what a capture cost; with `detail="full"` its stages too.
 
         Args:
             seconds: of the training thread, the log record included.
@@ -188,7 +194,18 @@ class RunLog:
             fraction: what all captures have added to the training's time.
             step: the training step.
         """
-        self._file.write(cost_values(seconds, stages, fraction), step=step)
+        # Fewer charts for those who only want to know what it costs.
+        shown = stages if self._detail == "full" else {}
+        self._file.write(cost_values(seconds, shown, fraction), step=step)
+
+    def write_explained(self, explained: Mapping[str, Explained], *, step: int) -> None:
+        """Append what the layers compute, in sentences.
+
+        Args:
+            explained: by the layer's name.
+            step: the training step.
+        """
+        self._file.write([explained_value(explained)], step=step)
 
     def write_counts(self, captured: int, failed: int, skipped: int, *, step: int) -> None:
         """Append how many captures were logged, were lost to an error, and were left out.

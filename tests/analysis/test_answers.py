@@ -62,6 +62,8 @@ def test_a_gate_that_opens_is_told_with_the_steps_and_the_loss():
     assert texts(course([0.7, 0.71], [1.0, 2.0]))[0] == (
         "The gates have hardly moved; the loss rose from 1 to 2."
     )
+    assert "the loss stood still at 0.693" in texts(course([0.7, 0.7], [0.694, 0.693]))[0]
+    assert "the loss stood still at 0" in texts(course([0.7, 0.7], [0.0, 0.0]))[0]
     assert "the loss is no number any more" in texts(course([0.7, 0.7], [1.0, float("nan")]))[0]
 
 
@@ -107,3 +109,10 @@ def test_no_more_than_six_are_said():
     alerts = [{"rule": f"r{k}", "step": k, "what": "x"} for k in range(3)]
     last = Figures(9, 11, 8, 3.0, 1, 4.0, 2, {"f": 0.9}, "mismatch", 0.25)
     assert len(answers([Figures(0, 11, 8, means={"f": 0.1}), last], alerts)) == 6
+
+
+def test_each_alert_leads_to_the_view_in_which_it_is_seen():
+    rules = ["short_memory", "vanishing_gradient", "saturated_gates", "dead_units"]
+    for rule, view in zip(rules, ["memory", "gradient", "saturation", "gates"], strict=True):
+        (said,) = answers([Figures(9, 11, 8)], [{"rule": rule, "step": 4, "what": "x"}])
+        assert (said.view, said.step) == (view, 4)

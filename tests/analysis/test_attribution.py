@@ -175,6 +175,7 @@ def test_planted_lag_is_named(kind, baseline):
     assert found.sentences()[0].value == net.lag
     assert f"most from {net.lag} steps before the last in 12 of 12" in found.sentences()[0].text
     assert (found.strongest == found.strongest_by_occlusion).all()
+    assert found.agrees.all()
     features = np.abs(found.values[0]).sum(axis=(0, 1))
     assert features[1] < 0.01 * features[0]
 
@@ -186,6 +187,14 @@ def test_planted_latch_and_copy_are_traced_to_the_step_that_set_them(task, kind)
     when = net.snapshot.x[..., 0].argmax(axis=1)
     assert (found.strongest_by_occlusion[0] == when).all()
     assert (found.strongest[0] == when).mean() >= 0.9
+
+
+def test_steps_that_are_equal_agree():
+    net = planted("counter", "simple_rnn", seed=4)
+    found = attribute(net.snapshot, units=[net.unit], baseline="zeros")
+    assert found.agrees.all()
+    assert "comes from many steps" in found.sentences()[0].text
+    assert "occlusion agrees in 12 of 12" in found.sentences()[0].text
 
 
 def test_a_step_that_reads_backwards_counts_from_the_other_end(rng):

@@ -75,13 +75,11 @@ def test_steps_are_spread_over_the_probe_when_there_are_many():
     assert "over 5 of 100 steps" in found.sentences()[0].text
 
 
-def test_sequences_are_taken_in_parts_when_they_do_not_fit(rng, monkeypatch):
-    snapshot = samples.snapshot(rng, batch=5)
-    whole = jacobian_spectrum(snapshot)
-    monkeypatch.setattr("lstm_probe.analysis.stability.driven._VALUES", 200)
-    parts = jacobian_spectrum(snapshot)
-    np.testing.assert_array_equal(parts.places, whole.places)
-    np.testing.assert_allclose(parts.eigenvalues, whole.eigenvalues, atol=1e-13)
+def test_large_states_are_looked_at_less_often(monkeypatch):
+    snapshot = linear(rotation(0.3), time=100, batch=1)
+    assert len(jacobian_spectrum(snapshot).places) == 32
+    monkeypatch.setattr("lstm_probe.analysis.stability.spectrum._WORK", 2**6)
+    assert len(jacobian_spectrum(snapshot).places) == 8
 
 
 def test_sentences_and_json_hold_the_numbers():

@@ -215,6 +215,13 @@ def test_one_lost_direction_leaves_the_others_their_exponents():
     assert np.isneginf(found.exponents[2])
 
 
+def test_sequences_are_taken_in_parts_when_they_do_not_fit(rng, monkeypatch):
+    snapshot = samples.snapshot(rng, batch=5, time=40)
+    whole = lyapunov_exponents(snapshot)
+    monkeypatch.setattr("lstm_probe.analysis.stability.driven._VALUES", 200)
+    np.testing.assert_allclose(lyapunov_exponents(snapshot).exponents, whole.exponents, atol=1e-12)
+
+
 def test_masked_steps_count_for_nothing(rng):
     snapshot = samples.snapshot(rng, batch=3, time=60)
     padded = np.concatenate([snapshot.x, rng.normal(size=(3, 25, 3))], axis=1)

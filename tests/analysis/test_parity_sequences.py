@@ -10,13 +10,14 @@ import pytest
 import samples
 from test_parity_verdict import keras_snapshot
 
-from lstm_probe import SimpleRnnCell, Snapshot, analyse, capture
+from lstm_probe import LstmCell, SimpleRnnCell, Snapshot, analyse, capture
 from lstm_probe.analysis.parity.error import ParityError
 from lstm_probe.analysis.parity.judge import judge
+from lstm_probe.analysis.parity.judged_steps import judge_steps
 from lstm_probe.analysis.parity.teacher_forcing import teacher_force
 from lstm_probe.analysis.parity.verdict import Unjudged, Verdict
 from lstm_probe.cells.custom import CustomCell
-from lstm_probe.weights import NamedWeights, from_keras
+from lstm_probe.weights import LstmWeights, NamedWeights, from_keras
 
 HUGE = [keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN]
 
@@ -200,3 +201,26 @@ def test_a_bound_is_no_larger_when_it_is_that_of_a_sequence_beside_a_huge_one(rn
     output[1, 10:] += 1e-3
     verdict = analyse(snapshot).parity.verdict
     assert (verdict.kind, verdict.place.sequence) == ("mismatch", 1)
+
+
+def test_a_match_that_only_a_wide_bound_explains_says_so(rng):
+    """c is hidden behind a projection, and bfloat16 knows it to a tenth after some steps."""
+    scale = {"kernel": 0.6, "recurrent_kernel": 0.6, "bias": 0.6}
+    shapes = {"kernel": (4, 4, 6), "recurrent_kernel": (3, 4, 6), "bias": (4, 6)}
+    arrays = {name: rng.normal(0, scale[name], shape) for name, shape in shapes.items()}
+    w = LstmWeights(**arrays, projection=rng.normal(0, 0.6, (6, 3)))
+    x = rng.normal(size=(1, 40, 4))
+    output = LstmCell(forget_bias=1.0).run(x, w, dtype=np.float64).h
+    right = Snapshot(0, "lstm", LstmCell(forget_bias=1.0), w, x=x, output=output, dtype="bfloat16")
+    judged = judge_steps(right)
+    size = 1 + np.abs(judged.steps.output)
+    wide = int((judged.bound / size)[0].max(axis=1).argmax())
+    unit = int((judged.bound / size)[0, wide].argmax())
+    shown = analyse(right).parity.verdict
+    assert (shown.kind, shown.unjudged) == ("match", None)
+    output = output.copy()
+    output[0, wide, unit] += 0.8 * judged.bound[0, wide, unit]
+    verdict = analyse(replace(right, output=output)).parity.verdict
+    assert verdict.kind == "match"
+    assert verdict.unjudged.timestep == wide
+    assert "rounding may grow as large as the difference" in str(verdict)

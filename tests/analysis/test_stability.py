@@ -12,10 +12,11 @@ from test_fixed_points import lstm_of
 from test_jacobian_spectrum import linear, rotation
 from test_lyapunov import alone, chaotic_lstm
 
-from lstm_probe import LstmProbeError, SimpleRnnCell, analyse
+from lstm_probe import LstmProbeError, SimpleRnnCell, Snapshot, analyse
 from lstm_probe.analysis import measure_stability
 from lstm_probe.analysis.stability.structures import structures_of
-from lstm_probe.weights import from_keras
+from lstm_probe.cells.custom import CustomCell
+from lstm_probe.weights import NamedWeights, from_keras
 
 
 def rnn(matrix, *, state=None, activation="tanh", time=60, batch=4):
@@ -47,6 +48,16 @@ def test_a_latch_is_named_with_the_states_it_rests_at():
     assert first.startswith(
         "The network is a latch: with its input at rest it stays at one of 2 st"
     )
+
+
+def test_a_counter_that_leaks_towards_two_ends_is_no_latch():
+    """`tanh(1.005 h)` has two stable points, but it takes 100 steps to get to them."""
+    snapshot = rnn([[1.005]], batch=6, time=60)
+    begin = np.array([[0.1], [-0.1], [0.2], [-0.2], [0.05], [-0.05]])
+    found = measure_stability(replace(snapshot, initial_state=(begin,)))
+    assert found.points.kinds.count("stable") == 2
+    assert np.count_nonzero(found.points.reached) == 2
+    assert "latch" not in [each.kind for each in found.structures]
 
 
 def test_a_line_is_named_with_its_eigenvalue_and_its_direction():
@@ -113,6 +124,32 @@ def test_what_is_missing_is_said_once(rng):
     masked = replace(samples.snapshot(rng), mask=np.zeros((2, 7), bool))
     (only,) = measure_stability(masked).sentences()
     assert "Every step of the probe is masked" in only.text
+
+
+def test_derivatives_that_are_no_numbers_are_said_to_be_none(rng):
+    def step(x, states, weights):
+        h = np.tanh(x @ weights["w"] + states[0])
+        return {"h": h}, [h]
+
+    def back(x, states, weights, changes):
+        return np.zeros_like(x), [changes[0] * np.inf]
+
+    cell = CustomCell("Broken", step, (("h", None),), own_back=back)
+    weights = NamedWeights({"w": rng.normal(size=(3, 2))}, 3, 2)
+    x = rng.normal(size=(2, 60, 3))
+    found = measure_stability(Snapshot(0, "own", cell, weights, x=x, output=np.zeros((2, 60, 2))))
+    (only,) = found.sentences()
+    assert "The Jacobian holds NaN or infinity" in only.text
+    assert found.structures == ()
+    json.dumps(found.plain(), allow_nan=False)
+
+
+def test_a_network_that_explodes_is_said_to():
+    found = measure_stability(linear([[10.0]], time=60))
+    (only,) = found.sentences()
+    assert "The states grow to " in only.text
+    assert "the network explodes" in only.text
+    assert only.value is None
 
 
 def test_a_short_probe_still_has_fixed_points(rng):

@@ -374,10 +374,29 @@ def test_epochs_and_labels_are_stored_with_the_gates(
     trainable().fit(x, y, batch_size=16, epochs=2, verbose=0, callbacks=[probe])
     run = RunReader(tmp_path / "lstm_probe")
     stored = [run.capture("memory", step).meta for step in run.steps("memory")]
-    assert [meta["epoch"] for meta in stored] == [None, 0.75, 1.5, 2.0]
+    assert [meta["epoch"] for meta in stored] == [0.0, 0.75, 1.5, 2.0]
     assert stored[0]["labels"] == list("recall")
 
 
 def test_labels_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(LstmProbeError, match=r"3 labels.*each of its 6 timesteps"):
         ProbeCallback(np.zeros((1, 6, 3)), tmp_path, labels=["a", "b", "c"])
+
+
+def test_a_loop_has_no_epochs_and_neither_has_the_beginning_of_a_later_fit(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    x, y = training_data(rng)
+    model = trainable()
+    loop = ProbeCallback(x[:1], tmp_path / "loop", every=1)
+    loop.step(model)
+    model.train_on_batch(x[:8], y[:8])
+    loop.step(model)
+    loop.close()
+    later = ProbeCallback(x[:1], tmp_path / "later", every=100)
+    model.fit(x, y, batch_size=16, epochs=1, verbose=0, callbacks=[later])
+    epochs = {
+        name: [point.epoch for point in RunReader(tmp_path / name / "lstm_probe").course]
+        for name in ("loop", "later")
+    }
+    assert epochs == {"loop": [None, None], "later": [None, 1.0]}

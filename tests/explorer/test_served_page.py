@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import time
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import browser
 import numpy as np
 import pytest
 import tab_logs
+from PIL import Image
 from tab_browser import ServedExplorer
 
 from lstm_probe.explorer.log_captures import LogCaptures
@@ -109,6 +113,30 @@ def test_files_of_captures_are_downloaded_with_the_token(
     with explorer.page.expect_download() as download:
         explorer.inside.get_by_role("link", name=kind).click()
     assert Path(download.value.path()).stat().st_size > 1000
+
+
+def test_view_is_saved_as_a_drawing_of_shapes_and_words(explorer: ServedExplorer) -> None:
+    explorer.open(run=RUN, step=8)
+    explorer.inside.locator("summary[aria-label^=Save]").click()
+    with explorer.page.expect_download() as download:
+        explorer.inside.get_by_role("button", name="Save this view as a drawing").click()
+    root = ElementTree.parse(download.value.path()).getroot()
+    space = "{http://www.w3.org/2000/svg}"
+    words = [element.text for element in root.iter(f"{space}text")]
+    assert f"{RUN} · memory · step 8" in words
+    assert {"forget gate f", "hidden state h", "timestep"} <= set(words)
+    pictures = list(root.iter(f"{space}image"))
+    assert len(pictures) == 6
+    trace = tab_logs.analysis(8, step=8).trace
+    for letter, picture in zip("ifgoch", pictures, strict=True):
+        data = b64decode(picture.attrib["href"].removeprefix("data:image/png;base64,"))
+        colours = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), int)
+        gate = trace[letter][0].T
+        assert colours.shape[:2] == gate.shape
+        # Red is low and blue is high in these colours.
+        blueness = (colours[..., 2] - colours[..., 0]).ravel()
+        order = np.corrcoef(blueness, gate.ravel())[0, 1]
+        assert order > 0.8
 
 
 def test_token_that_is_wrong_is_told(explorer: ServedExplorer) -> None:

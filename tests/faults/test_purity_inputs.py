@@ -163,3 +163,15 @@ def test_nothing_is_left_of_a_capture(name: str, package: Package, tmp_path: Pat
     probed = trained(CASES[name], package, tmp_path)
     for what, expected in without.items():
         np.testing.assert_equal(probed[what], expected, err_msg=what)
+
+
+@pytest.mark.parametrize("package", [keras, tf_keras], ids=["keras", "tf_keras"])
+def test_what_a_capture_has_traced_is_not_called_again(package: Package, tmp_path: Path) -> None:
+    """A decorated method that the pass calls in the way in which the user calls it later."""
+    x = np.random.default_rng(12).normal(size=(16, 5, 2)).astype("float32")
+    model, data, probe, _ = compiled_call(package, x)
+    model.compile("adam", "mse")
+    callback = ProbeCallback(probe, tmp_path, every=2, max_overhead=None, detail="scalars")
+    model.fit(*data, batch_size=4, verbose=0, callbacks=[callback])
+    assert callback.report.failed == 0
+    np.testing.assert_array_equal(model(tf.constant(probe)), model.memory(probe))

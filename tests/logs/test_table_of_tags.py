@@ -1,4 +1,4 @@
-"""The table of tags in the README against the tags that a log has."""
+"""The table of tags in the documentation against the tags that a log has."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from checkout import ROOT
 
 from lstm_probe import GruCell, analyse, weights
 from lstm_probe.analysis.alerts.board import AlertBoard
+from lstm_probe.analysis.explained import Explained
 from lstm_probe.core.stopwatch import STAGES
 from lstm_probe.logs import RunLog
 from lstm_probe.logs.detail import Detail
@@ -42,7 +43,7 @@ class Row(NamedTuple):
 
 
 def table() -> list[Row]:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "tags.md").read_text(encoding="utf-8")
     lines = text.split("| tag | tab | `detail` |")[1].split("\n\n")[0].splitlines()[2:]
     rows = []
     for line in lines:
@@ -80,6 +81,7 @@ def logged(directory: Path, detail: Detail, rng: np.random.Generator) -> Mapping
                 log.write([analyse(seen)], step=step, alerts=alerts, dynamics=board.dynamics)
             log.write_cost(0.1, dict.fromkeys(STAGES, 0.1), 0.01, step=5)
             log.write_counts(2, 0, 0, step=5)
+            log.write_explained({LAYER: Explained(LAYER, 5, {}, {})}, step=5)
         for event in event_reading.events(log.directory):
             for value in event.summary.value:
                 plugins.setdefault(value.tag, value.metadata.plugin_data.plugin_name)
@@ -94,6 +96,6 @@ def test_the_table_has_every_tag_under_its_tab_and_detail_and_no_other(
     rows = [row for row in table() if row.level <= LEVELS.index(detail)]
     for tag, plugin in tags.items():
         found = [row for row in rows if row.pattern.fullmatch(tag)]
-        assert [row.plugin for row in found] == [plugin], f"{tag} is not in the README's table"
+        assert [row.plugin for row in found] == [plugin], f"{tag} is not in the table"
     for row in rows:
         assert any(map(row.pattern.fullmatch, tags)), f"nothing writes {row.written}"

@@ -19,11 +19,9 @@ def test_no_right_description_is_called_a_mismatch(table: Table) -> None:
 
 
 def test_no_mutant_that_shows_is_called_a_match(table: Table) -> None:
-    """But for projections in bfloat16, whose bound is a tenth of the values: a known limit."""
+    """Where only a bound of the size of the values explains it, the match says so."""
     assert table.mutants >= 250
-    known = [name for name in table.missed if name.endswith("lstm_projection bfloat16")]
-    assert table.missed == known
-    assert len(known) <= 4
+    assert table.missed == []
 
 
 def test_most_causes_are_named_and_hardly_any_wrongly(table: Table) -> None:
@@ -31,5 +29,5 @@ def test_most_causes_are_named_and_hardly_any_wrongly(table: Table) -> None:
     layers of two or three units and steps in half precision."""
     print(table)  # noqa: T201
     listed = table.named.total() + table.unnamed.total()
-    assert table.named.total() >= 0.75 * listed
+    assert table.named.total() >= 0.85 * listed
     assert len(table.wrong) <= 0.01 * table.mutants, table.wrong

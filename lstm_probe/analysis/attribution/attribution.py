@@ -100,13 +100,21 @@ class Attribution:
         """`(K, batch)`: the step without which the scalar changes most."""
         return np.abs(self.occlusion).argmax(axis=-1)
 
+    @property
+    def agrees(self) -> npt.NDArray[np.bool_]:
+        """`(K, batch)`: whether the scalar changes without the strongest step as much as without
+        any other, to 1 %. Several steps may be equal."""
+        sizes = np.abs(self.occlusion)
+        own = np.take_along_axis(sizes, self.strongest[..., None], axis=-1)[..., 0]
+        return np.asarray(own >= 0.99 * sizes.max(axis=-1))
+
     def sentences(self) -> list[Answer]:
         """What this says, with the numbers behind it."""
         return told(self.plain())
 
     def plain(self) -> dict[str, Any]:
         """All fields and properties by name, for JSON."""
-        derived = ("by_step", "incompleteness", "strongest", "strongest_by_occlusion")
+        derived = ("by_step", "incompleteness", "strongest", "strongest_by_occlusion", "agrees")
         return {**vars(self), **{name: getattr(self, name) for name in derived}}
 
 

@@ -12,13 +12,18 @@ from lstm_probe.analysis.gradient.sequence import run_of
 from lstm_probe.analysis.subject import Subject, traced
 from lstm_probe.cells.backward import Run
 from lstm_probe.cells.base import Cell
-from lstm_probe.cells.jacobian import joined, state_jacobians
+from lstm_probe.cells.jacobian import joined, one_step, state_jacobians
 from lstm_probe.core.arrays import Array, BoolArray
 
-__all__ = ["Driven", "driven"]
+__all__ = ["NOT_FINITE", "Driven", "driven"]
+
+#: What is said of a layer whose derivatives are no numbers.
+NOT_FINITE = "The Jacobian holds NaN or infinity, so nothing is said of its eigenvalues."
 
 #: The largest whole state whose Jacobians are computed: their time grows with its cube.
 _MOST = 1024
+#: Beyond such states squares and products overflow.
+_LARGEST = 1e50
 #: So many values of Jacobians are held at once.
 _VALUES = 2**22
 
@@ -72,6 +77,15 @@ class Driven:
             )
             yield place, replace(self, run=part, valid=self.valid[:, place])
 
+    def jacobian_at(self, t: int, sequence: int) -> Array:
+        """The Jacobian of one step, `(whole, whole)`."""
+        place = slice(sequence, sequence + 1)
+        before = {letter: self.run.before(letter)[t, place] for letter in self.cell.states}
+        x = self.run.x[t, place]
+        jacobian = one_step(self.cell, self.run.weights, x, before)[1]
+        assert jacobian is not None
+        return np.asarray(jacobian[0])
+
     def jacobians(self) -> Iterator[Array]:
         """The Jacobian of each step, `(batch, whole, whole)`."""
         return state_jacobians(self.cell, self.run)
@@ -100,6 +114,9 @@ def driven(subject: Subject) -> Driven | str:
     if whole > _MOST:
         return f"The state has {whole} values; Jacobians are computed for up to {_MOST}."
     ready = Driven(cell, run, valid, whole, snapshot.reverse)
-    if not all(np.isfinite(array).all() for array in ready.states().values()):
+    most = max(float(np.abs(array).max()) for array in ready.states().values())
+    if not np.isfinite(most):
         return "The states hold NaN or infinity, so nothing is said of their stability."
+    if most > _LARGEST:
+        return f"The states grow to {most:.0e}: the network explodes, and no more is said of it."
     return ready

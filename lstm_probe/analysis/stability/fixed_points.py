@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_probe.analysis.stability.at_rest import AtRest, resting_input, turning_period
-from lstm_probe.analysis.stability.driven import Driven, driven
+from lstm_probe.analysis.stability.driven import NOT_FINITE, Driven, driven
 from lstm_probe.analysis.stability.newton import TOLERANCE, still_states
 from lstm_probe.analysis.stability.search import (
     LEFT_ALONE,
@@ -165,6 +165,8 @@ def fixed_points_of(ready: Driven, inputs: npt.ArrayLike | None = None) -> Fixed
     size = size or max(1.0, float(np.linalg.norm(visited[0])))
     timesteps = int(ready.lengths.max())
     some = spread(visited, LEFT_ALONE)
+    if not np.isfinite(step(some)[1]).all():
+        return _nothing(NOT_FINITE)
     path = step.after(some, min(max(200, 5 * timesteps), 1000))
     path = path[:, np.isfinite(path).all(axis=(0, 2))]
     starts = np.concatenate([starts_around(visited, size, ready.whole), path[-1]])

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lstm_probe.analysis.stability.driven import Driven, driven
+from lstm_probe.analysis.stability.driven import NOT_FINITE, Driven, driven
 from lstm_probe.analysis.student import student_975
 from lstm_probe.analysis.subject import Subject
 from lstm_probe.analysis.words.answers import Answer
@@ -154,6 +154,8 @@ def lyapunov_of(ready: Driven, *, count: int | None = None, burn_in: int | None 
             for b in range(part.valid.shape[1])
         ]
     )
+    if np.isnan(means).any():
+        return _nothing(NOT_FINITE)
     exponents = means.mean(axis=0)
     order = np.argsort(-exponents, kind="stable")
     finite = np.isfinite(exponents)
@@ -196,11 +198,12 @@ def _logarithms(part: Driven, count: int) -> Array:
     rng = np.random.default_rng(0)
     q = np.repeat(np.linalg.qr(rng.normal(size=(part.whole, count)))[0][None], batch, axis=0)
     found = np.zeros((time, batch, count))
-    with np.errstate(divide="ignore"):
+    with np.errstate(all="ignore"):
         for t, jacobian in enumerate(part.jacobians()):
             q, r = np.linalg.qr(jacobian @ q)
             diagonal = np.abs(np.diagonal(r, axis1=1, axis2=2))
             # What is left of a direction that J loses is rounding of the others.
             noise = part.whole * np.finfo(np.float64).eps * np.abs(r).max(axis=(1, 2))
-            found[t] = np.log(np.where(diagonal > noise[:, None], diagonal, 0.0))
+            lost = diagonal <= noise[:, None]  # False for NaN, which stays
+            found[t] = np.log(np.where(lost, 0.0, diagonal))
     return found

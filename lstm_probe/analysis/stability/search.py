@@ -91,7 +91,10 @@ def chosen(states: Array, speeds: Array, known: Array, size: float) -> tuple[Arr
 def eigenvalues_at(step: AtRest, points: Array) -> Array:
     if not len(points):
         return np.zeros(points.shape, np.complex128)
-    values = np.linalg.eigvals(step(points)[1]).astype(np.complex128)
+    jacobians = step(points)[1]
+    finite = np.isfinite(jacobians).all(axis=(1, 2))
+    values = np.full(points.shape, np.nan, np.complex128)
+    values[finite] = np.linalg.eigvals(jacobians[finite])
     order = np.argsort(-np.abs(values), axis=1, kind="stable")
     return np.asarray(np.take_along_axis(values, order, axis=1))
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lstm_probe.analysis.stability.driven import Driven, driven
+from lstm_probe.analysis.stability.driven import NOT_FINITE, Driven, driven
 from lstm_probe.analysis.subject import Subject
 from lstm_probe.analysis.words.answers import Answer
 from lstm_probe.analysis.words.stability import spectrum_told
@@ -17,8 +17,9 @@ from lstm_probe.core.blas import on_one_blas_thread
 
 __all__ = ["JacobianSpectrum", "jacobian_spectrum", "spectrum_of"]
 
-#: At so many steps of the probe the spectrum is measured unless the caller says how many.
-_AT_MOST = 32
+#: The time for eigenvalues grows with the cube of the state. So much of it is taken unless the
+#: caller says at how many steps, but at least and at most this many steps are looked at.
+_WORK, _FEWEST_AND_MOST = 2**28, (4, 32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +76,7 @@ class JacobianSpectrum:
 
 
 @on_one_blas_thread
-def jacobian_spectrum(subject: Subject, *, at_most: int = _AT_MOST) -> JacobianSpectrum:
+def jacobian_spectrum(subject: Subject, *, at_most: int | None = None) -> JacobianSpectrum:
     """Measure the spectrum of the Jacobian along the probe.
 
     The Jacobian is exact: it is taken through the cell's own way back, in float64. Eigenvalues take
@@ -83,7 +84,8 @@ def jacobian_spectrum(subject: Subject, *, at_most: int = _AT_MOST) -> JacobianS
 
     Args:
         subject: an `Analysis`, or a `Snapshot`, of one layer.
-        at_most: how many Jacobians are looked at, over all sequences; 1 or more.
+        at_most: how many Jacobians are looked at, over all sequences; the default is 32, and fewer
+            for states of more than 200 values.
 
     Returns:
         The spectrum. Where it cannot be measured, `missing` says why.
@@ -101,29 +103,28 @@ def jacobian_spectrum(subject: Subject, *, at_most: int = _AT_MOST) -> JacobianS
     """
     ready = driven(subject)
     if isinstance(ready, str):
-        return JacobianSpectrum(np.zeros((0, 2), np.intp), np.zeros((0, 0)), np.zeros(0), 0, ready)
+        return _nothing(ready)
     return spectrum_of(ready, at_most=at_most)
 
 
-def spectrum_of(ready: Driven, *, at_most: int = _AT_MOST) -> JacobianSpectrum:
+def _nothing(why: str) -> JacobianSpectrum:
+    return JacobianSpectrum(np.zeros((0, 2), np.intp), np.zeros((0, 0)), np.zeros(0), 0, why)
+
+
+def spectrum_of(ready: Driven, *, at_most: int | None = None) -> JacobianSpectrum:
     """As `jacobian_spectrum`, of sequences that are ready."""
-    times, sequences = np.nonzero(ready.valid)
-    order = np.lexsort((times, sequences))
-    chosen = order[np.linspace(0, len(order) - 1, min(at_most, len(order))).round().astype(int)]
-    wanted = np.zeros_like(ready.valid)
-    wanted[times[chosen], sequences[chosen]] = True
-    found: dict[tuple[int, int], tuple[Array, float]] = {}
-    for place, part in ready.parts():
-        for t, jacobian in enumerate(part.jacobians()):
-            for k in np.flatnonzero(wanted[t, place]):
-                values = np.linalg.eigvals(jacobian[k]).astype(np.complex128)
-                by_size = values[np.argsort(-np.abs(values), kind="stable")]
-                found[place.start + int(k), t] = by_size, float(np.linalg.norm(jacobian[k], 2))
-    places = sorted(found)
-    last = len(ready.valid) - 1
-    return JacobianSpectrum(
-        np.array([(b, last - t if ready.reverse else t) for b, t in places], np.intp),
-        np.stack([found[place][0] for place in places]),
-        np.array([found[place][1] for place in places]),
-        len(order),
-    )
+    places = np.argwhere(ready.valid.T)  # the sequence and the step in the order of reading
+    count = at_most or int(np.clip(_WORK // ready.whole**3, *_FEWEST_AND_MOST))
+    chosen = np.linspace(0, len(places) - 1, min(count, len(places))).round().astype(int)
+    eigenvalues, stretch = [], []
+    for sequence, t in places[chosen]:
+        jacobian = ready.jacobian_at(int(t), int(sequence))
+        if not np.isfinite(jacobian).all():
+            return _nothing(NOT_FINITE)
+        values = np.linalg.eigvals(jacobian).astype(np.complex128)
+        eigenvalues.append(values[np.argsort(-np.abs(values), kind="stable")])
+        stretch.append(np.linalg.norm(jacobian, 2))
+    shown = places[chosen]
+    if ready.reverse:
+        shown[:, 1] = len(ready.valid) - 1 - shown[:, 1]
+    return JacobianSpectrum(shown, np.stack(eigenvalues), np.array(stretch), len(places))

@@ -80,7 +80,9 @@ def structures_of(
 def _latch(points: FixedPoints) -> Structure | None:
     chosen: list[int] = []
     for k, kind in enumerate(points.kinds):
-        if kind != "stable" or not points.reached[k] or _holds(points, k):
+        # A counter that leaks may have two ends, too, but takes longer to get there than the probe.
+        slow = points.time_constants[k, 0] >= points.timesteps
+        if kind != "stable" or not points.reached[k] or slow:
             continue
         gaps = np.linalg.norm(points.states[chosen] - points.states[k], axis=1)
         if (gaps >= _APART * points.size).all():

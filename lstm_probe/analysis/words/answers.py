@@ -17,6 +17,16 @@ __all__ = ["Answer", "Figures", "answers", "figures_of"]
 
 #: A gate whose mean has moved by less has not moved.
 _MOVED = 0.05
+#: The view in which an illness is seen, by the rule that found it; the gates for all others.
+_SEEN_IN = {
+    "parity_mismatch": "parity",
+    "saturated_gates": "saturation",
+    "short_memory": "memory",
+    "vanishing_gradient": "gradient",
+    "exploding_gradient": "gradient",
+}
+#: A loss that has changed by less than this part of itself has stood still.
+_STILL = 0.02
 #: So many sentences are said at least, where there is something to say, and at most.
 _FEWEST, _MOST = 3, 6
 #: The gates that keep the past, by letter.
@@ -245,6 +255,8 @@ def _loss_between(course: Sequence[Figures]) -> str | None:
         return None
     if not isfinite(losses[-1]):
         return "the loss is no number any more"
+    if abs(losses[-1] - losses[0]) <= _STILL * max(abs(losses[0]), abs(losses[-1])):
+        return f"the loss stood still at {losses[-1]:.3g}"
     verb = "fell" if losses[-1] < losses[0] else "rose"
     return f"the loss {verb} from {losses[0]:.3g} to {losses[-1]:.3g}"
 
@@ -253,20 +265,20 @@ def _dead(now: Figures) -> Answer | None:
     if not now.dead:
         return None
     verb = "does" if now.dead == 1 else "do"
-    return Answer(f"{now.dead} of {now.units} units {verb} not move.", now.dead, "saturation")
+    return Answer(f"{now.dead} of {now.units} units {verb} not move.", now.dead, "gates")
 
 
 def _health(standing: Sequence[Mapping[str, Any]] | None, now: Figures) -> list[Answer]:
     if standing is None:
         return []
     if not standing:
-        return [] if now.verdict == "mismatch" else [Answer("Nothing is wrong.", 0, "saturation")]
+        return [] if now.verdict == "mismatch" else [Answer("Nothing is wrong.", 0, "gates")]
     return [
         Answer(
             f"{str(alert.get('rule')).replace('_', ' ').capitalize()} since step "
             f"{alert.get('step')}: {alert.get('what')}.",
             alert.get("value"),
-            "saturation",
+            _SEEN_IN.get(str(alert.get("rule")), "gates"),
             alert.get("unit"),
             alert.get("step"),
         )

@@ -61,7 +61,7 @@ def _of_scalar(found: Mapping[str, Any], k: int) -> Answer:
     place = f"step {int(steps[first])}, {_before(lag)}"
     sizes = np.abs(by_step)
     share = float(np.median(sizes.max(axis=1) / np.maximum(sizes.sum(axis=1), _NOTHING)))
-    agree = int((steps == found["strongest_by_occlusion"][k]).sum())
+    agree = int(found["agrees"][k].sum())
     alone = len(rows) == 1
     where = f"({part})" if alone else f"({part} in sequence {first})"
     if share < _MANY:

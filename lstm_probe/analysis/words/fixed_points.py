@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lstm_probe.analysis.words.answers import Answer
+from lstm_probe.analysis.words.numbers import counted
 
 __all__ = ["points_told"]
 
@@ -27,8 +28,8 @@ def points_told(found: Mapping[str, Any]) -> list[Answer]:
         ...     print(answer.text)
         With its input at rest the network has 1 fixed point near the probe's trajectory (1 \
 stable; from 96 starts, a step moves it by at most 1e-12).
-        Left to itself, it ends at fixed point 0 from 16 of 16 states of the probe.
-        The slowest direction at fixed point 0 fades to 1/e within 1.44 steps (eigenvalue 0.5).
+        Left to itself, it ends at stable point 0 from 16 of 16 states of the probe.
+        The slowest direction at stable point 0 fades to 1/e within 1.44 steps (eigenvalue 0.5).
     """
     if found["missing"]:
         return [Answer(found["missing"], view="gradient")]
@@ -59,13 +60,13 @@ def _points(found: Mapping[str, Any]) -> Answer:
         which = ", ".join(f"{count} {kind}" for count, kind in counts if count)
         them = "it" if len(fixed) == 1 else "them"
         parts.append(
-            f"{_count(len(fixed), 'fixed point')} near the probe's trajectory ({which}; {starts}, "
+            f"{counted(len(fixed), 'fixed point')} near the probe's trajectory ({which}; {starts}, "
             f"a step moves {them} by at most {max(fixed):.1g})"
         )
     if slow:
         near = "" if fixed else " near the probe's trajectory"
         parts.append(
-            f"{_count(len(slow), 'slow point')}{near}, which a step moves by {min(slow):.1g} to "
+            f"{counted(len(slow), 'slow point')}{near}, which a step moves by {min(slow):.1g} to "
             f"{max(slow):.1g}" + ("" if fixed else f" ({starts})")
         )
     text = f"With its input at rest the network has {' and '.join(parts)}."
@@ -89,7 +90,7 @@ def _ends(found: Mapping[str, Any]) -> Answer:
 
 
 def _name(found: Mapping[str, Any], k: int) -> str:
-    return f"{'slow' if found['kinds'][k] == 'slow' else 'fixed'} point {k}"
+    return f"{found['kinds'][k]} point {k}"
 
 
 def _slowest(found: Mapping[str, Any], k: int) -> Answer:
@@ -112,7 +113,3 @@ def _slowest(found: Mapping[str, Any], k: int) -> Answer:
 def _size_of(found: Mapping[str, Any], k: int) -> float:
     """The largest absolute eigenvalue at a point."""
     return float(np.hypot(*found["eigenvalues"][k][0]))
-
-
-def _count(count: int, word: str) -> str:
-    return f"{count} {word}{'s' * (count != 1)}"

@@ -15,6 +15,7 @@ from lstm_probe import __version__
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.explorer.page.index import index_of
 from lstm_probe.explorer.page.shrink import PLANS, Plan, compressed, shrunk
+from lstm_probe.explorer.static_files import OF_TENSORBOARD
 from lstm_probe.logs.stored.format import as_json, pack
 from lstm_probe.logs.stored.probe import part_of_probe
 from lstm_probe.logs.stored.reader import RunReader
@@ -178,7 +179,7 @@ def _modules() -> Iterator[tuple[str, str]]:
     """
     for folder in (files("lstm_probe.explorer") / "static", files(__package__)):
         for entry in folder.iterdir():
-            if entry.name.endswith(".js") and entry.name not in _OF_TENSORBOARD:
+            if entry.name.endswith(".js") and entry.name not in _OF_OTHERS:
                 source = entry.read_text(encoding="utf-8")
                 yield entry.name, source.replace('from "./', 'from "report/')
 
@@ -193,7 +194,7 @@ def _style() -> str:
 
 
 #: The modules by which TensorBoard opens the page and answers it, and what a server needs too.
-_OF_TENSORBOARD = ("index.js", "tensorboard_source.js", "http_source.js", "gates_address.js")
+_OF_OTHERS = (*OF_TENSORBOARD, "http_source.js")
 #: The page may run its own scripts and show its own pictures, and reach nothing else.
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; "

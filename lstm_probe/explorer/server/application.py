@@ -14,7 +14,7 @@ from lstm_probe.explorer.captures import Captures
 from lstm_probe.explorer.requests import Query, Reply, document
 from lstm_probe.explorer.routes import Routes
 from lstm_probe.explorer.server.access import Access
-from lstm_probe.explorer.static_files import static_files
+from lstm_probe.explorer.static_files import OF_TENSORBOARD, static_files
 
 __all__ = ["Application"]
 
@@ -32,10 +32,6 @@ _HEADERS = {
     # Pages of others may frame the page, and cannot read its data.
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-#: The modules by which TensorBoard opens the page and answers it.
-_OF_TENSORBOARD = tuple(
-    f"/static/{name}.js" for name in ("index", "tensorboard_source", "gates_address")
-)
 _TEXTS = ("application/json", "text/")
 #: Shorter replies are not worth compressing.
 _SHORT = 1000
@@ -66,7 +62,7 @@ class Application:
         files = {
             address: reply
             for address, reply in static_files(__package__).items()
-            if address not in _OF_TENSORBOARD
+            if address.removeprefix("/static/") not in OF_TENSORBOARD
         }
         self._files = {"/": _page(files), **files}
 

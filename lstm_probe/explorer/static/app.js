@@ -18,7 +18,7 @@ import { NO_DATA } from "./probe_data.js";
 import { ParityView } from "./parity_view.js";
 import { ProbeView } from "./probe_view.js";
 import { SaturationView } from "./saturation_view.js";
-import { saveView } from "./save.js";
+import { saveSvg, saveView } from "./save.js";
 import { Slider } from "./slider.js";
 import { State } from "./state.js";
 import { followTheme } from "./theme.js";
@@ -284,11 +284,13 @@ export class App {
     setTimeout(() => (place.textContent = "Copy link"), 1500);
   }
 
-  savePicture() {
+  /** @param kind "png", or "svg". */
+  savePicture(kind = "png") {
     const { state } = this;
     const a = this.frames.find((frame) => frame.a)?.a;
     const name = a?.names?.[Math.min(state.sequence, a.batch - 1)];
     const title = `${state.run} · ${state.layers.join(", ")} · step ${this.currentStep}${name ? ` · ${name}` : ""}`;
-    return saveView(this.view, title, `${state.layers[0] ?? "gates"}-${state.view}-${this.currentStep}.png`);
+    const file = `${state.layers[0] ?? "gates"}-${state.view}-${this.currentStep}.${kind}`;
+    return kind === "svg" ? saveSvg(this.view, title, file, () => this.redraw()) : saveView(this.view, title, file);
   }
 }

@@ -1,5 +1,21 @@
 // Canvases as sharp as the screen, measured in CSS pixels.
 
+import { Pen } from "./svg.js";
+
+/** While a view is saved as SVG, the pen of each canvas that is drawn. */
+let pens = null;
+
+/** Has everything drawn, and returns the pen of each canvas: see svg.js. */
+export function penned(draw) {
+  pens = new Map();
+  try {
+    draw();
+    return pens;
+  } finally {
+    pens = null;
+  }
+}
+
 /** A canvas as sharp as the screen, and its context in CSS pixels. */
 export function sized(canvas, width, height) {
   const ratio = window.devicePixelRatio || 1;
@@ -11,7 +27,10 @@ export function sized(canvas, width, height) {
   const context = canvas.getContext("2d");
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, width, height);
-  return context;
+  if (!pens) return context;
+  const pen = new Pen(context, ratio);
+  pens.set(canvas, pen);
+  return pen.context;
 }
 
 export function line(context, x0, y0, x1, y1, colour) {

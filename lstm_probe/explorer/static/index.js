@@ -6,7 +6,7 @@ const MODULES = [
   "alerts", "app", "cache", "canvas", "capture", "chart", "colour", "comparison", "crosshair", "data", "dom", "explanations", "format", "frames", "gates_view", "gradient_view", "groups", "half",
   "heat", "http_source", "inspector", "keys", "layout", "link", "live", "memory_view", "menu", "messages", "metrics", "order", "outcomes", "panel", "panels", "parity_view",
   "pointer", "probe_data", "probe_view", "raster", "readout", "run_picker", "safetensors", "saturation_view", "save", "scale", "scatter", "sentences", "sheet", "slider",
-  "source", "state", "strips", "tensorboard_source", "theme", "ticks", "toolbar", "tooltip", "training_chart", "verdict", "weights_view", "zoom",
+  "source", "state", "strips", "svg", "tensorboard_source", "theme", "ticks", "toolbar", "tooltip", "training_chart", "verdict", "weights_view", "zoom",
 ];
 
 export async function render() {

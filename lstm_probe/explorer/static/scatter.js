@@ -83,7 +83,7 @@ export class Scatter {
       if (tick % 0.5) continue;
       context.textAlign = "right";
       context.fillText(`${tick * 100} %`, x0 - 4, y1 - tick * side + 4);
-      context.textAlign = "center";
+      context.textAlign = tick ? "center" : "left"; // the other axis has its own 0 %
       context.fillText(`${tick * 100} %`, x0 + tick * side, y1 + 14);
     }
     // A unit cannot be shut and open at once: nothing lies beyond the diagonal.

@@ -156,6 +156,6 @@ export class Toolbar {
       const address = this.app.data.source.fileAddress(frame.aRun, frame.layer, frame.a.step, format);
       return address === null ? null : el("a", { class: "item", href: address, download: "" }, text);
     };
-    fill(this.save.panel, button("Save this view as a picture", "Picture (PNG)", () => this.app.savePicture(), { class: "item" }), frame ? [file("npz", "Data of this layer and step (npz)"), file("csv", "Data of this layer and step (CSV)")] : null);
+    fill(this.save.panel, button("Save this view as a picture", "Picture (PNG)", () => this.app.savePicture(), { class: "item" }), button("Save this view as a drawing", "Drawing (SVG)", () => this.app.savePicture("svg"), { class: "item" }), frame ? [file("npz", "Data of this layer and step (npz)"), file("csv", "Data of this layer and step (CSV)")] : null);
   }
 }

@@ -7,12 +7,14 @@ import re
 from functools import lru_cache
 from importlib.resources import files
 
+from lstm_probe.explorer.static_files import OF_TENSORBOARD
+
 __all__ = ["script"]
 
 #: What imports a module of the page, in the one form that its scripts use.
 _IMPORT = re.compile(r'from "\./(\w+\.js)"')
 #: The modules by which TensorBoard, a server and a report open the page.
-_OF_OTHERS = {"index.js", "tensorboard_source.js", "serve.js", "server_source.js", "start.js"}
+_OF_OTHERS = (*OF_TENSORBOARD, "report_source.js", "start.js")
 _HOST = "widget.js"
 
 

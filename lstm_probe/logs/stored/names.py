@@ -16,6 +16,7 @@ __all__ = [
     "ANSWERS_TAG",
     "CAPTURE",
     "CAPTURES_TAG",
+    "EXPLAINED_TAG",
     "FORMAT",
     "HEADER_KEY",
     "OVERVIEW_TAG",
@@ -44,6 +45,8 @@ OVERVIEW_TAG: Final = "lstm_probe/summary"
 ALERTS_TAG: Final = "lstm_probe/alerts"
 #: The tag of the text that says what the gates of each layer say.
 ANSWERS_TAG: Final = "lstm_probe/answers"
+#: The tag of the text that says what the layers compute.
+EXPLAINED_TAG: Final = "lstm_probe/explained"
 #: What is stored of a layer at a step, as the end of its tag.
 CAPTURE: Final = "capture"
 WEIGHTS: Final = "weights"

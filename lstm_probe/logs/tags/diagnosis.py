@@ -14,15 +14,16 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from lstm_probe.analysis.alerts.board import Alert
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.analysis.change.dynamics import Dynamics
+from lstm_probe.analysis.explained import Explained
 from lstm_probe.analysis.parity.verdict import KINDS
 from lstm_probe.analysis.words.answers import Answer
 from lstm_probe.analysis.words.summary import LayerSummary
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.trace import title
-from lstm_probe.logs.stored.names import ALERTS_TAG, ANSWERS_TAG
+from lstm_probe.logs.stored.names import ALERTS_TAG, ANSWERS_TAG, EXPLAINED_TAG
 from lstm_probe.logs.tags.values import histogram, scalar, text
 
-__all__ = ["alert_values", "answers_value", "diagnosis_values", "weight_values"]
+__all__ = ["alert_values", "answers_value", "diagnosis_values", "explained_value", "weight_values"]
 
 #: A gate that never lets go has no horizon; a number that large stands for it.
 _LONGEST_HORIZON = 1e6
@@ -102,6 +103,16 @@ def answers_value(answers: Mapping[str, Sequence[Answer]]) -> Summary.Value:
         for layer, said in answers.items()
     ]
     return text(ANSWERS_TAG, "\n\n".join(["### What the gates say", *layers]) + "\n")
+
+
+def explained_value(explained: Mapping[str, Explained]) -> Summary.Value:
+    """What each layer computes, as one text.
+
+    Args:
+        explained: by the layer's name.
+    """
+    layers = [f"```\n{each}\n```" for each in explained.values()]
+    return text(EXPLAINED_TAG, "\n\n".join(["### What the layers compute", *layers]) + "\n")
 
 
 def _verdict(summary: LayerSummary) -> Iterator[Summary.Value]:

@@ -279,6 +279,10 @@ class KerasSource:
     model: Model
     epoch: float | None
 
+    def rests(self, snapshots: Sequence[Snapshot]) -> tuple[dict[str, Rest], str]:
+        """As of `KerasReader.rests`."""
+        return self.reader.rests(self.model, snapshots)
+
     def take(self, step: int) -> Taken:
         """Take hold of the weights; `step` is the training step."""
         return self.reader.take(self.model, step=step, epoch=self.epoch)

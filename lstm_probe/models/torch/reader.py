@@ -228,6 +228,10 @@ class TorchSource:
     reader: TorchReader
     epoch: float | None = None
 
+    def rests(self, snapshots: Sequence[Snapshot]) -> tuple[dict[str, Rest], str]:
+        """As of `TorchReader.rests`, on the weights as they are now."""
+        return self.reader.rests(self.reader.take(step=0))
+
     def take(self, step: int) -> Taken:
         """Run the model on the probe; `step` is the training step."""
         return self.reader.take(step=step, epoch=self.epoch)

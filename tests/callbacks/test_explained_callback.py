@@ -1,0 +1,87 @@
+"""`ProbeCallback(analyses=[...])`: what the layers compute, at the end of a training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import event_reading
+import keras
+import keras_models
+import numpy as np
+import pytest
+import samples
+
+from lstm_probe import LstmProbeError
+from lstm_probe.callbacks import ProbeCallback
+
+TAG = "lstm_probe/explained"
+
+
+def fitted(directory: Path, rng: np.random.Generator, **options: Any) -> tuple[Any, Any]:
+    keras.utils.set_random_seed(1)
+    model = keras_models.trainable()
+    x, y = samples.training_data(rng)
+    probe = ProbeCallback((x[:8], y[:8]), directory, every=4, **options)
+    model.fit(x, y, batch_size=16, epochs=2, verbose=0, callbacks=[probe])
+    return model, probe
+
+
+def test_sentences_are_logged_at_the_end_of_a_training(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    _, probe = fitted(tmp_path, rng, analyses=["ablation", "attribution", "need"])
+    layer = probe.explained["memory"]
+    assert list(layer.findings) == ["ablation", "attribution", "need"]
+    ablation = layer.findings["ablation"]
+    assert ablation.step == 8
+    assert ablation.output_norm > 0
+    assert ablation.loss_name == "mean squared error"
+    assert event_reading.captured_steps(tmp_path, TAG) == [8]
+    value = event_reading.values(tmp_path / "lstm_probe")[TAG, 8]
+    text = str(event_reading.array(value).item().decode())
+    assert all(answer.text in text for answer in layer.sentences())
+
+
+def test_the_training_is_that_without_them(tmp_path: Path) -> None:
+    with_them, without = (
+        fitted(tmp_path / str(len(names)), np.random.default_rng(2), analyses=names)[0]
+        for names in (["ablation", "tracking", "attribution", "stability"], [])
+    )
+    for one, other in zip(with_them.variables, without.variables, strict=True):
+        assert (keras.ops.convert_to_numpy(one) == keras.ops.convert_to_numpy(other)).all()
+    # The next random number of the framework is the same too.
+    draws = []
+    for names in (["ablation"], []):
+        fitted(tmp_path / f"again{len(names)}", np.random.default_rng(2), analyses=names)
+        draws.append(float(keras.random.normal(())))
+    assert draws[0] == draws[1]
+
+
+def test_what_fails_is_warned_of_and_the_log_is_closed(
+    tmp_path: Path,
+    rng: np.random.Generator,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("no luck")
+
+    monkeypatch.setattr("lstm_probe.models.explaining.explain_analyses", broken)
+    _, probe = fitted(tmp_path, rng, analyses=["ablation"])
+    assert "failed while explaining the layers; training goes on" in caplog.text
+    assert probe.explained == {}
+    assert probe.report.captured == 3
+
+
+def test_without_the_option_nothing_is_explained(tmp_path: Path, rng: np.random.Generator) -> None:
+    _, probe = fitted(tmp_path, rng)
+    assert probe.explained == {}
+    assert event_reading.captured_steps(tmp_path, TAG) == []
+
+
+def test_names_are_checked_before_the_training(tmp_path: Path) -> None:
+    with pytest.raises(LstmProbeError, match=r"no such analysis. Received: \['ablate'\]"):
+        ProbeCallback(np.ones((1, 6, 3)), tmp_path, analyses=["ablate"])
+    probe = ProbeCallback(np.ones((1, 6, 3)), tmp_path, analyses=["tracking"])
+    assert ProbeCallback.from_config(probe.get_config()).get_config()["analyses"] == ["tracking"]
