@@ -12,6 +12,8 @@ from lstm_probe.logs.stored.alert_states import AlertStates
 from lstm_probe.logs.stored.checked import read_capture
 from lstm_probe.logs.stored.course import answers_at
 from lstm_probe.logs.stored.format import Stored, plain
+from lstm_probe.logs.stored.probe import packed_probe
+from lstm_probe.models.probe_data import ProbeData
 
 __all__ = ["Answers"]
 
@@ -93,6 +95,11 @@ class Answers:
             MissingError: there are none.
         """
         return self._captures.weights(scope, run, layer, step)
+
+    def probe(self, scope: Scope, run: str) -> bytes:
+        """The inputs and targets of a run's probe, as `packed_probe` stores them: without any where
+        the log holds none."""
+        return self._captures.probe(scope, run) or packed_probe(ProbeData())
 
     def series(self, scope: Scope, run: str, layer: str, cell: tuple[int, int, int]) -> bytes:
         """All gates of one cell (its sequence, timestep and unit) over the training.

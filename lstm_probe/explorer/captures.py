@@ -50,3 +50,6 @@ class Captures(Protocol):
         Raises:
             MissingError: there are none at this step, or not any more.
         """
+
+    def probe(self, scope: Scope, run: str) -> bytes:
+        """The stored inputs and targets of a run's probe, the latest; empty if it has none."""

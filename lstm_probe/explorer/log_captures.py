@@ -117,6 +117,11 @@ class LogCaptures:
         with self._reading(run) as reader:
             return reader.data(layer, WEIGHTS, step)
 
+    def probe(self, scope: Scope, run: str) -> bytes:
+        """As `Captures.probe`."""
+        with self._reading(run) as reader:
+            return reader.probe_data()
+
     @contextmanager
     def _reading(self, run: str) -> Iterator[RunReader]:
         """A run, while nobody else reads it. What is not there is said to be missing."""

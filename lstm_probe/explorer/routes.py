@@ -38,6 +38,7 @@ class Routes:
             "/sentences": self._sentences,
             "/capture": self._capture,
             "/weights": self._weights,
+            "/probe": self._probe,
             "/series": self._series,
             "/history": self._over_training,
             "/download": self._download,
@@ -105,6 +106,9 @@ class Routes:
 
     def _weights(self, query: Query) -> Reply:
         return blob(self._answers.weights(query.scope, *query.place()))
+
+    def _probe(self, query: Query) -> Reply:
+        return blob(self._answers.probe(query.scope, query.text("run")))
 
     def _series(self, query: Query) -> Reply:
         run, layer = query.text("run"), query.text("layer")

@@ -16,6 +16,8 @@ from lstm_probe.logs.stored.names import (
     CAPTURE,
     CAPTURES_TAG,
     PLUGIN,
+    PROBE,
+    PROBE_SERIES,
     WEIGHTS,
     layers_with,
     stored_tag,
@@ -122,6 +124,15 @@ class CaptureSource:
             MissingError: there are none at this step, or not any more.
         """
         return self._blob(scope, run, stored_tag(layer, WEIGHTS), step)
+
+    def probe(self, scope: Scope, run: str) -> bytes:
+        """The stored inputs and targets of a run's probe, the latest; empty if it has none."""
+        tag = stored_tag(PROBE_SERIES, PROBE)
+        try:
+            steps = self._refresh(scope, run, tag)
+        except MissingError:
+            return b""
+        return self._blob(scope, run, tag, max(steps))
 
     def _points(self, scope: Scope, run: str, *, downsample: int) -> list[Point]:
         where = self._where(scope, run, CAPTURES_TAG)

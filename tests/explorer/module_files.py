@@ -26,6 +26,7 @@ from lstm_probe.logs.stored.course import captures_value, point_of
 from lstm_probe.logs.stored.format import as_json, evenly
 from lstm_probe.logs.stored.reader import find_runs
 from lstm_probe.logs.stored.values import gates_value
+from lstm_probe.models.probe_data import ProbeData
 
 _OUTPUT = 3
 _MAPS = ("RdBu", "PuOr", "viridis", "cividis", "magma")
@@ -69,16 +70,21 @@ def write_files(folder: Path, rng: np.random.Generator) -> None:
 def write_logs(log_dir: Path, rng: np.random.Generator) -> None:
     """Runs that differ in what a source has to tell of them.
 
-    `late` has a layer that is first in the model and last in the log, weights, and names that have
-    to be escaped. `long` has more captures than a course takes, and units that the last captures
-    lack. `narrow` has a projected h, and an alert that clears. `opaque` compared nothing. `bare`
-    has captures without summaries, and `points` summaries without captures.
+    `late` has a layer that is first in the model and last in the log, weights, names that have to
+    be escaped, and the probe's own data. `long` has more captures than a course takes, and units
+    that the last captures lack. `narrow` has a projected h, and an alert that clears. `opaque`
+    compared nothing. `bare` has captures without summaries, and `points` summaries without
+    captures.
     """
-    with RunLog(log_dir / "late", detail="full", pictures=False) as log:
+    own = np.random.default_rng(8)  # the numbers of the other runs stay what they are
+    data = ProbeData({"x": own.normal(size=(2, 7, 3))}, {"": np.array([1, 0])})
+    with RunLog(log_dir / "late", detail="full", pictures=False, data=data) as log:
         for step, names in enumerate(
             [("upper é/1&c",), ("lower", "upper é/1&c"), ("lower", "</script>")]
         ):
-            log.write([_analysis(rng, name, 10 * step) for name in names], step=10 * step)
+            outputs = {"": own.normal(size=(2, 3))}
+            analyses = [_analysis(rng, name, 10 * step) for name in names]
+            log.write(analyses, step=10 * step, outputs=outputs)
     with EventFile(log_dir / "long") as file:
         wide, narrow = (_analysis(rng, "memory", 0, units=units) for units in (6, 4))
         for step in range(431):

@@ -86,6 +86,7 @@ class Training:
             max_overhead=None,
             labels=[row[:15] for row in WORDS],
             names=NAMES,
+            log_data=False,  # the gates alone: test_tab_probe.py has the probe's own data
         )
         self.train()
 

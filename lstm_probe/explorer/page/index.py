@@ -35,6 +35,7 @@ def key_of(*parts: str | int) -> str:
 def index_of(
     runs: Mapping[str, RunReader],
     numbers: Mapping[tuple[str, str, str, int], str],
+    probes: Mapping[str, str] | None = None,
     *,
     note: str,
 ) -> dict[str, Any]:
@@ -44,6 +45,7 @@ def index_of(
         runs: as `find_runs` returns them.
         numbers: the element that holds each capture and each layer's weights, by kind
             (`capture` or `weights`), run, layer and step.
+        probes: the element that holds the data of each run's probe, by run.
         note: the line at the foot of the page.
 
     Returns:
@@ -70,7 +72,10 @@ def index_of(
             },
         },
         "histories": _histories(answers, listed["runs"]),
-        "numbers": {key_of(*place): number for place, number in numbers.items()},
+        "numbers": {
+            **{key_of(*place): number for place, number in numbers.items()},
+            **{key_of("probe", run): number for run, number in (probes or {}).items()},
+        },
     }
 
 

@@ -17,6 +17,7 @@ from lstm_probe.explorer.page.index import index_of
 from lstm_probe.explorer.page.shrink import PLANS, Plan, compressed, shrunk
 from lstm_probe.explorer.static_files import OF_TENSORBOARD
 from lstm_probe.logs.stored.format import as_json, pack
+from lstm_probe.logs.stored.probe import part_of_probe
 from lstm_probe.logs.stored.reader import RunReader
 
 __all__ = ["PageFacts", "write_page"]
@@ -76,7 +77,8 @@ def write_page(
         )
     budget = megabytes * 1e6 - _FRAME
     plan, room = _choose(runs, places, budget)
-    weights = _weights(runs, room)
+    probes = _probes(runs, plan, room)
+    weights = _weights(runs, room - sum(len(data) * _BASE64 for data in probes.values()))
     numbers: dict[_Place, str] = {}
     with path.open("w", encoding="utf-8") as file:
         file.write(_HEAD.format(title=html.escape(title), policy=_POLICY, style=_style()))
@@ -85,12 +87,15 @@ def write_page(
             numbers["capture", run, layer, step] = f"d{number}"
             _embed(file, f"d{number}", data)
             progress()
+        for number, data in enumerate(probes.values()):
+            _embed(file, f"p{number}", data)
         for number, (place, data) in enumerate(weights.items()):
             numbers[place] = f"w{number}"
             _embed(file, f"w{number}", data)
         facts = PageFacts(len(places), plan, bool(weights))
         note = f"{title}: {facts.captures} captures, {facts.plan}. lstm_probe {__version__}."
-        _write_end(file, index_of(runs, numbers, note=note))
+        held = {run: f"p{number}" for number, run in enumerate(probes)}
+        _write_end(file, index_of(runs, numbers, held, note=note))
     return facts
 
 
@@ -115,6 +120,21 @@ def _estimate(run: RunReader, layer: str, plan: Plan) -> float:
     chosen = {steps[round(k * (len(steps) - 1) / (_SAMPLES - 1))] for k in range(_SAMPLES)}
     sizes = [len(compressed(shrunk(run.capture(layer, step), plan))) for step in chosen]
     return len(steps) * (max(sizes) * _BASE64 + 60)
+
+
+def _probes(runs: Mapping[str, RunReader], plan: Plan, room: float) -> dict[str, bytes]:
+    """The probes' own data, by run: of the sequences that the page keeps, while there is room."""
+    found: dict[str, bytes] = {}
+    for name, run in runs.items():
+        stored = run.probe()
+        if stored is None:
+            continue
+        part = part_of_probe(stored, plan.sequences)
+        data = compressed(pack(part.arrays, part.meta))
+        room -= len(data) * _BASE64 + 60
+        if room >= 0:
+            found[name] = data
+    return found
 
 
 def _weights(runs: Mapping[str, RunReader], room: float) -> dict[_Place, bytes]:

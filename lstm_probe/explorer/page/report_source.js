@@ -67,6 +67,10 @@ export class ReportSource extends Source {
     return this.#stored("weights", run, layer, step);
   }
 
+  async probe(run) {
+    return inflated(this.#textOf(this.#numbers.get(key("probe", run)) ?? missing(`the probe's data of the run “${run}”`)));
+  }
+
   async series(run, layer, cell) {
     const found = await seriesOf(this.#captures(run, layer), cell, { layer, run });
     return found ?? missing(`the unit ${cell.unit} at the timestep ${cell.timestep} of the sequence ${cell.sequence}`);

@@ -14,7 +14,9 @@ import { Live } from "./live.js";
 import { MemoryView } from "./memory_view.js";
 import { failure, problemOf } from "./messages.js";
 import { frameOrder } from "./order.js";
+import { NO_DATA } from "./probe_data.js";
 import { ParityView } from "./parity_view.js";
+import { ProbeView } from "./probe_view.js";
 import { SaturationView } from "./saturation_view.js";
 import { saveSvg, saveView } from "./save.js";
 import { Slider } from "./slider.js";
@@ -46,7 +48,7 @@ export class App {
     this.sliderB = new Slider("B", { go: (index) => this.state.set({ stepB: this.stepsB[index] }), busy: () => this.#loading, alert: () => {}, live: () => {} }, { withPlay: false, withLive: false });
     this.training = new TrainingChart(this);
     this.inspector = new Inspector(this);
-    this.views = { gates: new GatesView(this), parity: new ParityView(this), saturation: new SaturationView(this), gradient: new GradientView(this), memory: new MemoryView(this), weights: new WeightsView(this) };
+    this.views = { gates: new GatesView(this), parity: new ParityView(this), saturation: new SaturationView(this), gradient: new GradientView(this), memory: new MemoryView(this), weights: new WeightsView(this), probe: new ProbeView(this) };
     this.live = new Live(this);
     this.state.onchange((values) => this.#changed(values));
   }
@@ -100,6 +102,11 @@ export class App {
     return this.data.steps(this.state.runB || this.state.run, this.state.layers[0]) ?? [];
   }
 
+  /** The inputs and targets of the run's probe: none where the log has none. */
+  get probe() {
+    return this.data.probeNow(this.state.run) ?? NO_DATA;
+  }
+
   get currentStep() {
     return nearest(this.steps, this.state.step);
   }
@@ -121,7 +128,9 @@ export class App {
     try {
       while (this.#wanted) {
         this.#wanted = false;
-        this.#accept(this.loader.now() ?? (await this.loader.load()));
+        const frames = this.loader.now() ?? (await this.loader.load());
+        if (frames.some((frame) => frame.a) && !this.data.probeNow(this.state.run)) await this.data.probe(this.state.run).catch(() => {});
+        this.#accept(frames);
       }
     } catch (error) {
       this.problem = error;

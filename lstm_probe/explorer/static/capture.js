@@ -38,8 +38,20 @@ export class Capture {
     this.error = h && error?.dtype === "F16" && error.data.length === h.data.length ? error.data : null;
     this.#exact = new Map([...this.gates].map(([letter, { shape }]) => [letter, this.#float32(letter, shape)]).filter(([, data]) => data));
     this.#labels = this.#rows(meta.sequence_labels) ?? this.#shared(meta.labels);
+    this.outputs = this.#outputs(meta.outputs);
     const names = meta.sequence_names;
     this.names = Array.isArray(names) && names.length === this.batch ? names.map(clipped) : null;
+  }
+
+  /** What the model gave for the stored sequences: `{name, shape, count, width, data, value}` each. */
+  #outputs(told) {
+    if (!Array.isArray(told)) return [];
+    return told.flatMap((each, number) => {
+      const array = this.arrays.get(`output/${number}`);
+      if (array?.dtype !== "F32" || array.shape.length !== 2 || !Array.isArray(each?.shape) || !each.shape.every(Number.isInteger)) return [];
+      const [count, width] = array.shape;
+      return [{ name: clipped(each.name ?? ""), shape: each.shape, count, width, data: array.data, value: (sequence, index) => array.data[sequence * width + index] }];
+    });
   }
 
   /** A gate in float32, which a log holds beside float16 with detail="full"; null if it does not. */

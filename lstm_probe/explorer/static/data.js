@@ -3,6 +3,7 @@
 
 import { Cache } from "./cache.js";
 import { Capture } from "./capture.js";
+import { NO_DATA, ProbeData } from "./probe_data.js";
 import { readSafetensors } from "./safetensors.js";
 
 const CAPTURE_BYTES = 96 * 2 ** 20;
@@ -93,6 +94,24 @@ export class Data {
     return this.#once(this.#captures, key("weights", run, layer, step), async () => {
       const buffer = await this.source.weights(run, layer, step);
       return [readSafetensors(buffer), buffer.byteLength];
+    });
+  }
+
+  /** The probe's own data that is here already; null if it is not. */
+  probeNow(run) {
+    return this.#courses.get(key("probe", run)) ?? null;
+  }
+
+  /** The probe's inputs and targets: none where the log has none, or they cannot be read. */
+  probe(run) {
+    return this.#once(this.#courses, key("probe", run), async () => {
+      try {
+        const buffer = await this.source.probe(run);
+        return [new ProbeData(buffer), buffer.byteLength];
+      } catch (error) {
+        if (error.kind === "unreachable") throw error;
+        return [NO_DATA, 0]; // what is damaged or missing: the gates are shown without it
+      }
     });
   }
 

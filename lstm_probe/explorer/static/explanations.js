@@ -45,6 +45,13 @@ const TEXTS = {
     ill: "Columns of zeros are units that nothing reaches. Weights that grow with every capture drive their gates into saturation.",
     advice: "Weight decay or a lower learning rate against growth. An input whose row is all zeros is one that the layer does not use.",
   },
+  probe: {
+    title: "Probe",
+    shows: "All sequences of the probe at once: one unit as a heatmap of sequences over timesteps, its means by class and by label, and a table of what the model gives beside what it is to give, with probe=(x, y).",
+    healthy: "Some units tell the classes apart: their rows differ from class to class from some timestep on, and more sequences are right from capture to capture.",
+    ill: "No unit differs between the classes, or each differs at the last timestep alone: the layer does not hold on to what matters. Sequences that stay wrong while others become right may have something in common, which their rows and words show.",
+    advice: "Look at the gates of a sequence that is wrong beside one that is right, at the timestep where their rows part. Choose a probe with several sequences of each class.",
+  },
 };
 
 /** @param view its name, as in a link. */

@@ -3,12 +3,14 @@
 import { position } from "./capture.js";
 import { sized } from "./canvas.js";
 import { drawOverlay } from "./crosshair.js";
-import { el } from "./dom.js";
+import { el, fill } from "./dom.js";
 import { columnsFor, layOut } from "./layout.js";
+import { outcomesOf } from "./outcomes.js";
 import { drawPanel, FONT, visible } from "./panel.js";
 import { Panels } from "./panels.js";
 import { listen } from "./pointer.js";
 import { gateTable, place as placeText, readCell } from "./readout.js";
+import { drawStrips, heightOf, markStrips, stripAt, stripsOf } from "./strips.js";
 import { colours } from "./theme.js";
 import { hideTooltip, showTooltip } from "./tooltip.js";
 import { moved, zoomed } from "./zoom.js";
@@ -26,7 +28,9 @@ export class GatesView {
     });
     this.picture = el("canvas", { "aria-hidden": "true" });
     this.stage = el("div", { class: "stage" }, this.picture, this.canvas);
-    this.element = el("div", { class: "gates-view" }, this.stage);
+    this.told = el("p", { class: "told", "data-print": "" });
+    this.stripRasters = new Map();
+    this.element = el("div", { class: "gates-view" }, this.told, this.stage);
     listen(this, app.state, {
       hover: (place, event) => this.#hover(place, event),
       leave: () => this.#hover(null),
@@ -39,7 +43,28 @@ export class GatesView {
 
   render() {
     this.sections = this.panels.build();
+    this.#addStrips();
+    this.#tell();
     this.draw();
+  }
+
+  /** The probe's own data above the panels of each layer. In a comparison it is that of A. */
+  #addStrips() {
+    this.app.frames.forEach(({ a }, index) => {
+      const section = this.sections[index];
+      section.strips = a ? stripsOf(a, this.app.probe, Math.min(this.app.state.sequence, a.batch - 1)) : [];
+      section.above = heightOf(section.strips);
+    });
+  }
+
+  /** The sequence that is shown: its name, its target, and what the model gives. */
+  #tell() {
+    const a = this.app.frames.find((frame) => frame.a)?.a;
+    const sequence = a ? Math.min(this.app.state.sequence, a.batch - 1) : 0;
+    const parts = a ? outcomesOf(a, this.app.probe).map((each) => [each.name && `${each.name}: `, each.text(sequence)].filter(Boolean).join("")).filter(Boolean) : [];
+    const name = a?.names?.[sequence] ? ` “${a.names[sequence]}”` : "";
+    fill(this.told, parts.length ? `Sequence ${a.sequences[sequence]}${name} · ${parts.join(" · ")}` : "");
+    this.told.hidden = !parts.length;
   }
 
   /** Draws again what is there: after a zoom, another size or another theme. */
@@ -53,6 +78,8 @@ export class GatesView {
     const context = sized(this.picture, width, total);
     for (const section of this.sections) {
       if (this.sections.length > 1) this.#sectionTitle(context, section);
+      const places = this.app.state.compare ? section.places.slice(0, 1) : section.places;
+      drawStrips(context, section.strips ?? [], places, this.app.state.zoom, this.stripRasters);
       for (const panel of section.panels) {
         panel.rowLabels = panel.leftmost && panel.raster ? panel.rows : null;
         panel.columnLabels = panel.lowest && panel.raster ? panel.columns : null;
@@ -75,9 +102,21 @@ export class GatesView {
     this.#hover(this.locate({ x: clientX - box.left, y: clientY - box.top }), this.pointer);
   }
 
+  /** Whether the pointer is over a strip; says what is there. */
+  #hoverStrip(event) {
+    if (!event) return false;
+    const box = this.canvas.getBoundingClientRect();
+    const strips = this.sections.flatMap((section) => section.strips ?? []);
+    const found = stripAt(strips, this.app.state.zoom, { x: event.clientX - box.left, y: event.clientY - box.top });
+    if (!found) return false;
+    const { strip, t } = found;
+    showTooltip(event, el("strong", {}, `timestep ${strip.timestep(t)}`), strip.told(t).filter(Boolean).map((line) => el("div", {}, line)));
+    return true;
+  }
+
   #room() {
     const box = this.app.viewBox();
-    return { width: Math.max(320, box.width - 4), height: Math.max(220, box.height - 6) };
+    return { width: Math.max(320, box.width - 4), height: Math.max(220, box.height - 6 - this.told.offsetHeight) };
   }
 
   #sectionTitle(context, section) {
@@ -130,7 +169,7 @@ export class GatesView {
     this.pointer = event ? { clientX: event.clientX, clientY: event.clientY } : null;
     this.#overlay(place);
     if (!place) {
-      hideTooltip();
+      if (!this.#hoverStrip(event)) hideTooltip();
       return;
     }
     const { panel } = place;
@@ -197,6 +236,18 @@ export class GatesView {
     const { unit, time, zoom } = this.app.state;
     const hovered = place?.panel.raster ? this.cellAt(place) : null;
     drawOverlay(this.canvas, this.sections, zoom, { unit, time }, hovered, from && to ? { from, to } : null);
+    this.#markStrips(hovered);
+  }
+
+  #markStrips(hovered) {
+    const { time, zoom } = this.app.state;
+    const context = this.canvas.getContext("2d");
+    for (const { strips = [], panels } of this.sections) {
+      const capture = panels[0]?.capture;
+      if (!capture) continue;
+      if (time !== null) markStrips(context, strips, zoom, position(capture.timesteps, time) / capture.time, capture.time, "#ffb300");
+      if (hovered) markStrips(context, strips, zoom, hovered.t / capture.time, capture.time, colours.cross);
+    }
   }
 }
 

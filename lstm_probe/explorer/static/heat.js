@@ -1,7 +1,7 @@
 // One matrix as a heatmap with axes, a colour bar and a readout: training steps over timesteps,
 // units over timesteps, weights.
 
-import { sized } from "./canvas.js";
+import { line, sized } from "./canvas.js";
 import { el } from "./dom.js";
 import { drawPanel, FONT, TITLE_HEIGHT } from "./panel.js";
 import { matrixRaster } from "./raster.js";
@@ -27,7 +27,7 @@ export class Heat {
 
   /**
    * @param options `{title, rows, columns, value(row, column), map, scale, rowName(row),
-   *   columnName(column), text(row, column), xLabel, yLabel, at, strip(column), pick}`.
+   *   columnName(column), text(row, column), xLabel, yLabel, at, strip(column), blank(row, column), pick}`.
    */
   show(options) {
     this.options = options;
@@ -83,6 +83,8 @@ export class Heat {
       context.restore();
     }
     const width = rect.width / options.columns;
+    if (options.blank) this.#blanks(context, width);
+    if (options.groups) this.#groups(context);
     if (options.strip) {
       for (let column = 0; column < options.columns; column++) {
         context.fillStyle = options.strip(column);
@@ -93,6 +95,39 @@ export class Heat {
       context.strokeStyle = "#ffb300";
       context.lineWidth = 2;
       context.strokeRect(rect.x + options.at * width, rect.y, Math.max(2, width), rect.height);
+    }
+  }
+
+  /** Cells that say nothing, such as masked steps. */
+  #blanks(context, width) {
+    const { rect, options } = this;
+    const height = rect.height / options.rows;
+    context.fillStyle = colours.panel;
+    for (let row = 0; row < options.rows; row++) {
+      for (let column = 0; column < options.columns; column++) {
+        if (options.blank(row, column)) context.fillRect(rect.x + column * width - 0.25, rect.y + row * height - 0.25, width + 0.75, height + 0.75);
+      }
+    }
+  }
+
+  /** Rows that belong together, with their name beside them. */
+  #groups(context) {
+    const { rect, options } = this;
+    const height = rect.height / options.rows;
+    context.font = FONT;
+    context.textAlign = "right";
+    let row = 0;
+    let free = rect.y;
+    for (const { name, count } of options.groups) {
+      const y = rect.y + row * height;
+      if (row) line(context, rect.x - 4, y, rect.x + rect.width, y, colours.text);
+      const middle = y + (count * height) / 2;
+      context.fillStyle = colours.muted;
+      if (middle - 5 >= free) {
+        context.fillText(name, rect.x - 5, middle + 4);
+        free = middle + 6;
+      }
+      row += count;
     }
   }
 

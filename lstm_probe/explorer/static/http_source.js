@@ -66,6 +66,10 @@ export class HttpSource extends Source {
     return this.#bytes("weights", { run, layer, step });
   }
 
+  probe(run) {
+    return this.#bytes("probe", { run });
+  }
+
   series(run, layer, { sequence, timestep, unit }) {
     return this.#bytes("series", { run, layer, sequence, timestep, unit });
   }

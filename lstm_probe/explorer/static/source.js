@@ -25,6 +25,8 @@
 //                             known, as of older logs.
 //   capture(run, layer, step) an ArrayBuffer in the safetensors format, for `new Capture(buffer)`.
 //   weights(run, layer, step) an ArrayBuffer likewise, for `readSafetensors(buffer)`.
+//   probe(run)                an ArrayBuffer likewise: the probe's own inputs and targets, for
+//                             `new ProbeData(buffer)`; without any where the log holds none.
 //   series(run, layer, {sequence, timestep, unit})
 //                             an ArrayBuffer likewise: all gates of one cell over the training, as
 //                             `steps` (n,) and `gates/<letter>` (n,), NaN where a gate lacks the

@@ -2,7 +2,7 @@
 
 import { MAPS } from "./colour.js";
 
-export const VIEWS = ["gates", "parity", "saturation", "gradient", "memory", "weights"];
+export const VIEWS = ["gates", "parity", "saturation", "gradient", "memory", "weights", "probe"];
 export const SORTS = ["index", "mean", "change", "|c|", "saturation", "horizon", "similarity"];
 
 const DEFAULTS = Object.freeze({

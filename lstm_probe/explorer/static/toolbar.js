@@ -5,11 +5,12 @@ import { button, choice, el, fill, setOptions } from "./dom.js";
 import { explanation } from "./explanations.js";
 import { clip, clipMiddle } from "./format.js";
 import { menu } from "./menu.js";
+import { markOf, outcomesOf } from "./outcomes.js";
 import { RunPicker } from "./run_picker.js";
 import { SORTS, VIEWS } from "./state.js";
 import { isWhole, zoomed } from "./zoom.js";
 
-const TITLES = { gates: "Gates", parity: "Parity", saturation: "Saturation", gradient: "Gradient", memory: "Memory", weights: "Weights" };
+const TITLES = { gates: "Gates", parity: "Parity", saturation: "Saturation", gradient: "Gradient", memory: "Memory", weights: "Weights", probe: "Probe" };
 const SORT_NAMES = { change: "change over the training", "|c|": "|c|, the size of the cell state" };
 const LONGEST_NAME = 32;
 const LONGEST_LAYER = 20;
@@ -141,7 +142,8 @@ export class Toolbar {
     this.sequence.element.hidden = sequences.length < 2;
     this.sequence.element.firstChild.hidden = Boolean(capture?.names); // names say what they are, and need room
     const value = Math.min(this.app.state.sequence, Math.max(0, sequences.length - 1));
-    const name = (original, index) => (capture.names?.[index] ? `${original}: ${clip(capture.names[index], LONGEST_NAME)}` : String(original));
+    const outcomes = capture ? outcomesOf(capture, this.app.probe) : [];
+    const name = (original, index) => [capture.names?.[index] ? `${original}: ${clip(capture.names[index], LONGEST_NAME)}` : String(original), markOf(outcomes, index)].filter(Boolean).join(" · ");
     setOptions(this.sequence.select, sequences.map((original, index) => [String(index), name(original, index)]), String(value));
   }
 

@@ -13,7 +13,7 @@ const BYTES = 96 * 2 ** 20;
 /** Milliseconds that the kernel is waited for; once it is known to be busy, nobody waits. */
 const PATIENCE = 1000;
 /** What is the same whenever it is asked for, until its run grows. */
-const KEPT = ["runs", "layers", "timeline", "alerts", "capture", "weights", "sentences"];
+const KEPT = ["runs", "layers", "timeline", "alerts", "capture", "weights", "sentences", "probe"];
 const LISTED = ["layers", "timeline", "alerts"];
 const BUSY = "The kernel is busy, and this has not arrived. It is shown as soon as the cell is over.";
 

@@ -63,7 +63,8 @@ class Conversation:
                 return dict(self._replies(["runs"]))
             steps = self._told[first]
             wanted = {layer: list(reversed(each[-_FIRST_STEPS:])) for layer, each in steps.items()}
-            return dict(self._documents([first])) | dict(self._newest({first: wanted}))
+            said = dict(self._documents([first])) | dict(self._probes([first]))
+            return said | dict(self._newest({first: wanted}))
 
     def heard(self, content: Any) -> None:
         """Reply to a question: `{"ask": number, "address": text}`."""
@@ -93,7 +94,9 @@ class Conversation:
                     for run in grown
                     if run in known
                 }
-                said = dict(self._documents(list(new))) | dict(self._newest(new))
+                begun = [run for run in new if run not in self._told]
+                said = dict(self._documents(list(new))) | dict(self._probes(begun))
+                said |= dict(self._newest(new))
                 self._told = known
                 message = {"grown": grown, "addresses": list(said), "open": self._run()}
                 self._send(message, list(said.values()))
@@ -117,6 +120,10 @@ class Conversation:
         routes = ("layers", "timeline", "alerts")
         each = [f"{route}?{_parameters(run=run)}" for run in runs for route in routes]
         yield from self._replies(["runs", *each])
+
+    def _probes(self, runs: list[str]) -> Iterator[tuple[str, bytes]]:
+        """The probe's own data of runs that have begun: a run holds it once."""
+        yield from self._replies([f"probe?{_parameters(run=run)}" for run in runs])
 
     def _newest(self, new: Mapping[str, Mapping[str, list[int]]]) -> Iterator[tuple[str, bytes]]:
         """Captures, the newest of every layer first, as far as they may be said at a time."""

@@ -200,8 +200,13 @@ class RunReader:
         Raises:
             LstmProbeError: the bytes are damaged.
         """
+        data = self.probe_data()
+        return unpack(data) if data else None
+
+    def probe_data(self) -> bytes:
+        """The same as the log holds it; empty if it has none."""
         places = self._blobs.get(_PROBE_TAG)
-        return unpack(self._stored(_PROBE_TAG, max(places))) if places else None
+        return self._stored(_PROBE_TAG, max(places)) if places else b""
 
     def data(self, layer: str, what: str, step: int) -> bytes:
         """What is stored of a layer at a step, as the log holds it; nothing in it is checked.

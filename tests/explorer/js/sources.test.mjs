@@ -73,6 +73,15 @@ for (const run of runs) {
     }
   });
 
+  test(`the probe's own data of ${run.name} is the same`, async () => {
+    const [one, ...rest] = await Promise.all([server, own].map(async (source) => readSafetensors(await source.probe(run.name))));
+    for (const other of rest) assert.deepEqual([sorted(other.arrays), other.meta], [sorted(one.arrays), one.meta]);
+    assert.equal(one.arrays.has("inputs/0"), run.name === late);
+    if (run.name !== late) return assert.rejects(async () => report.probe(run.name), (error) => error instanceof SourceError && error.kind === "missing");
+    const held = readSafetensors(await report.probe(run.name));
+    return assert.deepEqual([sorted(held.arrays), held.meta], [sorted(one.arrays), one.meta]);
+  });
+
   test(`the courses of ${run.name} are the same`, async () => {
     const { whole } = random(9);
     for (const { name, steps } of layersOf.get(run.name)) {
