@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from contextlib import AbstractContextManager
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -24,6 +24,12 @@ def has_bfloat16() -> bool:
     return True
 
 
-def in_bfloat16() -> AbstractContextManager[Any]:
+@contextmanager
+def in_bfloat16() -> Iterator[None]:
     """A context in which autocast runs an LSTM everywhere: without oneDNN, where that has none."""
-    return torch.backends.mkldnn.flags(enabled=has_bfloat16())
+    enabled = has_bfloat16()
+    torch._C._set_mkldnn_enabled(enabled)  # torch.backends.mkldnn.flags warns of TF32 as well
+    try:
+        yield
+    finally:
+        torch._C._set_mkldnn_enabled(True)

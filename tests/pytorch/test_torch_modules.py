@@ -423,8 +423,8 @@ def test_modules_inside_layers_of_keras_are_found(monkeypatch: pytest.MonkeyPatc
 
 def test_autocast_is_a_reduced_precision() -> None:
     """Of a GRU it is one although its outputs are numbers of float32."""
-    reader = TorchReader(Encoder(), X, context=lambda: torch.autocast("cpu", torch.bfloat16))
     with in_bfloat16():
+        reader = TorchReader(Encoder(), X, context=lambda: torch.autocast("cpu", torch.bfloat16))
         found = verdicts(reader.take(step=0).snapshots())
     assert set(found.values()) == {"reduced precision (bfloat16)"}
 
