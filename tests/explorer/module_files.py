@@ -19,6 +19,7 @@ import samples
 from safetensors.numpy import save
 
 from lstm_probe import Alert, Analysis, LstmCell, analyse
+from lstm_probe.analysis.explained import explain_layer
 from lstm_probe.explorer.page import write_page
 from lstm_probe.explorer.page.shrink import Plan
 from lstm_probe.logs import EventFile, RunLog
@@ -69,16 +70,20 @@ def write_files(folder: Path, rng: np.random.Generator) -> None:
 def write_logs(log_dir: Path, rng: np.random.Generator) -> None:
     """Runs that differ in what a source has to tell of them.
 
-    `late` has a layer that is first in the model and last in the log, weights, and names that have
-    to be escaped. `long` has more captures than a course takes, and units that the last captures
-    lack. `narrow` has a projected h, and an alert that clears. `opaque` compared nothing. `bare`
-    has captures without summaries, and `points` summaries without captures.
+    `late` has a layer that is first in the model and last in the log, weights, names that have to
+    be escaped, and in one layer what the analyses found. `long` has more captures than a course
+    takes, and units that the last captures lack. `narrow` has a projected h, and an alert that
+    clears. `opaque` compared nothing. `bare` has captures without summaries, and `points`
+    summaries without captures.
     """
     with RunLog(log_dir / "late", detail="full", pictures=False) as log:
         for step, names in enumerate(
             [("upper é/1&c",), ("lower", "upper é/1&c"), ("lower", "</script>")]
         ):
             log.write([_analysis(rng, name, 10 * step) for name in names], step=10 * step)
+        one = _analysis(np.random.default_rng(20), "lower", 20)
+        told = explain_layer(one, analyses=["ablation", "need", "stability"])
+        log.write_explained({"lower": told}, step=20)
     with EventFile(log_dir / "long") as file:
         wide, narrow = (_analysis(rng, "memory", 0, units=units) for units in (6, 4))
         for step in range(431):

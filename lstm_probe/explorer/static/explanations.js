@@ -45,6 +45,13 @@ const TEXTS = {
     ill: "Columns of zeros are units that nothing reaches. Weights that grow with every capture drive their gates into saturation.",
     advice: "Weight decay or a lower learning rate against growth. An input whose row is all zeros is one that the layer does not use.",
   },
+  computes: {
+    title: "Computes",
+    shows: "What the analyses found at the end of the training: units by the effect of taking them away; series that a unit follows; the steps and features of the input that a unit or an output comes from; the lags that the target needs; eigenvalues of a step in the unit circle. Each has its sentences, with their evidence.",
+    healthy: "A few units matter much more than the others, and follow something that you can name. The longest memory reaches as far as the largest lag that matters.",
+    ill: "No unit matters: the model hardly uses the layer. Lags that matter lie above every horizon: what the task needs is forgotten. Eigenvalues far outside of the circle, along the probe: small changes grow.",
+    advice: "A probe of several sequences says more: from seven on, what a unit follows can be told from chance. Series of your own and a target are given to lstm_probe.explain; the callback’s probe may be (inputs, targets).",
+  },
 };
 
 /** @param view its name, as in a link. */
