@@ -67,9 +67,8 @@ def read_findings(data: bytes) -> dict[str, Any]:
         LstmProbeError: the bytes are damaged, or of a later version of the format.
 
     Example:
-        >>> read_findings(b"[]")
-        Traceback (most recent call last):
-        lstm_probe.core.errors.LstmProbeError: The stored findings cannot be read. Received: ...
+        >>> read_findings(b'{"format": 1, "findings": {}, "missing": {}}')["findings"]
+        {}
     """
     try:
         found = json.loads(data)
