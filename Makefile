@@ -12,7 +12,7 @@ PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 # The tests of the callback that run on every backend of Keras 3.
 BACKEND_TESTS := tests/backends tests/callbacks/test_keras_callback.py tests/models/test_keras_reader.py \
 	tests/callbacks/test_keras_background.py tests/models/test_keras_by_hand.py tests/models/test_keras_loops.py \
-	tests/models/test_keras_own_equations.py
+	tests/models/test_keras_own_equations.py tests/models/test_rest.py tests/callbacks/test_explained_callback.py
 TORCH_VERSION ?= 2.13.0
 # What depends most on the versions of other packages: frameworks, files, log and command line.
 OLDEST_TESTS := tests/core tests/weights tests/cells tests/logs tests/models tests/pictures/test_notebook.py \

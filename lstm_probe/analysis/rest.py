@@ -30,6 +30,7 @@ class Rest:
             known.
         losses: the loss of each sequence, `(batch,)`, of the model's output. None without a target.
         loss_name: what the loss is, such as `cross-entropy`.
+        name: what the rest gives, in words.
         tolerance: how exactly the rest is computed, relative to its output where that is above 1.
 
     Example:
@@ -42,6 +43,7 @@ class Rest:
     back: Callable[[Array, Array], Array] | None = None
     losses: Callable[[Array], Array] | None = None
     loss_name: str = "loss"
+    name: str = "the model's output"
     tolerance: float = 1e-6
 
     def towards(self, target: npt.ArrayLike, like: Array) -> Rest:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from lstm_probe.cli.failing import one_line_errors
+from lstm_probe.cli.logs import is_log
 from lstm_probe.cli.options import (
     AsJson,
     CellOptions,
@@ -20,6 +21,7 @@ from lstm_probe.cli.options import (
     MaxMemory,
     ProbeFile,
     RandomShape,
+    RunName,
     Seed,
     Timeout,
     Trusted,
@@ -31,7 +33,6 @@ from lstm_probe.cli.options import (
 from lstm_probe.core.errors import LstmProbeError
 
 if TYPE_CHECKING:
-    from lstm_probe.models import Opened
     from lstm_probe.models.explaining import Explanations
 
 __all__ = ["explain_model"]
@@ -41,7 +42,8 @@ def explain_model(
     model: Annotated[
         Path,
         typer.Argument(
-            help="A saved model, as `lstm-probe inspect` takes it.",
+            help="A saved model, as `lstm-probe inspect` takes it; or the log_dir of a training, "
+            "whose gates are compared with --labels.",
             metavar="MODEL",
             show_default=False,
         ),
@@ -71,6 +73,7 @@ def explain_model(
             metavar="NAME",
         ),
     ] = None,
+    run: RunName = None,
     config: Config = None,
     layer: Layers = None,
     cell: CellOptions = None,
@@ -91,15 +94,20 @@ def explain_model(
     - `lstm-probe explain model.keras --probe x_test.npy`
 
     - `lstm-probe explain weights.pt --probe x.npy --labels depth.npz --json`
+
+    - `lstm-probe explain logs/run1 --labels depth.npz`
     """
     with one_line_errors(debug):
         from lstm_probe.analysis.explained import check_names
         from lstm_probe.models import open_model
-        from lstm_probe.models.explaining import explain_analyses
+        from lstm_probe.models.explaining import explain_opened
 
-        check_probe(probe, random)
         names = check_names(analysis)
         series, wanted = _labels(labels), _target(target)
+        if is_log(model):
+            _explain_log(model, run, series, layer, names, as_json=as_json)
+            return
+        check_probe(probe, random)
         opened = open_model(
             model,
             config=config,
@@ -110,12 +118,39 @@ def explain_model(
             max_memory=max_memory,
             timeout=timeout,
         )
-        analyses = opened.analyses(probe_for(opened, probe, random, seed))
-        with _progress(len(analyses) * len(names)) as advance:
-            found = explain_analyses(
-                analyses, labels=series, target=wanted, analyses=names, progress=advance
+        made = probe_for(opened, probe, random, seed)
+        with _progress(len(names)) as advance:
+            found = explain_opened(
+                opened, made, labels=series, target=wanted, analyses=names, progress=advance
             )
-        (_print_json if as_json else _print_text)(model, opened, found)
+        about = _About(model, opened.kind, opened.step, opened.notes)
+        (_print_json if as_json else _print_text)(about, found)
+
+
+class _About(NamedTuple):
+    path: Path
+    kind: str
+    step: int
+    notes: Sequence[str]
+
+
+def _explain_log(
+    log_dir: Path,
+    run: str | None,
+    labels: Mapping[str, Any] | None,
+    layers: list[str] | None,
+    names: Sequence[str],
+    *,
+    as_json: bool,
+) -> None:
+    from lstm_probe.cli.logs import one_run
+    from lstm_probe.logs.explained import explain_run
+
+    chosen = one_run(log_dir, run)
+    with _progress(1) as advance:
+        found = explain_run(chosen, labels=labels, layers=layers, analyses=names, progress=advance)
+    about = _About(log_dir, "a log", chosen.last_step or 0, ())
+    (_print_json if as_json else _print_text)(about, found)
 
 
 def _labels(path: Path | None) -> Mapping[str, Any] | None:
@@ -150,32 +185,40 @@ def _progress(total: int) -> Iterator[Callable[[str, str], None]]:
 
     from lstm_probe.cli.tables import error_console
 
+    layers: set[str] = set()
     with Progress(console=error_console(), transient=True) as progress:
         task = progress.add_task("explaining", total=total)
-        yield lambda layer, name: progress.update(task, advance=1, description=f"{layer}: {name}")
+
+        def advance(layer: str, name: str) -> None:
+            layers.add(layer)  # how many there are is known when the last has come
+            progress.update(
+                task, advance=1, total=total * len(layers), description=f"{layer}: {name}"
+            )
+
+        yield advance
 
 
-def _print_json(model: Path, opened: Opened, found: Explanations) -> None:
+def _print_json(about: _About, found: Explanations) -> None:
     from lstm_probe.logs.stored.format import plain
 
     body = {
-        "model": str(model),
-        "kind": opened.kind,
-        "step": opened.step,
-        "notes": opened.notes,
+        "model": str(about.path),
+        "kind": about.kind,
+        "step": about.step,
+        "notes": list(about.notes),
         "layers": {name: each.plain() for name, each in found.items()},
     }
     typer.echo(json.dumps(plain(body), indent=2))
 
 
-def _print_text(model: Path, opened: Opened, found: Explanations) -> None:
+def _print_text(about: _About, found: Explanations) -> None:
     from rich.text import Text
 
     from lstm_probe.cli.tables import console
 
     out = console()
-    out.print(Text(f"{model}: {opened.kind}, step {opened.step}"))
+    out.print(Text(f"{about.path}: {about.kind}, step {about.step}"))
     for each in found.values():
         out.print("", Text(str(each)))
-    for note in opened.notes:
+    for note in about.notes:
         out.print(Text(f"note: {note}", style="dim"))

@@ -10,7 +10,7 @@ from lstm_probe.core.errors import LstmProbeError
 if TYPE_CHECKING:
     from lstm_probe.logs.stored.reader import RunReader
 
-__all__ = ["all_runs", "one_run"]
+__all__ = ["all_runs", "is_log", "one_run"]
 
 
 def all_runs(log_dir: Path) -> dict[str, RunReader]:
@@ -28,6 +28,15 @@ def all_runs(log_dir: Path) -> dict[str, RunReader]:
             "the log_dir of a training with ProbeCallback or ProbeHook, or of lstm-probe replay."
         )
     return runs
+
+
+def is_log(path: Path) -> bool:
+    """Whether a path is a directory with a run of ours in it, or one itself."""
+    if not path.is_dir():
+        return False
+    from lstm_probe.logs.stored.reader import find_runs
+
+    return bool(find_runs(path))
 
 
 def one_run(log_dir: Path, name: str | None) -> RunReader:

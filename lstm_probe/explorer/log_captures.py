@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ from lstm_probe.logs.stored.reader import RunReader
 
 __all__ = ["MOST_STEPS", "LogCaptures"]
 
+_logger = logging.getLogger(__name__)
 #: So many steps of a run are kept; of longer ones those of at least half as many. TensorBoard, as
 #: lstm_probe asks it to, keeps 1000.
 MOST_STEPS: Final = 2000
@@ -143,7 +145,10 @@ class LogCaptures:
 
     def _keep_looking(self) -> None:
         while not self._over.is_set():
-            self.look()
+            try:
+                self.look()
+            except Exception:  # a log that nobody foresaw must not end the reading of the others
+                _logger.exception("The log directory %s could not be read", self.log_dir)
             self._looked.set()
             self._over.wait(_PERIOD)
 

@@ -14,13 +14,16 @@ from lstm_probe.analysis.analysis import Analysis, analyse
 from lstm_probe.analysis.captured import captured
 from lstm_probe.analysis.explained import Explained, check_names, explain_layer
 from lstm_probe.analysis.rest import Rest
+from lstm_probe.analysis.stacked import rests_through_layers
 from lstm_probe.analysis.tracking.series import label_series, packed
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.models.files.probes import read_probe
-from lstm_probe.models.inspection import inspect
+from lstm_probe.models.inspection import open_model
 from lstm_probe.models.live import live_look
+from lstm_probe.models.opened import Opened
+from lstm_probe.models.probe import as_probe
 
-__all__ = ["Explanations", "explain", "explain_analyses"]
+__all__ = ["Explanations", "explain", "explain_analyses", "explain_opened"]
 
 
 def explain(
@@ -74,7 +77,8 @@ def explain(
         "labels": labels, "target": target, "analyses": names, "progress": progress
     }  # fmt: skip
     if isinstance(model, (str, PathLike)):
-        return explain_analyses(inspect(model, probe, layers=layers, **options), **asked)
+        opened = open_model(Path(model), layers=layers, **_of_files(model, options))
+        return explain_opened(opened, as_probe(probe), **asked)
     if isinstance(probe, (str, PathLike)):
         probe = read_probe(Path(probe))
     look = live_look(model, probe, layers=layers, forward=options.get("forward"))
@@ -91,6 +95,32 @@ class Explanations(dict[str, Explained]):
 
     def _repr_html_(self) -> str:
         return "".join(each._repr_html_() for each in self.values())
+
+
+def explain_opened(opened: Opened, probe: Any, **asked: Any) -> Explanations:
+    """As `explain`, of a model that has been opened.
+
+    The layers of a Keras file that is trusted are followed by the rest of its model, which this
+    process has loaded. In other files layers are followed by the layers above them.
+
+    Args:
+        opened: the model.
+        probe: an input of it, as `as_probe` gives it.
+        **asked: the options of `explain_analyses`.
+    """
+    found, make = opened.analyses(probe), getattr(opened, "rests", None)
+    rests, why = (rests_through_layers(found), "") if make is None else make(probe)
+    return explain_analyses(found, rests=rests, notes=[why] if why else [], **asked)
+
+
+def _of_files(path: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a file."""
+    if options.get("forward") is not None:
+        raise LstmProbeError(
+            f"A file is run by its model's own call. Received: {path} with forward. Expected: a "
+            "live model, such as keras.saving.load_model(path), for forward; or no forward."
+        )
+    return {name: value for name, value in options.items() if name != "forward"}
 
 
 def explain_analyses(
@@ -146,7 +176,8 @@ def _check_labels(labels: Mapping[str, Any], analyses: Sequence[Analysis]) -> No
     for number, analysis in enumerate(analyses):
         seen = captured(analysis)
         try:
-            label_series(labels, packed(seen), seen.snapshot.x.shape[:2])
+            places = packed(seen.valid(), reverse=seen.snapshot.reverse)
+            label_series(labels, places, seen.snapshot.x.shape[:2])
             return
         except LstmProbeError:
             if number == len(analyses) - 1:

@@ -140,8 +140,8 @@ def test_random_networks_have_the_exponent_of_mean_field_theory():
     assert abs(np.mean(largest) - mean_field(3.0)) < student_975(4) * error + 0.01
 
 
-# Laurent & von Brecht 2016, arXiv 1612.06212, section 2: an LSTM and a GRU of two units that are
-# chaotic without input. Theirs are the weights; the exponent is checked with two trajectories.
+# In the manner of Laurent & von Brecht 2016, arXiv 1612.06212, section 2: an LSTM and a GRU of two
+# units that are chaotic without input. The exponent is checked with two trajectories.
 def chaotic_lstm():
     kernels = {
         "i": [[-1, -4], [-3, -2]],
@@ -230,6 +230,14 @@ def test_masked_steps_count_for_nothing(rng):
     ours, same = lyapunov_exponents(with_mask), lyapunov_exponents(snapshot)
     np.testing.assert_allclose(ours.exponents, same.exponents, atol=1e-12)
     assert ours.stretches == same.stretches
+
+
+def test_sequences_shorter_than_the_burn_in_are_left_out(rng):
+    snapshot = samples.snapshot(rng, batch=4, time=80)
+    mask = np.arange(80) < np.array([80, 80, 10, 0])[:, None]
+    found = lyapunov_exponents(replace(snapshot, mask=mask))
+    alone = replace(snapshot, x=snapshot.x[:2], output=snapshot.output[:2])
+    np.testing.assert_allclose(found.exponents, lyapunov_exponents(alone).exponents, atol=1e-12)
 
 
 def test_a_layer_that_reads_backwards_has_the_exponents_of_its_own_order(rng):

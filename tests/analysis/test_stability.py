@@ -12,7 +12,7 @@ from test_fixed_points import lstm_of
 from test_jacobian_spectrum import linear, rotation
 from test_lyapunov import alone, chaotic_lstm
 
-from lstm_probe import LstmProbeError, SimpleRnnCell, Snapshot, analyse
+from lstm_probe import GruCell, LstmCell, LstmProbeError, SimpleRnnCell, Snapshot, analyse
 from lstm_probe.analysis import measure_stability
 from lstm_probe.analysis.stability.structures import structures_of
 from lstm_probe.cells.custom import CustomCell
@@ -161,3 +161,25 @@ def test_a_short_probe_still_has_fixed_points(rng):
 def test_an_input_that_does_not_fit_is_refused(rng):
     with pytest.raises(LstmProbeError, match=r"Expected: \(3,\)"):
         measure_stability(samples.snapshot(rng), inputs=[0.0])
+
+
+@pytest.mark.parametrize("scale", [0.4, 3.0, 40.0])
+@pytest.mark.parametrize(
+    "cell", [LstmCell(), GruCell(reset_after=False), SimpleRnnCell(), SimpleRnnCell("relu")]
+)
+def test_probes_of_any_length_give_sentences_and_json_without_a_warning(rng, cell, scale):
+    gates = {"lstm": 4, "gru": 3}.get(cell.name, 1)
+    for batch, time in ((1, 1), (1, 2), (2, 3), (9, 1), (8, 30)):
+        shapes = (2, 3 * gates), (3, 3 * gates), (3 * gates,)
+        weights = from_keras(*(rng.normal(0, scale, shape) for shape in shapes))
+        x = rng.normal(size=(batch, time, 2))
+        output = np.zeros((batch, time, 3))
+        found = measure_stability(Snapshot(0, "odd", cell, weights, x=x, output=output))
+        json.dumps(found.plain(), allow_nan=False)
+        assert all("nan" not in each.text for each in found.sentences())
+
+
+def test_a_probe_of_one_step_is_no_measure_of_a_memory():
+    """An eigenvalue of 0.85 lasts six steps, and so longer than the probe, but not for long."""
+    assert named(rnn([[0.85]], time=1)) == {}
+    assert named(rnn([[0.95]], time=9)).keys() == {"slow"}

@@ -9,7 +9,7 @@ import pytest
 from planted import TASKS, planted, random_network, snapshot_of
 from samples import lstm_weights, snapshot
 
-from lstm_probe import ConvLstmCell, LstmProbeError, SimpleRnnCell, weights
+from lstm_probe import ConvLstmCell, LstmProbeError, SimpleRnnCell, analyse, weights
 from lstm_probe.analysis import track
 from lstm_probe.analysis.tracking import regression
 from lstm_probe.analysis.tracking.regression import (
@@ -204,6 +204,16 @@ def test_filters_are_compared_by_their_mean_over_space(rng):
     assert found.word == "filter"
     assert found.r2.shape[0] == 2
     assert "the mean of the input, 1 step back" in found.names
+
+
+def test_a_trace_alone_is_compared_with_labels():
+    net = planted("depth", "gru", seed=21)
+    trace = analyse(net.snapshot).trace
+    alone, whole = (track(each, {"truth": net.label}) for each in (trace, net.snapshot))
+    assert alone.named == {"truth": (net.unit,)}
+    assert alone.r2[:, 0] == pytest.approx(whole.r2[:, 0])
+    with pytest.raises(LstmProbeError, match="No step of the probe counts"):
+        track(replace(trace, mask=np.zeros((12, 24), bool)))
 
 
 def test_what_is_missing_is_said_instead_of_a_number(rng):

@@ -89,3 +89,20 @@ def test_bad_input_gets_one_line(tmp_path: Path, options: list[str], expected: s
     np.savez(tmp_path / "two.npz", a=np.ones((2, 2)), b=np.ones((2, 2)))
     filled = [each.format(tmp_path) for each in options]
     assert expected in one_line(run("explain", given["model"], *filled))
+
+
+def test_a_log_tells_what_its_gates_follow(tmp_path: Path) -> None:
+    given = sums(tmp_path)
+    logged = run(
+        "inspect", given["model"], "--probe", given["probe"], "--log-dir", tmp_path / "logs"
+    )
+    assert logged.exit_code == 0, logged.output
+    found = run("explain", tmp_path / "logs", "--labels", tmp_path / "labels.npz", "--json")
+    layer = json.loads(found.stdout)["layers"]["memory"]
+    assert layer["findings"]["tracking"]["named"] == {"total": [1]}
+    assert "explain the saved model" in layer["missing"]["ablation"]
+    bare = run("explain", tmp_path / "logs")
+    assert "There are no labels" in " ".join(bare.stdout.split())
+    np.save(tmp_path / "short.npy", np.ones((3, 20)))
+    wrong = run("explain", tmp_path / "logs", "--labels", tmp_path / "short.npy")
+    assert "'short' do not fit the probe of the log. Received: shape (3, 20)" in one_line(wrong)

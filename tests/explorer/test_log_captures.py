@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import tab_logs
 from tab_logs import wait_until
 from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_BLOB_SEQUENCE
@@ -75,6 +76,19 @@ def test_a_log_that_is_truncated_shows_what_is_left_and_then_grows(tmp_path: Pat
         assert get(client, "capture", **place, step=5).status_code == 200
         path.write_bytes(whole)
         wait_until(lambda: get(client, "steps", **place).json == {"steps": [0, 5, 9]})
+
+
+def test_reading_goes_on_after_what_nobody_foresaw(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tab_logs.write_run(tmp_path / "a", [0])
+    with LogCaptures(tmp_path) as captures:
+        assert names(captures) == ["a/lstm_probe"]
+        with monkeypatch.context() as broken:
+            broken.setattr(RunReader, "refresh", lambda run: 1 / 0)
+            wait_until(lambda: "could not be read" in caplog.text)
+        tab_logs.write_small_run(tmp_path / "a" / "lstm_probe", range(5, 6))
+        wait_until(lambda: captures.steps(WHOLE, "a/lstm_probe", "memory") == [0, 5])
 
 
 def test_a_directory_that_vanishes_is_told_and_found_again(tmp_path: Path) -> None:

@@ -158,3 +158,20 @@ def test_a_layer_whose_rest_cannot_be_run_says_why(rng: np.random.Generator) -> 
     ablations = {name: each.findings["ablation"] for name, each in found.items()}
     assert ablations["encoder"].output_norm is None  # type: ignore[attr-defined]
     assert ablations["decoder"].output_norm > 0  # type: ignore[attr-defined]
+
+
+def test_a_file_that_is_trusted_is_run_as_a_live_model(tmp_path: Any, rng: Any) -> None:
+    model = built(rng, layers.LSTM(5, name="memory"), layers.Dense(2))
+    probe = rng.normal(size=(4, 6, 3)).astype(np.float32)
+    model.save(tmp_path / "model.keras")
+    live, trusted, alone = (
+        lstm_probe.explain(each, probe, analyses=["ablation"], **options)["memory"]
+        for each, options in (
+            (model, {}),
+            (tmp_path / "model.keras", {"trusted": True}),
+            (tmp_path / "model.keras", {}),
+        )
+    )
+    effects = [each.findings["ablation"].at_mean.on_output for each in (live, trusted, alone)]  # type: ignore[attr-defined]
+    assert effects[2] is None
+    assert effects[1] == pytest.approx(effects[0], rel=1e-4)

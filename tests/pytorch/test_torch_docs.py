@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from checkout import ROOT
+from processors import has_bfloat16
 
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
 
@@ -23,7 +24,8 @@ def run(code: str, folder: Path, *options: str) -> str:
 
 
 def page(name: str) -> str:
-    return "\n".join(_BLOCK.findall((ROOT / "docs" / f"{name}.md").read_text()))
+    start = "" if has_bfloat16() else "import torch\ntorch.backends.mkldnn.set_flags(False)\n"
+    return start + "\n".join(_BLOCK.findall((ROOT / "docs" / f"{name}.md").read_text()))
 
 
 def test_the_first_hour_with_pytorch_runs(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from event_reading import captured_steps
+from processors import in_bfloat16
 from torch import nn
 
 from lstm_probe.callbacks import TorchProbe
@@ -123,7 +125,8 @@ def test_the_precision_of_lightning_is_that_of_the_capture(
     pl: Any, precision: str, verdict: str, tmp_path: Path
 ) -> None:
     probe = probe_class(pl)(X[:2], tmp_path, every=4)
-    trainer(pl, tmp_path, probe, precision=precision).fit(module(pl), loader())
+    with in_bfloat16() if precision == "bf16-mixed" else nullcontext():
+        trainer(pl, tmp_path, probe, precision=precision).fit(module(pl), loader())
     found = [each.parity for each in probe.analyses.values()]
     assert [str(each.verdict) for each in found if each is not None] == [verdict] * 2
 

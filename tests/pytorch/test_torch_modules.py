@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from processors import in_bfloat16
 from torch import nn
 from torch.nn.utils import parametrizations, prune
 from torch.nn.utils.rnn import pack_sequence
@@ -423,7 +424,8 @@ def test_modules_inside_layers_of_keras_are_found(monkeypatch: pytest.MonkeyPatc
 def test_autocast_is_a_reduced_precision() -> None:
     """Of a GRU it is one although its outputs are numbers of float32."""
     reader = TorchReader(Encoder(), X, context=lambda: torch.autocast("cpu", torch.bfloat16))
-    found = verdicts(reader.take(step=0).snapshots())
+    with in_bfloat16():
+        found = verdicts(reader.take(step=0).snapshots())
     assert set(found.values()) == {"reduced precision (bfloat16)"}
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 import lstm_probe
+from lstm_probe.callbacks import TorchProbe
 from lstm_probe.models.live import live_look
 
 
@@ -104,3 +105,20 @@ def test_a_layer_whose_rest_cannot_be_run_says_why() -> None:
     *_, rests, why = looked_at("two layers")
     assert list(rests) == ["recurrent/l1"]
     assert why == "The model after recurrent/l0 is not run: another layer of its module reads it."
+
+
+def test_a_probe_explains_the_layers_when_it_is_closed(tmp_path: Any) -> None:
+    model, probe, *_ = looked_at("lstm")
+    optimizer = torch.optim.Adam(model.parameters())
+    x = torch.from_numpy(probe)
+    with TorchProbe(
+        model, x, tmp_path, optimizer=optimizer, every=2, analyses=["ablation", "attribution"]
+    ) as shown:
+        for _ in range(4):
+            optimizer.zero_grad()
+            model(x)["score"].square().mean().backward()
+            optimizer.step()
+    layer = shown.explained["recurrent/l0"]
+    assert layer.findings["ablation"].step == 4  # type: ignore[attr-defined]
+    assert layer.findings["ablation"].output_norm > 0  # type: ignore[attr-defined]
+    assert layer.findings["attribution"].word == "output"  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from processors import in_bfloat16
 from torch import nn
 from torch.nn.utils import parametrizations
 from torch.nn.utils.rnn import pack_padded_sequence
@@ -337,14 +338,14 @@ def _loop(way: str, model: Any, optimizer: Any, x: Any, y: Any, probe: Any) -> l
         if way == "closure":
             optimizer.step(lambda start=start: _backward(optimizer, compute(start)))
         elif way == "autocast":
-            with torch.autocast("cpu", torch.bfloat16):
+            with in_bfloat16(), torch.autocast("cpu", torch.bfloat16):
                 loss = compute(start)
             optimizer.zero_grad()
             scaler.scale(loss).backward()
             scaler.step(optimizer)
             scaler.update()
         elif way == "autocast around all":
-            with torch.autocast("cpu", torch.bfloat16):
+            with in_bfloat16(), torch.autocast("cpu", torch.bfloat16):
                 if probe is not None:
                     probe.step()  # between what was cast and what is cast again
                 _backward(optimizer, compute(start))

@@ -41,6 +41,7 @@ class Ablation:
         output_norm: the same of the model's output; None if it cannot be run.
         loss: the mean loss of the model as it is; None without a target.
         loss_name: what the loss is.
+        output_name: what the rest of the model gives, in words.
         sequences: the number of sequences of the probe.
 
     Source:
@@ -69,6 +70,7 @@ class Ablation:
     output_norm: float | None
     loss: float | None
     loss_name: str
+    output_name: str
     sequences: int
 
     def sentences(self) -> list[Answer]:
@@ -139,6 +141,7 @@ def ablate(
         output_norm=None if outputs is None else root_mean(np.square(outputs).sum(axis=-1)),
         loss=loss,
         loss_name="loss" if rest is None else rest.loss_name,
+        output_name="" if rest is None else rest.name,
         sequences=len(found.snapshot.x),
     )
 

@@ -34,7 +34,7 @@ class Attribution:
         layer: the name of the layer.
         step: the training step.
         word: what the scalars are: `unit` or `filter` for the hidden state after the last step,
-            `output` for an output of the model.
+            `output` for an output of the model, and `value` for one of what layers above give.
         chosen: which of them.
         values: `(K, batch, time, input)`: the integrated gradients, in the units of the scalar.
         occlusion: `(K, batch, time)`: by how much the scalar falls when the step alone is replaced
@@ -186,7 +186,7 @@ def attribute(
     return Attribution(
         layer=found.snapshot.layer,
         step=found.snapshot.step,
-        word="output" if isinstance(targets, Outputs) else found.units.word,
+        word=found.units.word if rest is None else _WORDS.get(rest.name, "value"),
         chosen=tuple(targets.chosen),
         values=path.values,
         occlusion=_occlusion(targets, x, start, path.at_input),
@@ -199,6 +199,8 @@ def attribute(
     )
 
 
+#: What a scalar is called, by the name of what the rest of a model gives.
+_WORDS = {Rest.name: "output"}
 #: Attributions of about this many numbers are integrated at once.
 _NUMBERS = 2**22
 

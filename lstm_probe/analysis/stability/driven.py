@@ -15,7 +15,7 @@ from lstm_probe.cells.base import Cell
 from lstm_probe.cells.jacobian import joined, one_step, state_jacobians
 from lstm_probe.core.arrays import Array, BoolArray
 
-__all__ = ["NOT_FINITE", "Driven", "driven"]
+__all__ = ["LARGEST", "NOT_FINITE", "Driven", "driven"]
 
 #: What is said of a layer whose derivatives are no numbers.
 NOT_FINITE = "The Jacobian holds NaN or infinity, so nothing is said of its eigenvalues."
@@ -23,7 +23,7 @@ NOT_FINITE = "The Jacobian holds NaN or infinity, so nothing is said of its eige
 #: The largest whole state whose Jacobians are computed: their time grows with its cube.
 _MOST = 1024
 #: Beyond such states squares and products overflow.
-_LARGEST = 1e50
+LARGEST = 1e50
 #: So many values of Jacobians are held at once.
 _VALUES = 2**22
 
@@ -117,6 +117,6 @@ def driven(subject: Subject) -> Driven | str:
     most = max(float(np.abs(array).max()) for array in ready.states().values())
     if not np.isfinite(most):
         return "The states hold NaN or infinity, so nothing is said of their stability."
-    if most > _LARGEST:
+    if most > LARGEST:
         return f"The states grow to {most:.0e}: the network explodes, and no more is said of it."
     return ready

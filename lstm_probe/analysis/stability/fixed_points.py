@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_probe.analysis.stability.at_rest import AtRest, resting_input, turning_period
-from lstm_probe.analysis.stability.driven import NOT_FINITE, Driven, driven
+from lstm_probe.analysis.stability.driven import LARGEST, NOT_FINITE, Driven, driven
 from lstm_probe.analysis.stability.newton import TOLERANCE, still_states
 from lstm_probe.analysis.stability.search import (
     LEFT_ALONE,
     chosen,
     distances,
+    distinct,
     eigenvalues_at,
     end,
     kinds_of,
@@ -168,10 +169,10 @@ def fixed_points_of(ready: Driven, inputs: npt.ArrayLike | None = None) -> Fixed
     if not np.isfinite(step(some)[1]).all():
         return _nothing(NOT_FINITE)
     path = step.after(some, min(max(200, 5 * timesteps), 1000))
-    path = path[:, np.isfinite(path).all(axis=(0, 2))]
-    starts = np.concatenate([starts_around(visited, size, ready.whole), path[-1]])
-    stills = still_states(step, starts)
+    path = path[:, (np.abs(path) <= LARGEST).all(axis=(0, 2))]  # False for NaN
     ends = path[-1]
+    starts = np.concatenate([starts_around(visited, size, ready.whole), distinct(ends, size)])
+    stills = still_states(step, starts)
     known = np.concatenate([visited, ends])
     points, speeds = chosen(stills.states, stills.speeds, known, size)
     eigenvalues = eigenvalues_at(step, points)

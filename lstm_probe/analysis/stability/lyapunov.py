@@ -189,7 +189,7 @@ def _stretches(logarithms: Array, left_out: int, steps: int) -> Array:
     kept = logarithms[left_out:]
     whole = len(kept) // steps
     start = len(kept) - whole * steps  # what does not fill a stretch is burn-in too
-    return kept[start:].reshape(whole, steps, -1).mean(axis=1)
+    return kept[start:].reshape(whole, steps, kept.shape[1]).mean(axis=1)
 
 
 def _logarithms(part: Driven, count: int) -> Array:

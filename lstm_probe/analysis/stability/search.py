@@ -12,6 +12,7 @@ __all__ = [
     "LEFT_ALONE",
     "chosen",
     "distances",
+    "distinct",
     "eigenvalues_at",
     "end",
     "kinds_of",
@@ -49,6 +50,15 @@ def starts_around(visited: Array, size: float, whole: int) -> Array:
     rng = np.random.default_rng(0)
     noise = rng.normal(size=on_path.shape) * size / np.sqrt(whole)
     return np.concatenate([on_path, on_path + noise])
+
+
+def distinct(states: Array, size: float) -> Array:
+    """The states without those that are the same as an earlier one."""
+    keep: list[int] = []
+    for k, state in enumerate(states):
+        if (np.linalg.norm(states[keep] - state, axis=1) > _SAME * size).all():
+            keep.append(k)
+    return states[keep]
 
 
 def end(path: Array, points: Array, kinds: tuple[str, ...], size: float) -> int | None:

@@ -15,6 +15,8 @@ __all__ = ["Structure", "structures_of"]
 
 #: A direction holds where it fades by less than a tenth over so many lengths of the probe.
 _HOLDS = 10.0
+#: A probe of fewer steps is no measure of a memory: this is then.
+_SHORTEST = 10
 #: An eigenvalue turns where its angle is at least this, in radians.
 _TURNS = 1e-3
 #: States of a latch are at least this part of the size of the trajectory apart.
@@ -81,7 +83,7 @@ def _latch(points: FixedPoints) -> Structure | None:
     chosen: list[int] = []
     for k, kind in enumerate(points.kinds):
         # A counter that leaks may have two ends, too, but takes longer to get there than the probe.
-        slow = points.time_constants[k, 0] >= points.timesteps
+        slow = points.time_constants[k, 0] >= _length(points)
         if kind != "stable" or not points.reached[k] or slow:
             continue
         gaps = np.linalg.norm(points.states[chosen] - points.states[k], axis=1)
@@ -90,9 +92,14 @@ def _latch(points: FixedPoints) -> Structure | None:
     return Structure("latch", float(len(chosen)), tuple(chosen)) if len(chosen) > 1 else None
 
 
+def _length(points: FixedPoints) -> int:
+    """The length that memories are measured against: that of the probe, if it has any."""
+    return max(_SHORTEST, points.timesteps)
+
+
 def _holds(points: FixedPoints, k: int) -> bool:
     """Whether the first eigenvalue at a point is on the unit circle, as far as the probe tells."""
-    return bool(abs(np.abs(points.eigenvalues[k, 0]) - 1) <= 1 / (_HOLDS * points.timesteps))
+    return bool(abs(np.abs(points.eigenvalues[k, 0]) - 1) <= 1 / (_HOLDS * _length(points)))
 
 
 def _lasting(points: FixedPoints, directions: Array) -> list[Structure]:
@@ -100,7 +107,7 @@ def _lasting(points: FixedPoints, directions: Array) -> list[Structure]:
     kinds: dict[str, list[int]] = {}
     for k, kind in enumerate(points.kinds):
         turns = abs(np.angle(points.eigenvalues[k, 0])) >= _TURNS
-        lasts = points.time_constants[k, 0] >= points.timesteps
+        lasts = points.time_constants[k, 0] >= _length(points)
         if _holds(points, k):
             kinds.setdefault("ringing" if turns else "line", []).append(k)
         elif kind == "stable" and points.reached[k] and lasts:

@@ -9,7 +9,6 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from lstm_probe.analysis.captured import Captured
 from lstm_probe.core.arrays import Array, BoolArray
 from lstm_probe.core.errors import LstmProbeError
 
@@ -59,10 +58,14 @@ class Packed:
         return found
 
 
-def packed(seen: Captured) -> Packed:
-    """The steps of a layer's probe that count."""
-    counts = seen.valid()
-    flip = seen.snapshot.reverse
+def packed(counts: BoolArray, *, reverse: bool) -> Packed:
+    """The steps of a layer's probe that count, in the order of reading.
+
+    Args:
+        counts: `(batch, time)`, in the order of the input's time.
+        reverse: whether the layer reads from the last timestep to the first.
+    """
+    flip = reverse
     reading = counts[:, ::-1] if flip else counts
     order = np.argsort(~reading, axis=1, kind="stable")
     valid = np.take_along_axis(reading, order, axis=1)
@@ -71,16 +74,17 @@ def packed(seen: Captured) -> Packed:
     return Packed(order[:, :longest], valid[:, :longest])
 
 
-def input_series(seen: Captured, places: Packed, lags: int) -> Iterator[Series]:
+def input_series(x: Array, places: Packed, lags: int, *, images: bool) -> Iterator[Series]:
     """The features of the input that vary most, what they were some steps ago, and their sums.
 
     Args:
-        seen: the layer on the probe.
+        x: `(batch, time, input)`, in the order of the input's time.
         places: the steps that count.
         lags: how many steps back the last lag is.
+        images: whether the features are pixels, of which the mean is taken.
     """
-    x = places.of(np.asarray(seen.snapshot.x, np.float64))
-    if seen.units.word == "filter":
+    x = places.of(np.asarray(x, np.float64))
+    if images:
         x, chosen, name = x.mean(axis=2, keepdims=True), [0], "the mean of the input"
     else:
         spread = x[places.valid].std(axis=0)

@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lstm_probe.analysis.analysis import Analysis
-from lstm_probe.analysis.captured import Captured, captured
-from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.analysis.tracking.followed import Trackable, followed
 from lstm_probe.analysis.tracking.regression import (
     Products,
     area,
@@ -30,14 +28,13 @@ from lstm_probe.analysis.tracking.series import (
 from lstm_probe.analysis.tracking.together import r2_together
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.blas import on_one_blas_thread
-from lstm_probe.core.errors import LstmProbeError
 
 __all__ = ["track"]
 
 
 @on_one_blas_thread
 def track(
-    seen: Analysis | Snapshot,
+    seen: Trackable,
     labels: Mapping[str, Any] | None = None,
     *,
     array: str | None = None,
@@ -49,7 +46,8 @@ def track(
     """Compare each unit of a layer with series, and say which it follows beyond chance.
 
     Args:
-        seen: the layer on the probe. A test against chance takes at least 7 sequences.
+        seen: the layer on the probe; or its trace alone, as `GateTrace.load` reads it, of which the
+            layer's input is not known. A test against chance takes at least 7 sequences.
         labels: the user's own series, by name: each `(batch, time)` in the order of the input's
             time, or `(batch,)`. Words are classes.
         array: the letter of the array of which units are compared. By default it is `c` where
@@ -76,22 +74,23 @@ def track(
         There is one sequence: whether a unit follows a series cannot be checked on others. Probe \
 at least 7.
     """
-    found = captured(seen)
-    letter, places = _letter(found, array), packed(found)
-    batch, time = found.snapshot.x.shape[:2]
+    found = followed(seen, array)
+    places = packed(found.counts, reverse=found.reverse)
+    batch, time = found.counts.shape
     series = label_series({} if labels is None else labels, places, (batch, time))
-    series += list(input_series(found, places, lags)) if inputs else []
-    raw = _by_unit(found, places.of(found.trace[letter]), letter)
+    if inputs and found.x is not None:
+        series += input_series(found.x, places, lags, images=found.word == "filter")
+    raw = places.of(found.values)
     units = centred(raw, places.valid)
     values = np.stack([each.values for each in series] or [np.zeros(places.valid.shape)], axis=-1)
     own = centred(values, places.valid)[..., : len(series)]
     tested = _shuffled(batch, shuffles, seed)
     p, chance = _against_chance(units, own, places, series, tested)
     tracking = Tracking(
-        layer=found.snapshot.layer,
-        step=found.snapshot.step,
-        word=found.units.word if raw.shape[-1] == found.units.count else "value",
-        letter=letter,
+        layer=found.layer,
+        step=found.step,
+        word=found.word,
+        letter=found.letter,
         names=tuple(each.name for each in series),
         families=tuple(each.family for each in series),
         r2=_r2(units, own, places),
@@ -108,24 +107,6 @@ at least 7.
     )
     together = _together(tracking, units, own, places, tested)
     return Tracking(**{**vars(tracking), "together": together})
-
-
-def _letter(seen: Captured, array: str | None) -> str:
-    if array is not None and array not in seen.trace.letters:
-        raise LstmProbeError(
-            f"There is no such array to compare. Received: array={array!r}. Expected one of "
-            f"{', '.join(seen.trace.letters)}."
-        )
-    return seen.memory if array is None else array
-
-
-def _by_unit(seen: Captured, values: Array, letter: str) -> Array:
-    """Units as they are; of a convolutional cell, the mean of each filter over space."""
-    if seen.units.word == "unit":
-        return values
-    own, count = seen.units.of_state, seen.units.count
-    member = (own[:, None] == np.arange(count)) / np.bincount(own)
-    return np.asarray(values @ member)
 
 
 def _shuffled(batch: int, count: int, seed: int) -> npt.NDArray[np.intp]:

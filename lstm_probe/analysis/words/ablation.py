@@ -71,7 +71,7 @@ def _change(found: Mapping[str, Any], effects: Mapping[str, Any]) -> str:
         norm = short(found["norm"])
         return f"{what} by {short(float(ranked[first]))} at the last step (its norm is {norm})"
     norm = short(found["output_norm"])
-    change = f"the model's output changes by {short(float(ranked[first]))} (its norm is {norm}"
+    change = f"{found['output_name']} changes by {short(float(ranked[first]))} (its norm is {norm}"
     if effects["loss"] is None:
         return f"{change})"
     before, after = found["loss"], float(effects["loss"][first])
@@ -84,7 +84,7 @@ def _inert(found: Mapping[str, Any]) -> list[Answer]:
     inert = [int(each) for each in np.flatnonzero((mean == 0) & (zero == 0))]
     if not inert or len(mean) < 2:
         return []
-    what = "the other units" if found["output_norm"] is None else "the model's output"
+    what = "the other units" if found["output_norm"] is None else found["output_name"]
     text = (
         f"{counted(len(inert), found['word'])} of {len(mean)} change{'s' * (len(inert) == 1)} "
         f"nothing of {what} at the last step, held at the mean or at zero"

@@ -16,6 +16,8 @@ __all__ = ["told"]
 _MOST = 4
 #: A scalar that changes by less between baseline and input does not depend on it.
 _NOTHING = 1e-9
+#: How scalars after the layer are called.
+_OUTPUTS = {"output": "Output {}", "value": "Value {} of the last h of the layers above"}
 #: Where the strongest step has a smaller part than this, many steps matter.
 _MANY = 0.2
 
@@ -46,8 +48,9 @@ def told(found: Mapping[str, Any]) -> list[Answer]:
 
 
 def _of_scalar(found: Mapping[str, Any], k: int) -> Answer:
-    is_output, which = found["word"] == "output", found["chosen"][k]
-    name = f"Output {which}" if is_output else f"What {found['word']} {which} holds at the end"
+    is_output, which = found["word"] in _OUTPUTS, found["chosen"][k]
+    name = f"What {found['word']} {which} holds at the end"
+    name = _OUTPUTS[found["word"]].format(which) if is_output else name
     unit, by_step = None if is_output else int(which), np.asarray(found["by_step"])[k]
     if np.abs(by_step).max() < _NOTHING:
         return Answer(f"{name} depends on no step of the input.", 0.0, "gradient", unit)

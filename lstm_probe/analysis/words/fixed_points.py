@@ -28,7 +28,7 @@ def points_told(found: Mapping[str, Any]) -> list[Answer]:
         ...     print(answer.text)
         With its input at rest the network has 1 fixed point near the probe's trajectory (1 \
 stable; from 96 starts, a step moves it by at most 1e-12).
-        Left to itself, it ends at stable point 0 from 16 of 16 states of the probe.
+        Left to itself from 16 states of the probe, it ends at stable point 0 from 16.
         The slowest direction at stable point 0 fades to 1/e within 1.44 steps (eigenvalue 0.5).
     """
     if found["missing"]:
@@ -81,11 +81,11 @@ def _ends(found: Mapping[str, Any]) -> Answer:
     restless = found["restless"]
     if restless:
         periods = found["periods"]
-        turning = f", going round once in {np.median(periods):.3g} steps" if periods else ""
+        turning = f" (going round once in {np.median(periods):.3g} steps)" if periods else ""
         places.append(f"nowhere from {restless}{turning}")
     if not places:
         places = ["at no point that was found from any"]
-    text = f"Left to itself, it ends {', '.join(places)} of {left} states of the probe."
+    text = f"Left to itself from {left} states of the probe, it ends {', '.join(places)}."
     return Answer(text, sum(reached), "gradient")
 
 

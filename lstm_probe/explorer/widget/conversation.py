@@ -26,6 +26,8 @@ _Send: TypeAlias = "Callable[[dict[str, Any], list[bytes]], object]"
 MOST_BYTES: Final = 8_000_000
 #: Of the captures there are when the page opens, so many steps are said at once.
 _FIRST_STEPS = 12
+#: What the gates say is found from the whole course of a run, so it is said of so many steps alone.
+_WITH_SENTENCES = 3
 #: Telling takes at most this part of the processor's time, so that a training does not feel it.
 _PART = 0.02
 _PLAIN = "!'()*-._~"
@@ -124,9 +126,10 @@ class Conversation:
              for layer, steps in layers.items() for rank, step in enumerate(steps)),
             key=lambda each: each[0],
         )  # fmt: skip
-        for _, run, layer, step in wanted:
+        for rank, run, layer, step in wanted:
             place = _parameters(run=run, layer=layer, step=step)
-            for address, data in self._replies([f"capture?{place}", f"sentences?{place}"]):
+            routes = ("capture", "sentences") if rank < _WITH_SENTENCES else ("capture",)
+            for address, data in self._replies([f"{route}?{place}" for route in routes]):
                 room -= len(data)
                 if room < 0:
                     return

@@ -89,7 +89,7 @@ class RunReader:
         """Whether a file that was read is gone or shorter now: what is known of it is not true."""
         try:
             return any(path.stat().st_size < end for path, end in self._read_to.items())
-        except FileNotFoundError:
+        except OSError:  # gone, or not to be read any more
             return True
 
     def _add(self, value: Summary.Value, step: int, place: _Place) -> None:

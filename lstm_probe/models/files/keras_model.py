@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lstm_probe.analysis.analysis import Analysis, analyse
+from lstm_probe.analysis.rest import Rest
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.warn import warn
@@ -74,6 +75,18 @@ class KerasModel(Opened):
         with _refused(self.model, probe):
             seen = reader.read(self.model, step=self.step)
         return [replace(each, layer=self._names.of(each.layer)) for each in seen]
+
+    def rests(self, probe: Any) -> tuple[dict[str, Rest], str]:
+        """The part of the model after each layer, by the layer's name; and why some have none.
+
+        Args:
+            probe: as for `snapshots`.
+        """
+        from lstm_probe.models.live import live_look
+
+        look = live_look(self.model, probe, layers=self._layers, forward=self._forward)
+        rests, why = look.rests()
+        return {self._names.of(name): rest for name, rest in rests.items()}, why
 
     def contents(self) -> Contents:
         from lstm_probe.models.keras.layers import find_layers, own_layers
