@@ -108,7 +108,8 @@ class ProbeCallback(ShownInNotebooks, Callback):
             for it at each capture. False keeps them out of a log that is sent around.
         analyses: what to work out of the layers at the end of the training: some of `ablation`,
             `tracking`, `attribution`, `need` and `stability`, as `lstm_probe.explain` does. It is
-            logged in sentences, and kept in `explained`. A probe of several sequences says more.
+            logged in sentences, drawn in the view Computes of the tab Gates, and kept in
+            `explained`. A probe of several sequences says more.
         forward: how to run the model on the probe, for a model that has no `call` or whose
             training calls it in another way: a function of the model and the probe, such as
             `lambda model, probe: model.generator(probe)`. By default the model is called, with

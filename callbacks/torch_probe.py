@@ -77,7 +77,8 @@ class TorchProbe(ShownInNotebooks):
         log_data: False keeps the probe's inputs and targets, and what the model gives for it, out
             of the log.
         analyses: what to work out of the layers when the probe is closed: some of `ablation`,
-            `tracking`, `attribution`, `need` and `stability`. It is logged, and in `explained`.
+            `tracking`, `attribution`, `need` and `stability`. It is logged,
+            drawn in the view Computes of the tab Gates, and kept in `explained`.
         enabled: False turns the probe into nothing, as `LSTM_PROBE=off` in the environment does.
 
     Raises:

@@ -71,6 +71,14 @@ class Answers:
         found = answers_at(self._captures.timeline(scope, run), layer, step)
         return {"sentences": [plain(each.plain()) for each in found]}
 
+    def explained(self, scope: Scope, run: str, layer: str) -> dict[str, Any]:
+        """What the analyses say of a layer; None if the log has nothing of it.
+
+        Raises:
+            LstmProbeError: the bytes are damaged.
+        """
+        return {"explained": self._captures.findings(scope, run, layer)}
+
     def capture(self, scope: Scope, run: str, layer: str, step: int) -> bytes:
         """The stored capture of a layer at a step.
 

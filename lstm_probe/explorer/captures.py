@@ -37,6 +37,13 @@ class Captures(Protocol):
     def timeline(self, scope: Scope, run: str) -> Sequence[Point]:
         """One point for every capture of a run, by step; empty if the run has none."""
 
+    def findings(self, scope: Scope, run: str, layer: str) -> dict[str, Any] | None:
+        """What the analyses say of a layer, as `read_findings` reads it; None if there is nothing.
+
+        Raises:
+            LstmProbeError: the bytes are damaged.
+        """
+
     def capture(self, scope: Scope, run: str, layer: str, step: int) -> bytes:
         """A layer's stored capture.
 

@@ -107,6 +107,16 @@ class LogCaptures:
         with self._lock:
             return self._runs[run].course if run in self._runs else []
 
+    def findings(self, scope: Scope, run: str, layer: str) -> dict[str, Any] | None:
+        """As `Captures.findings`."""
+        self._looked.wait(_PATIENCE)
+        with self._lock:
+            known = run in self._runs
+        if not known:
+            return None
+        with self._reading(run) as reader:
+            return reader.findings(layer)
+
     def capture(self, scope: Scope, run: str, layer: str, step: int) -> bytes:
         """As `Captures.capture`."""
         with self._reading(run) as reader:

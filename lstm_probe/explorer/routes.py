@@ -36,6 +36,7 @@ class Routes:
             "/timeline": self._timeline,
             "/alerts": self._alerts,
             "/sentences": self._sentences,
+            "/explained": self._explained,
             "/capture": self._capture,
             "/weights": self._weights,
             "/probe": self._probe,
@@ -100,6 +101,10 @@ class Routes:
 
     def _sentences(self, query: Query) -> Reply:
         return document(self._answers.sentences(query.scope, *query.place()))
+
+    def _explained(self, query: Query) -> Reply:
+        run, layer = query.text("run"), query.text("layer")
+        return document(self._answers.explained(query.scope, run, layer))
 
     def _capture(self, query: Query) -> Reply:
         return blob(self._answers.capture(query.scope, *query.place()))

@@ -12,9 +12,11 @@ from tensorboard.data.provider import DataProvider, RunTagFilter
 
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.explorer.requests import MissingError, Scope
+from lstm_probe.logs.stored.findings import read_findings
 from lstm_probe.logs.stored.names import (
     CAPTURE,
     CAPTURES_TAG,
+    FINDINGS,
     PLUGIN,
     PROBE,
     PROBE_SERIES,
@@ -108,6 +110,19 @@ class CaptureSource:
             _make_room(self._timelines)
             self._timelines[key] = version, points
         return points
+
+    def findings(self, scope: Scope, run: str, layer: str) -> dict[str, Any] | None:
+        """What the analyses say of a layer at the end of the run; None if there is nothing.
+
+        Raises:
+            LstmProbeError: the bytes are damaged.
+        """
+        tag = stored_tag(layer, FINDINGS)
+        try:
+            latest = max(self._refresh(scope, run, tag))
+            return read_findings(self._blob(scope, run, tag, latest))
+        except MissingError:
+            return None
 
     def capture(self, scope: Scope, run: str, layer: str, step: int) -> bytes:
         """A layer's stored capture.

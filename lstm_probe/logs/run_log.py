@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,7 +30,12 @@ from lstm_probe.logs.overview import overview
 from lstm_probe.logs.stored.course import captures_value, point_of
 from lstm_probe.logs.stored.names import OVERVIEW_TAG, RUN_NAME
 from lstm_probe.logs.stored.run_course import RunCourse
-from lstm_probe.logs.stored.values import gates_value, probe_value, weights_value
+from lstm_probe.logs.stored.values import (
+    findings_value,
+    gates_value,
+    probe_value,
+    weights_value,
+)
 from lstm_probe.logs.tags.diagnosis import (
     alert_values,
     answers_value,
@@ -199,13 +205,25 @@ class RunLog:
         self._file.write(cost_values(seconds, shown, fraction), step=step)
 
     def write_explained(self, explained: Mapping[str, Explained], *, step: int) -> None:
-        """Append what the layers compute, in sentences.
+        """Append what the layers compute: in sentences, and for the explorer where there is room.
+
+        With numbers alone, the sentences alone are logged. Without the probe's own data, what is
+        attributed to each input is left out.
 
         Args:
             explained: by the layer's name.
             step: the training step.
         """
-        self._file.write([explained_value(explained)], step=step)
+        values = [explained_value(explained)]
+        room = self._room
+        for each in explained.values() if self._detail != "scalars" else ():
+            value = findings_value(each, data=self._data is not None)
+            room -= value.ByteSize()
+            if room < 0:
+                self._say_no_room("what the analyses found", value.ByteSize(), "fewer analyses")
+                break
+            values.append(value)
+        self._file.write(values, step=step)
 
     def write_counts(self, captured: int, failed: int, skipped: int, *, step: int) -> None:
         """Append how many captures were logged, were lost to an error, and were left out.
@@ -228,19 +246,30 @@ class RunLog:
         if self._data is None or self._detail == "scalars":
             return
         value = probe_value(self._data)
-        size, limit = value.ByteSize(), self._max_bytes
-        if limit is None or self._written + size <= limit:
+        if value.ByteSize() <= self._room:
             yield value
             return
+        self._say_no_room(
+            "the probe's own data", value.ByteSize(), "a smaller probe", ", or log_data=False"
+        )
+
+    def _say_no_room(self, what: str, size: int, instead: str, other: str = "") -> None:
         warn(
             _log,
-            "lstm_probe: the probe's own data has no room in the log %s. Received: %.3g MB, and a "
-            "limit of %.3g MB. Expected: a smaller probe, a larger max_log_bytes, or "
-            "log_data=False.",
+            "lstm_probe: %s has no room in the log %s. Received: %.3g MB, and a limit of %.3g MB. "
+            "Expected: %s, a larger max_log_bytes%s.",
+            what,
             self.directory,
             size / 1e6,
-            limit / 1e6,
+            (self._max_bytes or 0) / 1e6,
+            instead,
+            other,
         )
+
+    @property
+    def _room(self) -> float:
+        """How many bytes may still be written."""
+        return math.inf if self._max_bytes is None else self._max_bytes - self._written
 
     @property
     def _written(self) -> int:

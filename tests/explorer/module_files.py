@@ -19,6 +19,7 @@ import samples
 from safetensors.numpy import save
 
 from lstm_probe import Alert, Analysis, LstmCell, analyse
+from lstm_probe.analysis.explained import explain_layer
 from lstm_probe.explorer.page import write_page
 from lstm_probe.explorer.page.shrink import Plan
 from lstm_probe.logs import EventFile, RunLog
@@ -71,10 +72,10 @@ def write_logs(log_dir: Path, rng: np.random.Generator) -> None:
     """Runs that differ in what a source has to tell of them.
 
     `late` has a layer that is first in the model and last in the log, weights, names that have to
-    be escaped, and the probe's own data. `long` has more captures than a course takes, and units
-    that the last captures lack. `narrow` has a projected h, and an alert that clears. `opaque`
-    compared nothing. `bare` has captures without summaries, and `points` summaries without
-    captures.
+    be escaped, the probe's own data, and in one layer what the analyses found. `long` has more
+    captures than a course takes, and units that the last captures lack. `narrow` has a projected h,
+    and an alert that clears. `opaque` compared nothing. `bare` has captures without summaries, and
+    `points` summaries without captures.
     """
     own = np.random.default_rng(8)  # the numbers of the other runs stay what they are
     data = ProbeData({"x": own.normal(size=(2, 7, 3))}, {"": np.array([1, 0])})
@@ -85,6 +86,9 @@ def write_logs(log_dir: Path, rng: np.random.Generator) -> None:
             outputs = {"": own.normal(size=(2, 3))}
             analyses = [_analysis(rng, name, 10 * step) for name in names]
             log.write(analyses, step=10 * step, outputs=outputs)
+        one = _analysis(np.random.default_rng(20), "lower", 20)
+        told = explain_layer(one, analyses=["ablation", "need", "stability"])
+        log.write_explained({"lower": told}, step=20)
     with EventFile(log_dir / "long") as file:
         wide, narrow = (_analysis(rng, "memory", 0, units=units) for units in (6, 4))
         for step in range(431):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from importlib.resources import files
 from pathlib import Path
@@ -14,14 +14,17 @@ import tab_logs
 from notebook_host import Cell
 from tab_browser import Explorer, ServedExplorer
 
+from lstm_probe.analysis.explained import explain_layer
 from lstm_probe.explorer.log_captures import LogCaptures
 from lstm_probe.explorer.page import write_page
 from lstm_probe.explorer.server import Access, Application, Serving
+from lstm_probe.logs import RunLog
 from lstm_probe.logs.stored.reader import find_runs
+from lstm_probe.models.probe_data import ProbeData
 
 RUN = "a/lstm_probe"
 STEPS = [0, 4, 8, 12]
-VIEWS = ["gates", "parity", "saturation", "gradient", "memory", "weights"]
+VIEWS = ["gates", "parity", "saturation", "gradient", "memory", "weights", "computes"]
 HOMES = ["server", "file", "cell", "tensorboard"]
 AXE = """async () => {
   const { violations } = await axe.run(document, { resultTypes: ["violations"] });
@@ -75,6 +78,9 @@ class Homes:
 def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Homes]:
     log_dir = tmp_path_factory.mktemp("homes") / "logs"
     tab_logs.write_run(log_dir / "a", STEPS, layers=("memory", "other"))
+    seen = tab_logs.analysis(12, step=12, layer="memory", batch=8)
+    with RunLog(log_dir / "a", first_step=12, data=ProbeData({"": seen.snapshot.x}, {})) as log:
+        log.write_explained({"memory": explain_layer(seen)}, step=12)
     with ExitStack() as stack:
         yield Homes(log_dir, stack)
 
@@ -145,6 +151,31 @@ def test_link_of_a_view_means_the_same_in_every_home(homes: Homes, home: str) ->
     explorer.wait(lambda: shown)
     end = shown[0].partition("#lstm_probe&")[2]
     assert {"step=8", "view=memory", "layers=other", "run=a%2Flstm_probe"} <= set(end.split("&"))
+    explorer.assert_clean()
+
+
+@pytest.mark.parametrize("home", HOMES)
+def test_what_the_analyses_found_is_seen_in_every_home(homes: Homes, home: str) -> None:
+    explorer = homes.open(home, width=1280, scheme="light", view="computes", layers="memory")
+
+    def wait(happened: Callable[[], Any]) -> None:
+        """A notebook's kernel hears no question by itself."""
+        explorer.wait(lambda: (isinstance(explorer, Cell) and explorer.hear(), happened())[1])
+
+    sheet = explorer.inside.locator(".sheet")
+    wait(lambda: sheet.locator(".said").count() == 4)
+    told = explain_layer(tab_logs.analysis(12, step=12, layer="memory", batch=8))
+    assert sheet.locator(".said li").all_inner_texts() == [each.text for each in told.sentences()]
+    assert "Not made. There is no target" in sheet.inner_text()
+    sheet.locator(".listed .link").first.click()
+    largest = str(told.findings["ablation"].at_mean.ranked_by.argmax())
+    wait(lambda: explorer.inside.get_by_label("Unit", exact=True).input_value() == largest)
+    explorer.view("Gates")
+    wait(lambda: "effect" in explorer.inside.get_by_label("Sort units by").inner_html())
+    explorer.view("Computes")
+    explorer.inside.locator("summary[aria-label^=Layer]").click()
+    explorer.inside.get_by_role("button", name="Only other").click()
+    wait(lambda: 'analyses=["ablation"' in sheet.inner_text())
     explorer.assert_clean()
 
 

@@ -21,8 +21,9 @@ from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_BLOB_SEQUENCE
 from werkzeug.test import Client, TestResponse
 
 from lstm_probe import LstmProbeError
+from lstm_probe.analysis.explained import Explained
 from lstm_probe.explorer.plugin_loader import GateExplorerLoader
-from lstm_probe.logs import EventFile
+from lstm_probe.logs import EventFile, RunLog
 from lstm_probe.logs.stored.format import Stored, pack, unpack
 from lstm_probe.logs.stored.names import PLUGIN
 from lstm_probe.logs.stored.values import plugin_metadata
@@ -37,6 +38,10 @@ HOSTILE = "<img src=x onerror=alert(1)>/../../etc"
 def log_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("logs")
     tab_logs.write_run(directory / "a", STEPS, layers=("memory", HOSTILE))
+    with RunLog(directory / "a", first_step=300) as log:
+        for step in (7, 300):
+            told = Explained(HOSTILE, step, {}, {"need": "No target."})
+            log.write_explained({HOSTILE: told}, step=step)
     tab_logs.write_run(directory / 'b <script>alert("&")<' / "script>", [1])
     return directory
 
@@ -67,6 +72,14 @@ def test_runs_and_layers_are_listed_without_their_data(client: Client) -> None:
 
 def test_steps_are_those_of_the_layer(client: Client) -> None:
     assert get(client, "steps", run=RUN, layer="memory").json == {"steps": STEPS}
+
+
+def test_the_findings_of_the_latest_part_of_a_run_are_told(client: Client) -> None:
+    found = get(client, "explained", run=RUN, layer=HOSTILE).json["explained"]
+    assert (found["step"], found["missing"]) == (300, {"need": "No target."})
+    for run, layer in ((RUN, "memory"), (OTHER, HOSTILE), ("none", HOSTILE)):
+        assert get(client, "explained", run=run, layer=layer).json == {"explained": None}
+    assert get(client, "explained", run=RUN).status_code == 400
 
 
 def test_layers_stand_in_the_order_of_the_model(client: Client) -> None:

@@ -27,6 +27,8 @@ def test_names_are_those_of_old_logs() -> None:
         "ANSWERS_TAG": "lstm_probe/answers",
         "CAPTURE": "capture",
         "CAPTURES_TAG": "lstm_probe/captures",
+        "EXPLAINED_TAG": "lstm_probe/explained",
+        "FINDINGS": "findings",
         "FORMAT": 1,
         "HEADER_KEY": "lstm_probe",
         "OVERVIEW_TAG": "lstm_probe/summary",

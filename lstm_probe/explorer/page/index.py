@@ -16,7 +16,7 @@ from lstm_probe.explorer.source import CaptureSource
 from lstm_probe.logs.stored.names import CAPTURE, stored_tag
 from lstm_probe.logs.stored.reader import RunReader
 
-__all__ = ["index_of", "key_of"]
+__all__ = ["findings_of", "index_of", "key_of"]
 
 #: The one array over the training that no stored capture holds: it comes from the summaries.
 _FROM_SUMMARIES = "error_by_timestep"
@@ -50,8 +50,8 @@ def index_of(
 
     Returns:
         A dictionary for JSON: the `note`; the `answers` to the questions `runs`, `layers`,
-        `timeline`, `alerts` and `sentences`, computed by the code that answers requests; the
-        `histories` that no capture holds, compressed, as base64; and the `numbers`.
+        `timeline`, `alerts`, `sentences` and `explained`, computed by the code that answers
+        requests; the `histories` that no capture holds, compressed, as base64; and the `numbers`.
     """
     points = {name: [point.as_data() for point in run.course] for name, run in runs.items()}
     held = HeldCaptures(_series(numbers), points)
@@ -70,6 +70,11 @@ def index_of(
                 for kind, run, layer, step in numbers
                 if kind == CAPTURE
             },
+            "explained": {
+                key_of(run["name"], layer): {"explained": findings_of(runs[run["name"]], layer)}
+                for run in listed["runs"]
+                for layer in run["layers"]
+            },
         },
         "histories": _histories(answers, listed["runs"]),
         "numbers": {
@@ -77,6 +82,20 @@ def index_of(
             **{key_of("probe", run): number for run, number in (probes or {}).items()},
         },
     }
+
+
+def findings_of(run: RunReader, layer: str) -> dict[str, Any] | None:
+    """What the analyses say of a layer; None if there is nothing, or it is damaged: a page is made
+    of what can be read.
+
+    Args:
+        run: the run.
+        layer: the layer's name.
+    """
+    try:
+        return run.findings(layer)
+    except LstmProbeError:
+        return None
 
 
 def _series(

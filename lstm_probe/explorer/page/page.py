@@ -13,7 +13,7 @@ from typing import Any, TextIO, TypeAlias
 
 from lstm_probe import __version__
 from lstm_probe.core.errors import LstmProbeError
-from lstm_probe.explorer.page.index import index_of
+from lstm_probe.explorer.page.index import findings_of, index_of
 from lstm_probe.explorer.page.shrink import PLANS, Plan, compressed, shrunk
 from lstm_probe.explorer.static_files import OF_TENSORBOARD
 from lstm_probe.logs.stored.format import as_json, pack
@@ -75,7 +75,7 @@ def write_page(
             "There are no gates to report. Received: a log of numbers alone. Expected: a training "
             "whose callback logs detail='gates' or 'full'."
         )
-    budget = megabytes * 1e6 - _FRAME
+    budget = megabytes * 1e6 - _FRAME - _findings(runs)
     plan, room = _choose(runs, places, budget)
     probes = _probes(runs, plan, room)
     weights = _weights(runs, room - sum(len(data) * _BASE64 for data in probes.values()))
@@ -135,6 +135,12 @@ def _probes(runs: Mapping[str, RunReader], plan: Plan, room: float) -> dict[str,
         if room >= 0:
             found[name] = data
     return found
+
+
+def _findings(runs: Mapping[str, RunReader]) -> int:
+    """How many bytes the findings of the analyses take."""
+    found = (findings_of(run, layer) for run in runs.values() for layer in run.layers)
+    return sum(len(as_json(each)) for each in found)
 
 
 def _weights(runs: Mapping[str, RunReader], room: float) -> dict[_Place, bytes]:

@@ -14,6 +14,7 @@ export class ReportSource extends Source {
   #timelines;
   #alerts;
   #sentences;
+  #explained;
   #histories;
   #numbers;
   #textOf;
@@ -29,6 +30,7 @@ export class ReportSource extends Source {
     this.#timelines = new Map(Object.entries(index.answers.timeline));
     this.#alerts = new Map(Object.entries(index.answers.alerts));
     this.#sentences = byKey(index.answers.sentences);
+    this.#explained = byKey(index.answers.explained);
     this.#histories = byKey(index.histories);
     this.#numbers = byKey(index.numbers);
     this.#textOf = textOf;
@@ -57,6 +59,10 @@ export class ReportSource extends Source {
 
   async sentences(run, layer, step) {
     return this.#sentences.get(key(run, layer, step))?.sentences ?? [];
+  }
+
+  async explained(run, layer) {
+    return this.#explained.get(key(run, layer))?.explained ?? null;
   }
 
   capture(run, layer, step) {

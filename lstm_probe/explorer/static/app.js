@@ -2,6 +2,7 @@
 // views that show them.
 
 import { comparableRuns, comparisonOf, firstComparison } from "./comparison.js";
+import { ComputesView, effects } from "./computes_view.js";
 import { Data, nearest } from "./data.js";
 import { el, fill } from "./dom.js";
 import { Frames } from "./frames.js";
@@ -48,7 +49,7 @@ export class App {
     this.sliderB = new Slider("B", { go: (index) => this.state.set({ stepB: this.stepsB[index] }), busy: () => this.#loading, alert: () => {}, live: () => {} }, { withPlay: false, withLive: false });
     this.training = new TrainingChart(this);
     this.inspector = new Inspector(this);
-    this.views = { gates: new GatesView(this), parity: new ParityView(this), saturation: new SaturationView(this), gradient: new GradientView(this), memory: new MemoryView(this), weights: new WeightsView(this), probe: new ProbeView(this) };
+    this.views = { gates: new GatesView(this), parity: new ParityView(this), saturation: new SaturationView(this), gradient: new GradientView(this), memory: new MemoryView(this), weights: new WeightsView(this), probe: new ProbeView(this), computes: new ComputesView(this) };
     this.live = new Live(this);
     this.state.onchange((values) => this.#changed(values));
   }
@@ -162,6 +163,19 @@ export class App {
     }
     if (this.frames.length) document.dispatchEvent(new CustomEvent(RENDERED, { detail: this.frames[0].a?.step ?? null }));
     this.loader.prefetch();
+    this.#learnEffects();
+  }
+
+  /** Where the analyses tell how much each unit matters, the units can be sorted by it. */
+  #learnEffects() {
+    for (const { a, aRun, layer } of this.frames) {
+      if (!a || this.data.explainedNow(aRun, layer)) continue;
+      this.data.explained(aRun, layer, this.steps.length).then((found) => effects(found) && this.render()).catch(() => {});
+    }
+  }
+
+  effects({ aRun, layer }) {
+    return effects(this.data.explainedNow(aRun, layer));
   }
 
   #sliders() {
@@ -213,12 +227,17 @@ export class App {
       const capture = this.data.captureNow(frame.aRun, frame.layer, step);
       return capture?.units === frame.a.units ? capture : null;
     };
-    return frameOrder(held(nearest(steps, this.state.sortStep ?? frame.a.step)) ?? frame.a, this.state, held(steps?.[0]));
+    return frameOrder(held(nearest(steps, this.state.sortStep ?? frame.a.step)) ?? frame.a, this.state, held(steps?.[0]), this.effects(frame));
   }
 
   go(index) {
     const step = this.steps[index];
     if (step !== undefined) this.state.set({ step });
+  }
+
+  /** There may be something new that comes without a capture. */
+  look() {
+    this.views[this.state.view].look?.();
   }
 
   /** The first runs have come. */

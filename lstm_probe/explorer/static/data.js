@@ -20,6 +20,7 @@ export class Data {
   #orders = new Map();
   #timelines = new Map();
   #alerts = new Map();
+  #explained = new Map();
 
   /** @param source where the data comes from: see source.js. */
   constructor(source) {
@@ -121,6 +122,21 @@ export class Data {
       const sentences = await this.source.sentences(run, layer, step);
       return [sentences, JSON.stringify(sentences).length];
     });
+  }
+
+  /** What the analyses say of a layer; null without any. A higher `version` asks again, as below. */
+  async explained(run, layer, version) {
+    const { found } = await this.#once(this.#courses, key("explained", run, layer, version), async () => {
+      const explained = await this.source.explained(run, layer);
+      return [{ found: explained }, JSON.stringify(explained).length];
+    });
+    this.#explained.set(key(run, layer), found);
+    return found;
+  }
+
+  /** The same, as far as it is here already; null otherwise. */
+  explainedNow(run, layer) {
+    return this.#explained.get(key(run, layer)) ?? null;
   }
 
   /** All gates of one cell over the training. A higher `version` asks again: there are more captures. */

@@ -52,6 +52,13 @@ const TEXTS = {
     ill: "No unit differs between the classes, or each differs at the last timestep alone: the layer does not hold on to what matters. Sequences that stay wrong while others become right may have something in common, which their rows and words show.",
     advice: "Look at the gates of a sequence that is wrong beside one that is right, at the timestep where their rows part. Choose a probe with several sequences of each class.",
   },
+  computes: {
+    title: "Computes",
+    shows: "What the analyses found at the end of the training: units by the effect of taking them away; series that a unit follows; the steps and features of the input that a unit or an output comes from; the lags that the target needs; eigenvalues of a step in the unit circle. Each has its sentences, with their evidence.",
+    healthy: "A few units matter much more than the others, and follow something that you can name. The longest memory reaches as far as the largest lag that matters.",
+    ill: "No unit matters: the model hardly uses the layer. Lags that matter lie above every horizon: what the task needs is forgotten. Eigenvalues far outside of the circle, along the probe: small changes grow.",
+    advice: "A probe of several sequences says more: from seven on, what a unit follows can be told from chance. Series of your own and a target are given to lstm_probe.explain; the callback’s probe may be (inputs, targets).",
+  },
 };
 
 /** @param view its name, as in a link. */

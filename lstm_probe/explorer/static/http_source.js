@@ -58,6 +58,10 @@ export class HttpSource extends Source {
     return (await this.#document("sentences", { run, layer, step })).sentences;
   }
 
+  async explained(run, layer) {
+    return (await this.#document("explained", { run, layer })).explained;
+  }
+
   capture(run, layer, step) {
     return this.#bytes("capture", { run, layer, step });
   }

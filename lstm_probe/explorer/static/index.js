@@ -3,7 +3,7 @@
 // All modules are asked for at once. If the browser found them one by one, import by import, it would
 // take several times as long.
 const MODULES = [
-  "alerts", "app", "cache", "canvas", "capture", "chart", "colour", "comparison", "crosshair", "data", "dom", "explanations", "format", "frames", "gates_view", "gradient_view", "groups", "half",
+  "alerts", "app", "cache", "canvas", "capture", "chart", "colour", "comparison", "computes_view", "crosshair", "data", "dom", "explanations", "format", "frames", "gates_view", "gradient_view", "groups", "half",
   "heat", "http_source", "inspector", "keys", "layout", "link", "live", "memory_view", "menu", "messages", "metrics", "order", "outcomes", "panel", "panels", "parity_view",
   "pointer", "probe_data", "probe_view", "raster", "readout", "run_picker", "safetensors", "saturation_view", "save", "scale", "scatter", "sentences", "sheet", "slider",
   "source", "state", "strips", "svg", "tensorboard_source", "theme", "ticks", "toolbar", "tooltip", "training_chart", "verdict", "weights_view", "zoom",

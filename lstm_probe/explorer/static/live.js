@@ -20,6 +20,7 @@ export class Live {
   async #update() {
     const { app } = this;
     const { data, state } = app;
+    app.look();
     const before = JSON.stringify([data.runs.map(({ name, layers }) => [name, layers]), data.run(state.run)?.last]);
     this.#round += 1;
     const empty = !data.run(state.run);

@@ -6,29 +6,36 @@ import { HALF } from "./half.js";
  * Positions of the units, first to last; null if the capture cannot be sorted that way.
  *
  * @param first the layer's first capture, against which "change" is measured; null if it is not here.
+ * @param effects how much each unit matters, by unit; null if nobody has measured it.
  */
-export function orderOf(capture, kind, letter, sequence, first = null) {
+export function orderOf(capture, kind, letter, sequence, first = null, effects = null) {
   const gate = capture.gates.has(letter) ? letter : defaultGate(capture);
   const width = capture.units;
   const positions = Int32Array.from({ length: width }, (_, u) => u);
   if (kind === "index" || capture.width(gate) !== width) return positions;
   if (kind === "similarity") return similar(capture, gate, sequence);
-  const keys = kind === "change" ? changes(capture, first, gate, sequence) : keysOf(capture, kind, gate, sequence);
+  const keys = keysBy(capture, kind, gate, sequence, first, effects);
   if (!keys) return null;
   const rank = (u) => (Number.isNaN(keys[u]) ? Infinity : keys[u]);
   return positions.sort((a, b) => (rank(b) === rank(a) ? a - b : rank(b) > rank(a) ? 1 : -1));
 }
 
 /** The order of the units of one frame, taken at the step at which it was chosen. */
-export function frameOrder(reference, state, first = null) {
+export function frameOrder(reference, state, first = null, effects = null) {
   const letter = state.sortGate || defaultGate(reference);
   const sequence = Math.min(state.sequence, reference.batch - 1);
-  return orderOf(reference, state.sort, letter, sequence, first) ?? orderOf(reference, "index", letter, sequence);
+  return orderOf(reference, state.sort, letter, sequence, first, effects) ?? orderOf(reference, "index", letter, sequence);
 }
 
 /** What the units are sorted by unless somebody says otherwise: the gate that keeps the past. */
 export function defaultGate(capture) {
   return ["f", "z"].find((letter) => capture.gates.has(letter)) ?? capture.letters[0];
+}
+
+function keysBy(capture, kind, gate, sequence, first, effects) {
+  if (kind === "change") return changes(capture, first, gate, sequence);
+  if (kind === "effect") return effects && Float64Array.from(capture.unitIndices(gate), (unit) => effects.get(unit) ?? -1);
+  return keysOf(capture, kind, gate, sequence);
 }
 
 function keysOf(capture, kind, gate, sequence) {

@@ -1,7 +1,8 @@
-// A dot for each unit in a square from 0 to 1.
+// A dot for each unit in a square from 0 to 1, or for each eigenvalue in the complex plane.
 
 import { line, sized } from "./canvas.js";
 import { el } from "./dom.js";
+import { short } from "./format.js";
 import { FONT } from "./panel.js";
 import { colours, inked } from "./theme.js";
 import { hideTooltip, showTooltip } from "./tooltip.js";
@@ -21,11 +22,14 @@ export class Scatter {
     this.canvas.addEventListener("pointerleave", () => this.#leave());
     this.canvas.addEventListener("click", (event) => {
       const unit = this.#nearest(event);
-      if (unit !== null) this.options.pick(unit);
+      if (unit !== null) this.options.pick?.(unit);
     });
   }
 
-  /** @param options `{xs, ys, colour, chosen, xLabel, yLabel, text(unit), pick(unit)}`. */
+  /**
+   * @param options `{xs, ys, colour, chosen, xLabel, yLabel, text(unit), pick(unit), plane, noun}`: with `plane`, both
+   *   axes go from -plane to plane, around the unit circle; `noun` is what a dot stands for.
+   */
   show(options) {
     this.options = options;
     this.draw();
@@ -43,7 +47,7 @@ export class Scatter {
     for (let unit = 0; unit < xs.length; unit++) this.#dot(context, unit, 3.5);
     context.globalAlpha = 1;
     this.groups = grouped(Array.from(xs, (_, unit) => this.#place(unit)), SAME);
-    this.#counts(context);
+    if (!this.options.plane) this.#counts(context);
     for (const unit of [chosen, hovered]) {
       if (unit === null || !(unit < ys.length)) continue;
       context.fillStyle = "#ffb300";
@@ -77,6 +81,10 @@ export class Scatter {
     context.font = FONT;
     context.fillStyle = colours.muted;
     context.textBaseline = "alphabetic";
+    if (this.options.plane) {
+      this.#plane(context);
+      return;
+    }
     for (const tick of [0, 0.25, 0.5, 0.75, 1]) {
       line(context, x0, y1 - tick * side, x0 + (1 - tick) * side, y1 - tick * side, colours.faint);
       line(context, x0 + tick * side, y1, x0 + tick * side, y1 - (1 - tick) * side, colours.faint);
@@ -95,8 +103,33 @@ export class Scatter {
     context.fillText(this.options.yLabel, x0 - 6, MARGIN.top - 16);
   }
 
+  /** The axes of the complex plane, and the unit circle. */
+  #plane(context) {
+    const { plane, xLabel, yLabel } = this.options;
+    const half = this.side / 2;
+    const [x, y] = [MARGIN.left + half, MARGIN.top + half];
+    line(context, x - half, y, x + half, y, colours.faint);
+    line(context, x, y - half, x, y + half, colours.faint);
+    for (const tick of [-1, 0, 1]) {
+      context.textAlign = "right";
+      context.fillText(short(tick), x - half - 4, y - (tick / plane) * half + 4);
+      context.textAlign = "center";
+      context.fillText(short(tick), x + (tick / plane) * half, y + half + 14);
+    }
+    context.strokeStyle = colours.line;
+    context.strokeRect(x - half, y - half, 2 * half, 2 * half);
+    context.strokeStyle = colours.muted;
+    context.beginPath();
+    context.arc(x, y, half / plane, 0, 2 * Math.PI);
+    context.stroke();
+    context.textAlign = "left";
+    context.fillText(xLabel, x - half, y + half + 30);
+    context.fillText(yLabel, x - half, MARGIN.top - 12);
+  }
+
   #place(unit) {
-    const { xs, ys } = this.options;
+    const { xs, ys, plane } = this.options;
+    if (plane) return [MARGIN.left + ((xs[unit] / plane + 1) / 2) * this.side, MARGIN.top + ((1 - ys[unit] / plane) / 2) * this.side];
     return [MARGIN.left + xs[unit] * this.side, MARGIN.top + (1 - ys[unit]) * this.side];
   }
 
@@ -122,7 +155,7 @@ export class Scatter {
   #hover(event) {
     const unit = this.#nearest(event);
     this.draw(unit);
-    this.canvas.style.cursor = unit === null ? "default" : "pointer";
+    this.canvas.style.cursor = unit === null || !this.options.pick ? "default" : "pointer";
     if (unit === null) hideTooltip();
     else showTooltip(event, ...[...this.options.text(unit), ...this.#others(unit)].map((each, index) => el(index ? "div" : "strong", {}, each)));
   }
@@ -131,6 +164,7 @@ export class Scatter {
   #others(unit) {
     const others = this.groups[unit].filter((each) => each !== unit);
     if (!others.length) return [];
+    if (this.options.noun) return [`${others.length} more ${this.options.noun}${others.length > 1 ? "s" : ""} at the same place`];
     const named = others.slice(0, MOST_NAMED).join(", ");
     return [`at the same place: unit${others.length > 1 ? "s" : ""} ${named}${others.length > MOST_NAMED ? ` and ${others.length - MOST_NAMED} more` : ""}`];
   }

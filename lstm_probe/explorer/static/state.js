@@ -2,8 +2,8 @@
 
 import { MAPS } from "./colour.js";
 
-export const VIEWS = ["gates", "parity", "saturation", "gradient", "memory", "weights", "probe"];
-export const SORTS = ["index", "mean", "change", "|c|", "saturation", "horizon", "similarity"];
+export const VIEWS = ["gates", "parity", "saturation", "gradient", "memory", "weights", "probe", "computes"];
+export const SORTS = ["index", "mean", "change", "|c|", "saturation", "horizon", "effect", "similarity"];
 
 const DEFAULTS = Object.freeze({
   run: "",

@@ -10,8 +10,8 @@ import { RunPicker } from "./run_picker.js";
 import { SORTS, VIEWS } from "./state.js";
 import { isWhole, zoomed } from "./zoom.js";
 
-const TITLES = { gates: "Gates", parity: "Parity", saturation: "Saturation", gradient: "Gradient", memory: "Memory", weights: "Weights", probe: "Probe" };
-const SORT_NAMES = { change: "change over the training", "|c|": "|c|, the size of the cell state" };
+const TITLES = { gates: "Gates", parity: "Parity", saturation: "Saturation", gradient: "Gradient", memory: "Memory", weights: "Weights", probe: "Probe", computes: "Computes" };
+const SORT_NAMES = { effect: "effect of taking it away", change: "change over the training", "|c|": "|c|, the size of the cell state" };
 const LONGEST_NAME = 32;
 const LONGEST_LAYER = 20;
 const RANGES = [["fixed", "fixed"], ["data", "of these values"], ["custom", "my own"]];
@@ -103,14 +103,15 @@ export class Toolbar {
 
   #values() {
     const { state, frames } = this.app;
-    const capture = frames.find((frame) => frame.a)?.a;
-    const has = { horizon: (each) => each.vector("horizon"), "|c|": (each) => each.gates.has("c") && each.width("c") === each.units };
+    const frame = frames.find((each) => each.a);
+    const capture = frame?.a;
+    const has = { effect: () => this.app.effects(frame), horizon: (each) => each.vector("horizon"), "|c|": (each) => each.gates.has("c") && each.width("c") === each.units };
     const sorts = SORTS.filter((sort) => !has[sort] || !capture || has[sort](capture));
     setOptions(this.sort.select, sorts.map((sort) => [sort, SORT_NAMES[sort] ?? sort]), sorts.includes(state.sort) ? state.sort : "index");
     const letters = capture ? capture.letters.filter((letter) => capture.width(letter) === capture.units) : [];
     const chosen = letters.includes(state.sortGate) ? state.sortGate : (["f", "z"].find((letter) => letters.includes(letter)) ?? letters[0] ?? "");
     setOptions(this.gate.select, letters, chosen);
-    this.gate.element.hidden ||= ["index", "horizon", "|c|"].includes(state.sort);
+    this.gate.element.hidden ||= ["index", "horizon", "effect", "|c|"].includes(state.sort);
     this.map.select.value = state.map;
     this.range.select.value = state.range;
     this.columns.element.hidden ||= state.compare || state.layers.length > 1;

@@ -61,6 +61,10 @@ class MemoryCaptures:
         """As `Captures.timeline`."""
         return self._points if run == RUN else []
 
+    def findings(self, scope: Scope, run: str, layer: str) -> dict[str, Any] | None:
+        """As `Captures.findings`: nothing has been asked for."""
+        return None
+
     def capture(self, scope: Scope, run: str, layer: str, step: int) -> bytes:
         """As `Captures.capture`."""
         value = gates_value(self._analysis(scope, run, layer, step), float32=True)

@@ -17,6 +17,7 @@ __all__ = [
     "CAPTURE",
     "CAPTURES_TAG",
     "EXPLAINED_TAG",
+    "FINDINGS",
     "FORMAT",
     "HEADER_KEY",
     "OVERVIEW_TAG",
@@ -50,6 +51,8 @@ EXPLAINED_TAG: Final = "lstm_probe/explained"
 #: What is stored of a layer at a step, as the end of its tag.
 CAPTURE: Final = "capture"
 WEIGHTS: Final = "weights"
+#: What the analyses say of a layer, at the end of a training.
+FINDINGS: Final = "findings"
 #: The tag of the probe's own data is `lstm_probe/probe`: made as those of layers are.
 PROBE: Final = "probe"
 PROBE_SERIES: Final = "lstm_probe"
@@ -60,7 +63,7 @@ def stored_tag(layer: str, what: str) -> str:
 
     Args:
         layer: the layer's name.
-        what: `CAPTURE`, `WEIGHTS`, or `PROBE` of `PROBE_SERIES`.
+        what: `CAPTURE`, `WEIGHTS`, `FINDINGS`, or `PROBE` of `PROBE_SERIES`.
 
     Example:
         >>> stored_tag("encoder/lstm", CAPTURE)

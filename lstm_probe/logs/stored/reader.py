@@ -15,10 +15,12 @@ from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.logs.events.event_file import event_files
 from lstm_probe.logs.events.records import read_records
 from lstm_probe.logs.stored.checked import read_capture
+from lstm_probe.logs.stored.findings import read_findings
 from lstm_probe.logs.stored.format import Stored, unpack
 from lstm_probe.logs.stored.names import (
     CAPTURE,
     CAPTURES_TAG,
+    FINDINGS,
     PLUGIN,
     PROBE,
     PROBE_SERIES,
@@ -31,8 +33,9 @@ from lstm_probe.logs.stored.point import Point, parse_point
 __all__ = ["RunReader", "find_runs"]
 
 _SCALARS = "scalars"
-#: There is one for each part of a run, not one for each capture.
 _PROBE_TAG = stored_tag(PROBE_SERIES, PROBE)
+#: The ends of tags of which there is one value for each part of a run, not one for each capture.
+_ONCE = (f"/{PROBE}", f"/{FINDINGS}")
 
 
 class _Place(NamedTuple):
@@ -103,7 +106,7 @@ class RunReader:
     @property
     def _tables(self) -> tuple[dict[int, Any], ...]:
         """Everything that is known of captures, by step."""
-        stored = (places for tag, places in self._blobs.items() if tag != _PROBE_TAG)
+        stored = (places for tag, places in self._blobs.items() if not tag.endswith(_ONCE))
         return self._unread, self._course, *stored
 
     def _make_room(self) -> None:
@@ -115,7 +118,7 @@ class RunReader:
         told |= {step for step, point in self._course.items() if _has_alerts(point)}
         for step in steps[1:-1:2]:
             for tag, places in self._blobs.items():
-                if tag != _PROBE_TAG:
+                if not tag.endswith(_ONCE):
                     places.pop(step, None)
             for values in self._scalars.values():
                 values.pop(step, None)
@@ -207,6 +210,17 @@ class RunReader:
         """The same as the log holds it; empty if it has none."""
         places = self._blobs.get(_PROBE_TAG)
         return self._stored(_PROBE_TAG, max(places)) if places else b""
+
+    def findings(self, layer: str) -> dict[str, Any] | None:
+        """What the analyses say of a layer, as `packed_findings` stored it; None if the log has
+        nothing of it. Of a run that was resumed, that of its latest part.
+
+        Raises:
+            LstmProbeError: the bytes are damaged.
+        """
+        tag = stored_tag(layer, FINDINGS)
+        places = self._blobs.get(tag)
+        return read_findings(self._stored(tag, max(places))) if places else None
 
     def data(self, layer: str, what: str, step: int) -> bytes:
         """What is stored of a layer at a step, as the log holds it; nothing in it is checked.

@@ -22,14 +22,17 @@ from tensorboard.compat.proto.summary_pb2 import (
 
 from lstm_probe.analysis.alerts.board import Alert
 from lstm_probe.analysis.analysis import Analysis
+from lstm_probe.analysis.explained import Explained
 from lstm_probe.analysis.parity.error import Parity
 from lstm_probe.analysis.words.summary import summarise_parity
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.trace import GateTrace, title
+from lstm_probe.logs.stored.findings import packed_findings
 from lstm_probe.logs.stored.format import evenly, keep, pack
 from lstm_probe.logs.stored.labels import labels_header
 from lstm_probe.logs.stored.names import (
     CAPTURE,
+    FINDINGS,
     FORMAT,
     PLUGIN,
     PROBE,
@@ -42,7 +45,7 @@ from lstm_probe.logs.stored.probe import output_arrays, packed_probe
 from lstm_probe.logs.tags.values import strings_value
 from lstm_probe.models.probe_data import ProbeData
 
-__all__ = ["gates_value", "plugin_metadata", "probe_value", "weights_value"]
+__all__ = ["findings_value", "gates_value", "plugin_metadata", "probe_value", "weights_value"]
 
 _MAX_WEIGHTS = 128
 
@@ -87,6 +90,16 @@ def probe_value(data: ProbeData) -> Summary.Value:
         data: of the probe.
     """
     return _blob(stored_tag(PROBE_SERIES, PROBE), packed_probe(data))
+
+
+def findings_value(explained: Explained, *, data: bool = True) -> Summary.Value:
+    """What the analyses say of one layer, for the explorer.
+
+    Args:
+        explained: what they say.
+        data: as for `packed_findings`.
+    """
+    return _blob(stored_tag(explained.layer, FINDINGS), packed_findings(explained, data=data))
 
 
 def weights_value(analysis: Analysis) -> Summary.Value:

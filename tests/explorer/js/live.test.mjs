@@ -48,7 +48,8 @@ async function watched(log = [["r", [0, 1]]]) {
   source.log = new Map(log);
   const data = new Data(source);
   await data.loadRuns();
-  const app = { data, state: { run: log.length ? "r" : "", layers: log.length ? ["l"] : [] }, frames: [], refreshed: 0, arrived: 0 };
+  const app = { data, state: { run: log.length ? "r" : "", layers: log.length ? ["l"] : [] }, frames: [], refreshed: 0, arrived: 0, looked: 0 };
+  app.look = () => (app.looked += 1);
   app.refresh = async () => (app.refreshed += 1);
   app.arrive = async () => {
     app.arrived += 1;
@@ -64,7 +65,7 @@ async function watched(log = [["r", [0, 1]]]) {
 test("where nothing is new nothing is drawn", async () => {
   const { app, source } = await watched();
   for (let round = 0; round < 4; round++) await source.tell();
-  assert.equal(app.refreshed, 0);
+  assert.deepEqual([app.refreshed, app.looked], [0, 4]);
 });
 
 test("a new capture is found by the next look, with its point of the timeline", async () => {

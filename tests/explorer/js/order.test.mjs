@@ -12,6 +12,13 @@ const buffer = await bytes("capture.safetensors");
 const capture = new Capture(buffer);
 const { orders } = await json("capture.json");
 
+test("units stand by the effect of taking them away, and those without one last", () => {
+  const units = Array.from(capture.unitIndices("f"));
+  const effects = new Map(units.slice(1).map((unit, k) => [unit, [0.3, 0.9, 0.1, 0.5, 0.7, 0.2][k]]));
+  assert.deepEqual(Array.from(orderOf(capture, "effect", "f", 0, null, effects)), [2, 5, 4, 1, 6, 3, 0]);
+  assert.equal(orderOf(capture, "effect", "f", 0), null);
+});
+
 for (const [kind, expected] of Object.entries(orders)) {
   test(`units stand by their ${kind} as NumPy sorts them`, () => {
     assert.deepEqual(Array.from(orderOf(capture, kind, "f", 0)), expected);

@@ -99,6 +99,14 @@ for (const run of runs) {
   });
 }
 
+test("what the analyses found is the same, and null where there is nothing", async () => {
+  const found = await server.explained(late, "lower");
+  assert.deepEqual([found.step, Object.keys(found.findings), Object.keys(found.missing)], [20, ["ablation", "stability"], ["need"]]);
+  assert.ok(found.findings.ablation.sentences.every(({ text }) => /^[A-Z0-9].*\.$/s.test(text)));
+  for (const source of others) assert.deepEqual(await source.explained(late, "lower"), found);
+  for (const [, source] of sources) for (const place of [[late, "upper é/1&c"], [long, "memory"], ["no such", "memory"], [late, "constructor"]]) assert.equal(await source.explained(...place), null);
+});
+
 test("weights are the same", async () => {
   for (const { name, steps } of layersOf.get(late)) await assertSame((source) => source.weights(late, name, steps[0]));
 });
