@@ -303,7 +303,9 @@ def test_alerts_tell_ill_from_well_when_a_network_has_read_digits(kind, rate, il
         raised += look(epoch * 29)
     names = {alert.rule for alert in raised}
     if ill:
-        assert names & {"saturated_gates", "dead_units", "exploding_gradient"}
+        # Which of them depends on the last bits of the processor: such a training is chaotic.
+        wrong = {"saturated_gates", "dead_units", "exploding_gradient", "vanishing_gradient"}
+        assert names & wrong
     else:
         assert history.history["accuracy"][-1] > 0.5
         assert names == set()

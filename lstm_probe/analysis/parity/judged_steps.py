@@ -18,14 +18,13 @@ from lstm_probe.analysis.parity.teacher_forcing import (
 from lstm_probe.analysis.parity.verdict import Unjudged
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array, BoolArray
-from lstm_probe.core.precision import UNIT_ROUNDOFF
 
 __all__ = ["JudgedSteps", "excess_of_steps", "judge_steps"]
 
 #: A bound of more than this part of the values excuses what rounding hardly ever does.
 _WIDE = 1 / 16
-#: An error of more than so many roundoffs of the values is far from what rounding does to a step.
-_FAR = 16.0
+#: Rounding hardly ever fills more than this part of a bound, which adds up the worst of everything.
+_FILLED = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,16 +90,16 @@ def judge_steps(snapshot: Snapshot) -> JudgedSteps | None:
     errors[left_out], excess[left_out] = 0.0, 0.0
     unjudged = _unjudged(snapshot, overflown, f"numbers leave the range of {seen.dtype}")
     if unjudged is None:
-        hidden = _could_hide_anything(bound, errors, steps.output, UNIT_ROUNDOFF[snapshot.dtype])
+        hidden = _could_hide_anything(bound, excess, steps.output)
         unjudged = _unjudged(snapshot, hidden, "rounding may grow as large as the difference")
     return JudgedSteps(seen, steps, bound, errors, excess, unjudged)
 
 
-def _could_hide_anything(bound: Array, errors: Array, output: Array, u: float) -> BoolArray:
-    """`(batch, time)`, where an error is far from rounding, and only a wide bound explains it."""
+def _could_hide_anything(bound: Array, excess: Array, output: Array) -> BoolArray:
+    """`(batch, time)`, where a bound of nearly the size of the values is nearly filled."""
     size = 1 + np.where(np.isfinite(output), np.abs(output), 0)
-    wide = (bound > _WIDE * size) & (errors > _FAR * u * size) & (errors <= bound)
-    return np.asarray(wide.any(axis=2), np.bool_)
+    hidden = (bound > _WIDE * size) & (excess > _FILLED) & (excess <= 1)
+    return np.asarray(hidden.any(axis=2), np.bool_)
 
 
 def _unjudged(snapshot: Snapshot, steps: BoolArray, reason: str) -> Unjudged | None:
