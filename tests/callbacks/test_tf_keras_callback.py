@@ -185,7 +185,7 @@ model = K.Sequential([K.Input((5, 1)), K.layers.SimpleRNN(3, name="memory")])
 model.compile("sgd", "mse")
 probe = ProbeCallback(x[:1], tempfile.mkdtemp(), every=1)
 model.fit(x, y, batch_size=4, verbose=0, callbacks=[probe])
-print(type(model).__module__.split(".")[0], ProbeCallback.__base__.__module__.split(".")[0],
+print(type(model).__module__.split(".")[0], ProbeCallback.__bases__[-1].__module__.split(".")[0],
       probe.report.captured, "keras" in sys.modules)
 """
 WITHOUT_KERAS_3 = """

@@ -48,9 +48,9 @@ def test_a_loop_of_fits_is_traced_once_and_has_one_file(
     traced = []
     made = KerasReader.__init__
 
-    def counted(self: KerasReader, *given: Any) -> None:
+    def counted(self: KerasReader, *given: Any, **options: Any) -> None:
         traced.append(1)
-        made(self, *given)
+        made(self, *given, **options)
 
     monkeypatch.setattr(KerasReader, "__init__", counted)
     model, probe = trainable(), probed(tmp_path)
