@@ -88,9 +88,11 @@ def test_modules_do_what_node_tests_of_them(
     assert (counts["skipped"], counts["todo"]) == ("0", "0"), result.stdout
 
 
-def test_the_front_end_stays_small() -> None:
+@pytest.mark.parametrize("own", ["", "page", "server", "widget"])
+def test_the_front_end_of_each_home_stays_small(own: str) -> None:
+    """What a reader loads: the page's scripts, and those of TensorBoard or of another home."""
     explorer = files("lstm_probe.explorer")
-    folders = [explorer / name for name in ("static", "page", "server", "widget")]
+    folders = [explorer / name for name in ("static", own) if name]
     entries = [each for folder in folders for each in folder.iterdir()]
     shipped = [each for each in entries if each.name.endswith((".js", ".css"))]
     assert sum(len(each.read_bytes()) for each in shipped) < _MOST_BYTES
