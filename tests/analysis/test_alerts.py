@@ -91,6 +91,16 @@ def test_dead_units_are_counted_when_they_do_not_move(rng):
     assert find_alerts(analyse(snapshot), loss="falling", rules=["dead_units"]) == []
 
 
+@pytest.mark.parametrize(("dead", "ill"), [(2, False), (4, True)])
+def test_units_of_relu_may_be_dead_on_the_probe_and_live_elsewhere(rng, dead, ill):
+    snapshot = long_snapshot(rng)
+    cell = replace(snapshot.cell, activation="relu")
+    snapshot.weights.bias[3, :dead] = -60
+    snapshot.weights.bias[2] = 1.0  # the others move
+    found = find_alerts(analyse(replace(snapshot, cell=cell)), loss="still", rules=["dead_units"])
+    assert [alert.value for alert in found] == [0.8] * ill
+
+
 @pytest.mark.parametrize(
     ("scale", "expected"),
     [(1.0, set()), (0.7, {"vanishing_gradient"}), (1.1, {"exploding_gradient"})],

@@ -78,8 +78,8 @@ class Thresholds:
             remembers. An input gate that is shut does not count where the forget gate is open.
         dead: the fraction of units whose `h` does not move; 0..1. With one in ten, the layer is
             larger than it needs to be.
-        dead_while_learning: the same while the loss falls; 0..1. A unit of relu that is dead on
-            the probe may live for other sequences.
+        dead_while_learning: the same while the loss falls, and of relu always; 0..1. A unit of
+            relu that is dead on the probe may live for other sequences.
         vanished: the fraction of the probe's steps whose gradient is lost; 0..1. It is lost where
             it is smaller than the largest one by more than float32 resolves (6e-8), so that nothing
             of it is left in a sum.

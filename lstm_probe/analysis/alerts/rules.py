@@ -104,7 +104,8 @@ def _dead_units(analysis: Analysis, training: TrainingState, limits: Thresholds)
     """Too many units have a hidden state that does not move along the probe."""
     dead = dead_units(analysis.snapshot, analysis.health)
     limit = limits.dead
-    if training.loss == "falling":
+    may_live = getattr(analysis.snapshot.cell, "activation", None) == "relu"
+    if training.loss == "falling" or may_live:
         limit = max(limit, limits.dead_while_learning)
     if dead.mean() > limit:
         yield alert_about(
