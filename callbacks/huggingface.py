@@ -47,6 +47,7 @@ class ProbeCallback(TrainerProbe, TrainerCallback):
             probe says the same where the model's forward takes one argument.
         log_data: False keeps the probe's inputs and targets, and what the model gives for it, out
             of the log.
+        analyses: what to work out of the modules at the end of the training, such as `ablation`.
         enabled: False turns the callback into nothing.
 
     Raises:

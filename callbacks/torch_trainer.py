@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from lstm_probe.analysis.alerts.board import OnAlert
 from lstm_probe.analysis.analysis import Analysis
+from lstm_probe.analysis.explained import Explained
 from lstm_probe.callbacks.recording.options import Options
 from lstm_probe.callbacks.recording.shown import ShownInNotebooks
 from lstm_probe.callbacks.schedule import Every, as_schedule
@@ -55,6 +56,7 @@ class TrainerProbe(ShownInNotebooks):
         max_log_bytes: int | None = MAX_BYTES,
         targets: Any = None,
         log_data: bool = True,
+        analyses: Sequence[str] = (),
         enabled: bool = True,
     ) -> None:
         super().__init__()
@@ -72,6 +74,7 @@ class TrainerProbe(ShownInNotebooks):
             background=background,
             max_log_bytes=max_log_bytes,
             log_data=log_data,
+            analyses=analyses,
         )
         self._where: dict[str, Any] = {
             "every": every,
@@ -93,6 +96,11 @@ class TrainerProbe(ShownInNotebooks):
     def analyses(self) -> dict[str, Analysis]:
         """What the latest capture showed, by the name of the layer."""
         return {} if self._run is None else self._run.recorder.analyses
+
+    @property
+    def explained(self) -> Mapping[str, Explained]:
+        """What the layers compute at the end of the training, by name, as `analyses` asked."""
+        return {} if self._run is None else self._run.recorder.explained
 
     @property
     def report(self) -> Report:

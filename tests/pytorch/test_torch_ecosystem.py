@@ -93,7 +93,7 @@ def trainer(pl: Any, folder: Path, *callbacks: Any, **options: Any) -> Any:
 def test_lightning_captures_under_its_own_steps_in_its_own_directory(
     pl: Any, tmp_path: Path
 ) -> None:
-    probe = probe_class(pl)(X[:2], every=3)
+    probe = probe_class(pl)(X[:2], every=3, analyses=["ablation"])
     own = trainer(pl, tmp_path, probe, accumulate_grad_batches=2)
     own.fit(module(pl), loader(), loader())
     assert own.global_step == 8
@@ -101,6 +101,7 @@ def test_lightning_captures_under_its_own_steps_in_its_own_directory(
     assert steps_in(log_dir) == [0, 3, 6, 8]
     assert "lightning_logs" in str(log_dir)
     assert probe.analyses["memory/l1"].snapshot.epoch == 2
+    assert "ablation" in probe.explained["memory/l1"].findings
     points = RunReader(log_dir / "lstm_probe").course
     assert "loss" in points[1].training
     assert "val_loss" in points[-1].training
