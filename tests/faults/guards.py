@@ -22,7 +22,7 @@ __all__ = ["GUARDS", "LIST", "TESTS", "Guard", "fails", "package"]
 TESTS = Path(__file__).resolve().parent.parent
 LIST = Path(__file__).with_name("guards.txt")
 #: A test that takes longer hangs, which is a failure too.
-TIMEOUT = 120
+TIMEOUT = 75
 # What every process would import anew; the package itself must come from the copy.
 _PRELOADED = ["pytest", "numpy", "keras", "tensorflow", "tf_keras", "google_crc32c"]
 
