@@ -11,6 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from checkout import ROOT
+from shares import is_left_out, mark_twins
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by marks
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    mark_twins(items)
+    left_out = [item for item in items if is_left_out(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if not is_left_out(item)]
 
 
 @pytest.fixture

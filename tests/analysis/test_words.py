@@ -162,7 +162,9 @@ def table_of(analysis: Analysis, _: Path) -> str:
 def json_of(analysis: Analysis, _: Path) -> str:
     summaries = {"memory": analysis.summary(thorough=True)}
     values = {"memory": summarise_values(analysis.trace)}
-    return str(described(summaries, values, [], {"memory": []})["layers"]["memory"]["parity"]["text"])
+    return str(
+        described(summaries, values, [], {"memory": []})["layers"]["memory"]["parity"]["text"]
+    )
 
 
 def stored_by(analysis: Analysis, directory: Path) -> str:
