@@ -5,22 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from lstm_probe.analysis.alerts.board import OnAlert
-from lstm_probe.analysis.analysis import Analysis
-from lstm_probe.analysis.explained import Explained
 from lstm_probe.callbacks.recording.options import Options
 from lstm_probe.callbacks.recording.shown import ShownInNotebooks
 from lstm_probe.callbacks.schedule import Every
-from lstm_probe.callbacks.torch_run import TorchRun, detached
+from lstm_probe.callbacks.torch_run import SeenRun, TorchRun, detached
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.switch import is_switched_on
 from lstm_probe.core.warn import warn
 from lstm_probe.logs.detail import MAX_BYTES, Detail
-from lstm_probe.logs.report import Report
 from lstm_probe.models.decoding import Decode
 from lstm_probe.models.given_labels import GivenLabels
 from lstm_probe.models.torch.modules import Module, inner_model, title
@@ -33,7 +29,7 @@ __all__ = ["TorchProbe"]
 _log = logging.getLogger(__name__)
 
 
-class TorchProbe(ShownInNotebooks):
+class TorchProbe(SeenRun, ShownInNotebooks):
     """Shows in TensorBoard, while a PyTorch model is trained, every gate of its recurrent modules.
 
     With an optimizer there is nothing else to call but `close`, or the probe is a context manager:
@@ -162,26 +158,6 @@ class TorchProbe(ShownInNotebooks):
         self._run = run
         if optimizer is not None:
             self._hook = optimizer.register_step_post_hook(self._after)
-
-    @property
-    def log_dir(self) -> Path | None:
-        """Where the training's logs are; None of a probe that is switched off."""
-        return None if self._run is None else self._run.recorder.log_dir
-
-    @property
-    def analyses(self) -> dict[str, Analysis]:
-        """What the latest capture showed, by the name of the layer."""
-        return {} if self._run is None else self._run.recorder.analyses
-
-    @property
-    def explained(self) -> Mapping[str, Explained]:
-        """What the layers compute at the end, by name, as `analyses` asked."""
-        return {} if self._run is None else self._run.recorder.explained
-
-    @property
-    def report(self) -> Report:
-        """What has been captured so far; printed, it is a table."""
-        return Report() if self._run is None else self._run.recorder.report
 
     @property
     def should_stop(self) -> bool:

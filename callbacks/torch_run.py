@@ -6,13 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from os import PathLike
+from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
+from lstm_probe.analysis.analysis import Analysis
+from lstm_probe.analysis.explained import Explained
 from lstm_probe.callbacks.recording.options import Options, check_kept_apart
 from lstm_probe.callbacks.recording.recorder import Recorder
 from lstm_probe.callbacks.schedule import Every, StepWatch
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.logs.report import Report
 from lstm_probe.models.decoding import Decode
 from lstm_probe.models.given_labels import GivenLabels, as_labels_of_feeds
 from lstm_probe.models.probe_data import data_of_arrays, only_targets
@@ -27,7 +31,7 @@ from lstm_probe.models.torch.probes import (
 )
 from lstm_probe.models.torch.reader import At, Forward, TorchReader, TorchSource
 
-__all__ = ["TorchRun", "detached"]
+__all__ = ["SeenRun", "TorchRun", "detached"]
 
 #: The models that are probed now. A second probe would log the captures of the first as training.
 _probed: WeakSet[Any] = WeakSet()
@@ -151,6 +155,32 @@ class TorchRun:
     @property
     def _source(self) -> TorchSource:
         return TorchSource(self._reader, self._epoch)
+
+
+class SeenRun:
+    """What a probe or a callback shows of its run."""
+
+    _run: TorchRun | None
+
+    @property
+    def log_dir(self) -> Path | None:
+        """Where the training's logs are; None where there is no run."""
+        return None if self._run is None else self._run.recorder.log_dir
+
+    @property
+    def analyses(self) -> dict[str, Analysis]:
+        """What the latest capture showed, by the name of the layer."""
+        return {} if self._run is None else self._run.recorder.analyses
+
+    @property
+    def explained(self) -> Mapping[str, Explained]:
+        """What the layers compute at the end of the training, by name, as `analyses` asked."""
+        return {} if self._run is None else self._run.recorder.explained
+
+    @property
+    def report(self) -> Report:
+        """What has been captured so far; printed, it is a table."""
+        return Report() if self._run is None else self._run.recorder.report
 
 
 def detached(logs: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from lstm_probe.analysis.alerts.board import OnAlert
-from lstm_probe.analysis.analysis import Analysis
-from lstm_probe.analysis.explained import Explained
 from lstm_probe.callbacks.recording.options import Options
 from lstm_probe.callbacks.recording.shown import ShownInNotebooks
 from lstm_probe.callbacks.schedule import Every, as_schedule
-from lstm_probe.callbacks.torch_run import TorchRun
+from lstm_probe.callbacks.torch_run import SeenRun, TorchRun
 from lstm_probe.core.switch import is_switched_on
 from lstm_probe.logs.detail import MAX_BYTES, Detail
-from lstm_probe.logs.report import Report
 from lstm_probe.models.decoding import Decode
 from lstm_probe.models.given_labels import GivenLabels
 from lstm_probe.models.torch.modules import Module
@@ -26,7 +22,7 @@ from lstm_probe.models.torch.reader import At, Forward
 __all__ = ["TrainerProbe"]
 
 
-class TrainerProbe(ShownInNotebooks):
+class TrainerProbe(SeenRun, ShownInNotebooks):
     """Holds the options until a trainer begins, and the run while it trains.
 
     A callback inherits from this and from its trainer's own base class. It calls `_begin` before
@@ -86,26 +82,6 @@ class TrainerProbe(ShownInNotebooks):
             "decode": decode,
             "targets": targets,
         }
-
-    @property
-    def log_dir(self) -> Path | None:
-        """Where the training's logs are; None until a training begins."""
-        return None if self._run is None else self._run.recorder.log_dir
-
-    @property
-    def analyses(self) -> dict[str, Analysis]:
-        """What the latest capture showed, by the name of the layer."""
-        return {} if self._run is None else self._run.recorder.analyses
-
-    @property
-    def explained(self) -> Mapping[str, Explained]:
-        """What the layers compute at the end of the training, by name, as `analyses` asked."""
-        return {} if self._run is None else self._run.recorder.explained
-
-    @property
-    def report(self) -> Report:
-        """What has been captured so far; printed, it is a table."""
-        return Report() if self._run is None else self._run.recorder.report
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy reads its own model."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from math import prod
 from typing import Any
 
 from lstm_probe.models.keras.flavour import Tensor
-from lstm_probe.models.outputs import LARGEST_OUTPUT, MOST_OUTPUTS
+from lstm_probe.models.outputs import LARGEST_OUTPUT, kept_outputs
 
 __all__ = ["outputs_of"]
 
@@ -25,17 +24,7 @@ def outputs_of(result: Any) -> dict[str, Tensor]:
     Returns:
         By the key of a dict, or the number in a list; by the empty name where there is one alone.
     """
-    found = {name: each for name, each in _named(result) if _is_small(each)}
-    return dict(list(found.items())[:MOST_OUTPUTS])
-
-
-def _named(result: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(result, Mapping):
-        yield from ((str(name), each) for name, each in result.items())
-    elif isinstance(result, (list, tuple)):
-        yield from ((str(number), each) for number, each in enumerate(result))
-    else:
-        yield "", result
+    return kept_outputs(result, _is_small)
 
 
 def _is_small(value: Any) -> bool:
