@@ -26,7 +26,8 @@ def classifier(package: Any, seed: int = 3) -> Any:
     model = package.Sequential(
         [
             package.Input((6, 3)),
-            layers.LSTM(4, name="memory", recurrent_dropout=0.2),
+            # Keras 2 draws the masks of several dropouts in no fixed order.
+            layers.LSTM(4, name="memory", recurrent_dropout=0.2 if package is keras else 0.0),
             layers.Dropout(0.3),
             layers.Dense(3, activation="softmax"),
         ]
