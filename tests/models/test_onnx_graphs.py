@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import numpy as np
@@ -261,7 +260,6 @@ def test_weights_of_eight_bits_are_those_that_the_runtime_computes_with(
 ):
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    logging.disable(logging.CRITICAL)
     directions = 2 if direction == "bidirectional" else 1
     inputs = [value("x", FLOAT, ["t", "b", 3])]
     nodes = [node("y", name="memory", direction=direction)]
@@ -272,7 +270,6 @@ def test_weights_of_eight_bits_are_those_that_the_runtime_computes_with(
         weight_type=getattr(QuantType, kind),
         reduce_range=True,  # else the runtime's sums saturate on processors without VNNI
     )  # fmt: skip
-    logging.disable(logging.NOTSET)
     x = rng.normal(size=(5, 2, 3)).astype(np.float32)
     found, notes = shown(path, x)
     (y,) = runtime(path, {"x": x})
