@@ -142,8 +142,8 @@ class Answers:
         return self._history.of_cell(scope, run, layer, cell)
 
     def history(self, scope: Scope, run: str, layer: str, name: str) -> bytes:
-        """One array with one axis, such as `horizon`, over the training: `steps` `(n,)` and `values`
-        `(n, length)`. `error_by_timestep` stands for the rows of the timeline, and the names of
+        """One array with one axis, such as `horizon`, over the training: `steps` `(n,)` and
+        `values` `(n, length)`. `error_by_timestep` stands for the rows of the timeline, and the names of
         `computed.py` for its curves.
 
         Raises:

@@ -18,7 +18,7 @@ const NOTES = {
   attribution: "Integrated gradients: blue raises what is attributed, red lowers it. Rows are features of the input.",
   need: "How strongly the target depends on the input some steps earlier, and after how many steps each unit has forgotten: the lags that matter are the dashed lines there.",
   stability: "Eigenvalues of one step’s Jacobian: within the circle a direction fades, on it it is held, outside it grows; away from the horizontal axis it turns. A Lyapunov exponent above 0: small changes grow.",
-  geometry: "The way of h on its first two principal axes, from the ring to the dot: the thick line is the chosen sequence, its numbers are timesteps, colours are classes. Click to go there.",
+  geometry: "The way of h on its first two principal axes, from ring to dot: thick the chosen sequence with its timesteps, in the colours of the classes.",
 };
 const SIMILARITY = "Linear CKA of h; 1 is the same.";
 const SMALLEST = 1e-9;
@@ -244,7 +244,7 @@ export class ComputesView extends Sheet {
       this.#circle("Along the probe", spectrum, (place) => `sequence ${spectrum.places[place][0]}, timestep ${spectrum.places[place][1]}`),
     ].filter(Boolean);
     const exponents = this.#course(frame, "exponents", "Largest Lyapunov exponent", "", ([values, low, high]) => ({
-      series: [values, low, high].map((each, k) => ({ name: k ? "95 % band" : "exponent", colour: Math.min(k, 1), values: each, dash: k ? [2, 2] : [] })),
+      series: [values, low, high].map((each, k) => ({ name: ["exponent", "95 % band from", "to"][k], colour: Math.min(k, 1), values: each, dash: k ? [2, 2] : [] })),
       lines: [{ y: 0, text: "changes stay" }],
     }));
     return el("div", { class: "row" }, pictures.map(({ element }) => element), exponents);
@@ -266,7 +266,7 @@ export class ComputesView extends Sheet {
     const chosen = lines[now]?.points ?? [];
     const apart = Math.ceil(chosen.length / 6);
     const axis = (k) => `axis ${k + 1}: ${number(100 * found.variances[k], 1)} % of the variance`;
-    const picture = this.#keep(new Scatter("The way of the hidden states on their first two principal axes", 340));
+    const picture = this.#keep(new Scatter("The way of h on its first two principal axes", 340));
     picture.show({
       xs: states.map(({ x }) => x),
       ys: states.map(({ y }) => y),
@@ -274,7 +274,7 @@ export class ComputesView extends Sheet {
       noun: "state",
       chosen: chosen.find((k) => states[k].t === time) ?? null,
       lines: drawn,
-      marks: [...chosen.filter((_, k) => k && k % apart === 0).map((k) => [k, states[k].t]), ...kinds.slice(0, MOST_COLOURS).map((name, kind) => [drawn.find((each) => each.kind === kind).points.at(-1), `class ${name}`])],
+      marks: [...chosen.filter((_, k) => k && k % apart === 0).map((k) => [k, states[k].t]), ...kinds.slice(0, MOST_COLOURS).map((name, kind) => [drawn.find((each) => each.kind === kind).points.at(-1), `class ${name}`, 12 * kind, kind])],
       xLabel: axis(0),
       yLabel: axis(1),
       text: (k) => [`sequence ${states[k].row}${kinds.length ? `, class ${found.classes[states[k].row]}` : ""}`, `timestep ${states[k].t}`],
@@ -300,8 +300,9 @@ export class ComputesView extends Sheet {
       const { data, shape } = arrays.get("values");
       const columns = Array.from({ length: shape[1] }, (_, k) => steps.map((_each, row) => data[row * shape[1] + k]));
       if (steps.length < 2) return;
-      const told = `${title}: ${number(columns[0][0], 3)} at step ${whole(steps[0])}, ${number(columns[0].at(-1), 3)} at step ${whole(steps.at(-1))}.`;
-      fill(box, el("p", { class: "note" }, [told, note].join(" ")), this.#keep(chart).element);
+      const end = steps.length - (note ? 2 : 1); // the last is like itself
+      const told = [...new Set([0, end])].map((k) => `${number(columns[0][k], 3)} at step ${whole(steps[k])}`);
+      fill(box, el("p", { class: "note" }, `${title}: ${told.join(", ")}. ${note}`), this.#keep(chart).element);
       chart.show({ xs: steps, xLabel: "training step", legend: true, at: this.app.currentStep, names: (k) => `step ${whole(steps[k])}`, pick: (k) => this.goTo(steps[k]), ...made(columns) });
     }).catch(() => {}); // no capture has it
     return box;
@@ -316,7 +317,6 @@ export class ComputesView extends Sheet {
       xs: all.map(({ re }) => re),
       ys: all.map(({ im }) => im),
       plane: Math.max(1.1, ...all.map(({ re, im }) => 1.05 * Math.hypot(re, im))),
-      circle: true,
       noun: "eigenvalue",
       colour: 0,
       chosen: null,

@@ -28,10 +28,10 @@ export class Scatter {
   }
 
   /**
-   * @param options `{xs, ys, colour, chosen, xLabel, yLabel, text(unit), pick(unit), plane, circle, noun, lines, marks}`:
-   *   with `plane`, both axes go from -plane to plane, and `circle` adds the unit circle; `noun` is what a dot stands
-   *   for. Of `lines: [{points, colour, chosen}]`, each from a ring to a dot, only the chosen ones have dots on their
-   *   way; `marks: [[unit, text]]` are written beside dots.
+   * @param options `{xs, ys, colour, chosen, xLabel, yLabel, text(unit), pick(unit), plane, noun, lines, marks}`: with
+   *   `plane`, both axes go from -plane to plane, around the unit circle; `noun` is what a dot stands for. Of
+   *   `lines: [{points, colour, chosen}]`, without a circle, each leads from a ring to a dot, and the chosen ones have dots
+   *   on their way. `marks: [[unit, text, below, colour]]` stand beside dots.
    */
   show(options) {
     this.options = options;
@@ -84,11 +84,11 @@ export class Scatter {
     context.lineWidth = 3;
     context.lineJoin = "round";
     context.strokeStyle = colours.panel;
-    context.fillStyle = colours.text;
-    for (const [unit, text] of marks) {
+    for (const [unit, text, below = 0, colour = "text"] of marks) {
       const [x, y] = this.#place(unit);
-      context.strokeText(text, x + 4, y - 5);
-      context.fillText(text, x + 4, y - 5);
+      context.fillStyle = inked(colour);
+      context.strokeText(text, x + 6, y - 5 + below);
+      context.fillText(text, x + 6, y - 5 + below);
     }
     context.lineWidth = 1;
   }
@@ -123,12 +123,12 @@ export class Scatter {
 
   /** The axes of a plane, and the unit circle. */
   #plane(context) {
-    const { plane, circle, xLabel, yLabel } = this.options;
+    const { plane, lines, xLabel, yLabel } = this.options;
     const half = this.side / 2;
     const [x, y] = [MARGIN.left + half, MARGIN.top + half];
     line(context, x - half, y, x + half, y, colours.faint);
     line(context, x, y - half, x, y + half, colours.faint);
-    for (const tick of circle ? [-1, 0, 1] : roundTicks(-plane, plane, 3)) {
+    for (const tick of lines ? roundTicks(-plane, plane, 3) : [-1, 0, 1]) {
       context.textAlign = "right";
       context.fillText(short(tick), x - half - 4, y - (tick / plane) * half + 4);
       context.textAlign = "center";
@@ -136,7 +136,7 @@ export class Scatter {
     }
     context.strokeStyle = colours.line;
     context.strokeRect(x - half, y - half, 2 * half, 2 * half);
-    if (circle) {
+    if (!lines) {
       context.strokeStyle = colours.muted;
       context.beginPath();
       context.arc(x, y, half / plane, 0, 2 * Math.PI);
