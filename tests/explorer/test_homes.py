@@ -163,7 +163,7 @@ def test_what_the_analyses_found_is_seen_in_every_home(homes: Homes, home: str) 
         explorer.wait(lambda: (isinstance(explorer, Cell) and explorer.hear(), happened())[1])
 
     sheet = explorer.inside.locator(".sheet")
-    wait(lambda: sheet.locator(".said").count() == 4)
+    wait(lambda: sheet.locator(".said").count() == 5)
     told = explain_layer(tab_logs.analysis(12, step=12, layer="memory", batch=8))
     assert sheet.locator(".said li").all_inner_texts() == [each.text for each in told.sentences()]
     assert "Not made. There is no target" in sheet.inner_text()

@@ -61,6 +61,23 @@ export function dots(eigenvalues) {
   return all.filter(({ re, im }) => Number.isFinite(re) && Number.isFinite(im));
 }
 
+/**
+ * The ways of the states of several sequences, as lines through dots: the chosen one last, each in the order of reading.
+ *
+ * @param now the chosen sequence, as an original index; `reverse`: whether the layer reads from the end.
+ */
+export function ways({ ways: all, classes }, now, reverse) {
+  const kinds = [...new Set(classes ?? [])].sort();
+  const states = all.flatMap(({ timesteps, x, y }, row) => timesteps.map((t, k) => ({ row, t, x: x[k], y: y[k] })));
+  const lines = all.map((_, row) => {
+    const points = states.flatMap((state, k) => (state.row === row ? [k] : []));
+    const kind = Math.max(0, kinds.indexOf(classes?.[row]));
+    return { kind, colour: kind < MOST_COLOURS ? kind : "muted", chosen: row === now, points: reverse ? points.reverse() : points };
+  });
+  const drawn = lines.filter(({ points }) => points.length).sort((one, other) => one.chosen - other.chosen);
+  return { states, lines: drawn, chosen: lines[now]?.points ?? [], kinds };
+}
+
 export class ComputesView extends Sheet {
   #looks = 0;
   #lookedAt = 0;
@@ -105,7 +122,7 @@ export class ComputesView extends Sheet {
   }
 
   #show(found, frame) {
-    if (!found) return this.#say(message("No analyses in this log", "What the units compute is analysed at the end of a training, if it is asked for. It is not logged with detail=\"scalars\". The line to write:", el("pre", {}, LINE)), this.#similarity(frame));
+    if (!found) return this.#say(message("No analyses in this log", "What the units compute is analysed at the end of a training, if it is asked for. It is not logged with detail=\"scalars\". The line to write:", el("pre", {}, LINE)), this.#similarity());
     const { state } = this.app;
     const signature = JSON.stringify([frame.aRun, frame.layer, frame.a.step, state.sequence, state.unit, state.time, state.map, found.steps, this.version]);
     if (signature === this.#shown) return this.draw();
@@ -120,7 +137,7 @@ export class ComputesView extends Sheet {
   #block(name, explained, frame) {
     const found = explained.findings[name];
     if (!found) return block(TITLES[name], "", el("p", {}, `Not made. ${reason(name, explained)}`), true).element;
-    const made = { ablation: () => this.#ablation(found), tracking: () => this.#tracking(found), attribution: () => this.#attribution(found, frame), need: () => this.#need(found, frame), stability: () => this.#stability(found, frame), geometry: () => this.#geometry(found, frame) }[name]();
+    const made = { ablation: () => this.#ablation(found), tracking: () => this.#tracking(found), attribution: () => this.#attribution(found, frame), need: () => this.#need(found, frame), stability: () => this.#stability(found), geometry: () => this.#geometry(found, frame) }[name]();
     const said = el("ul", { class: "said" }, found.sentences.map((sentence) => el("li", {}, this.#sentence(sentence))));
     const what = name === "ablation" ? `By how much ${found.on_output ? "the model’s output changes" : "the other units change at the last step"} ` : "";
     return el("section", { class: "wide" }, el("h2", { "data-print": "" }, TITLES[name]), said, el("p", { class: "note" }, what + NOTES[name]), made);
@@ -237,13 +254,13 @@ export class ComputesView extends Sheet {
     return this.#row([lags, memory]);
   }
 
-  #stability(found, frame) {
+  #stability(found) {
     const { points, spectrum } = found;
     const pictures = [
       this.#circle("At rest", points, (place) => `point ${place}: ${points.kinds[place]}, reached from ${points.reached[place]} of ${points.starts} starts`),
       this.#circle("Along the probe", spectrum, (place) => `sequence ${spectrum.places[place][0]}, timestep ${spectrum.places[place][1]}`),
     ].filter(Boolean);
-    const exponents = this.#course(frame, "exponents", "Largest Lyapunov exponent", "", ([values, low, high]) => ({
+    const exponents = this.#curve("exponents", "Largest Lyapunov exponent", "", ([values, low, high]) => ({
       series: [values, low, high].map((each, k) => ({ name: ["exponent", "95 % band from", "to"][k], colour: Math.min(k, 1), values: each, dash: k ? [2, 2] : [] })),
       lines: [{ y: 0, text: "changes stay" }],
     }));
@@ -254,16 +271,8 @@ export class ComputesView extends Sheet {
     const { a } = frame;
     const { sequence, time } = this.app.state;
     const now = a.sequences[Math.min(sequence, a.batch - 1)];
-    const kinds = [...new Set(found.classes ?? [])].sort();
-    const states = found.ways.flatMap(({ timesteps, x, y }, row) => timesteps.map((t, k) => ({ row, t, x: x[k], y: y[k] })));
-    if (!states.length) return this.#similarity(frame);
-    const lines = found.ways.map((_, row) => {
-      const points = states.flatMap((state, k) => (state.row === row ? [k] : []));
-      const kind = Math.max(0, kinds.indexOf(found.classes?.[row]));
-      return { kind, colour: kind < MOST_COLOURS ? kind : "muted", chosen: row === now, points: a.meta.reverse ? points.reverse() : points };
-    });
-    const drawn = lines.filter(({ points }) => points.length).sort((one, other) => one.chosen - other.chosen);
-    const chosen = lines[now]?.points ?? [];
+    const { states, lines, chosen, kinds } = ways(found, now, a.meta.reverse);
+    if (!states.length) return this.#similarity();
     const apart = Math.ceil(chosen.length / 6);
     const axis = (k) => `axis ${k + 1}: ${number(100 * found.variances[k], 1)} % of the variance`;
     const picture = this.#keep(new Scatter("The way of h on its first two principal axes", 340));
@@ -273,18 +282,18 @@ export class ComputesView extends Sheet {
       plane: 1.08 * Math.max(...states.flatMap(({ x, y }) => [Math.abs(x), Math.abs(y)])),
       noun: "state",
       chosen: chosen.find((k) => states[k].t === time) ?? null,
-      lines: drawn,
-      marks: [...chosen.filter((_, k) => k && k % apart === 0).map((k) => [k, states[k].t]), ...kinds.slice(0, MOST_COLOURS).map((name, kind) => [drawn.find((each) => each.kind === kind).points.at(-1), `class ${name}`, 12 * kind, kind])],
+      lines,
+      marks: [...chosen.filter((_, k) => k && k % apart === 0).map((k) => [k, states[k].t]), ...kinds.slice(0, MOST_COLOURS).map((name, kind) => [lines.find((each) => each.kind === kind).points.at(-1), `class ${name}`, 12 * kind, kind])],
       xLabel: axis(0),
       yLabel: axis(1),
       text: (k) => [`sequence ${states[k].row}${kinds.length ? `, class ${found.classes[states[k].row]}` : ""}`, `timestep ${states[k].t}`],
       pick: (k) => this.app.state.set({ sequence: Math.max(0, a.sequences.indexOf(states[k].row)), time: states[k].t }),
     });
-    return el("div", { class: "row" }, picture.element, this.#similarity(frame));
+    return el("div", { class: "row" }, picture.element, this.#similarity());
   }
 
-  #similarity(frame) {
-    return this.#course(frame, "cka", "Similarity with the last capture", SIMILARITY, ([values, chance]) => ({
+  #similarity() {
+    return this.#curve("cka", "Similarity with the last capture", SIMILARITY, ([values, chance]) => ({
       series: [{ name: "similarity", colour: 0, values }, { name: "exchanged sequences", colour: 1, values: chance, dash: [4, 3] }].filter(({ values: each }) => each.some(Number.isFinite)),
       low: 0,
       high: 1,
@@ -292,19 +301,18 @@ export class ComputesView extends Sheet {
   }
 
   /** A curve over the training; empty without two captures. `made` gives a chart's options for the columns. */
-  #course(frame, name, title, note, made) {
-    const chart = new Chart(title, 240);
+  #curve(name, title, note, made) {
     const box = el("div", {});
-    this.app.data.history(frame.aRun, frame.layer, name, this.version).then(({ arrays }) => {
-      const steps = Array.from(arrays.get("steps").data);
-      const { data, shape } = arrays.get("values");
-      const columns = Array.from({ length: shape[1] }, (_, k) => steps.map((_each, row) => data[row * shape[1] + k]));
-      if (steps.length < 2) return;
-      const end = steps.length - (note ? 2 : 1); // the last is like itself
+    const show = (steps, { data, shape: [count, width] }) => {
+      if (count < 2) return;
+      const columns = Array.from({ length: width }, (_, k) => steps.map((_step, row) => data[row * width + k]));
+      const end = count - (note ? 2 : 1); // the last is like itself
       const told = [...new Set([0, end])].map((k) => `${number(columns[0][k], 3)} at step ${whole(steps[k])}`);
-      fill(box, el("p", { class: "note" }, `${title}: ${told.join(", ")}. ${note}`), this.#keep(chart).element);
-      chart.show({ xs: steps, xLabel: "training step", legend: true, at: this.app.currentStep, names: (k) => `step ${whole(steps[k])}`, pick: (k) => this.goTo(steps[k]), ...made(columns) });
-    }).catch(() => {}); // no capture has it
+      const chart = this.#keep(new Chart(title, 240));
+      fill(box, el("p", { class: "note" }, `${title}: ${told.join(", ")}. ${note}`), chart.element);
+      chart.show({ ...this.trainingAxis(steps), legend: true, ...made(columns) });
+    };
+    this.course(name, show, undefined, () => true);
     return box;
   }
 
