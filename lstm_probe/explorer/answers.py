@@ -143,8 +143,8 @@ class Answers:
 
     def history(self, scope: Scope, run: str, layer: str, name: str) -> bytes:
         """One array with one axis, such as `horizon`, over the training: `steps` `(n,)` and
-        `values` `(n, length)`. `error_by_timestep` stands for the rows of the timeline, and the names of
-        `computed.py` for its curves.
+        `values` `(n, length)`. `error_by_timestep` stands for the rows of the timeline, and the
+        names of `computed.py` for its curves.
 
         Raises:
             MissingError: no capture has such an array.

@@ -72,7 +72,7 @@ def ends_by_class(
         >>> found.right, found.beyond_chance
         (20, True)
     """
-    there: BoolArray = valid.any(axis=1)
+    there: BoolArray = np.asarray(valid.any(axis=1))
     classes = _classes(target, there)
     if classes is None:
         return None
