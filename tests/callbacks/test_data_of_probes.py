@@ -53,6 +53,7 @@ def fit(model: Any, data: Any, probe: Any = None) -> Any:
 
 @KERASES
 @pytest.mark.parametrize("form", ["pair", "option", "dataset"])
+@pytest.mark.daily(1)
 def test_inputs_targets_and_outputs_are_logged(
     package: Any, form: str, data: Any, tmp_path: Path
 ) -> None:
@@ -76,6 +77,7 @@ def test_inputs_targets_and_outputs_are_logged(
 
 
 @KERASES
+@pytest.mark.daily(1)
 def test_not_a_bit_of_the_training_changes(package: Any, data: Any, tmp_path: Path) -> None:
     trained = []
     for probe in (None, ProbeCallback(data, tmp_path, every=1, max_overhead=None)):

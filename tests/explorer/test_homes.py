@@ -89,6 +89,7 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Homes]:
 @pytest.mark.parametrize(
     ("home", "width"), [("server", 1280), ("server", 1920), ("file", 1280), ("cell", 800)]
 )
+@pytest.mark.daily(1)
 def test_nothing_keeps_people_from_reading(
     homes: Homes, home: str, width: int, scheme: str
 ) -> None:
@@ -110,6 +111,7 @@ def test_nothing_keeps_people_from_reading(
 
 
 @pytest.mark.parametrize("home", HOMES)
+@pytest.mark.daily(1)
 def test_keys_alone_reach_everything(homes: Homes, home: str) -> None:
     explorer = homes.open(home, width=1280, scheme="light")
     explorer.inside.locator("canvas.grid").wait_for()
@@ -134,6 +136,7 @@ def test_keys_alone_reach_everything(homes: Homes, home: str) -> None:
 
 
 @pytest.mark.parametrize("home", HOMES)
+@pytest.mark.daily(1)
 def test_link_of_a_view_means_the_same_in_every_home(homes: Homes, home: str) -> None:
     explorer = homes.open(home, width=1280, scheme="light", step=8, view="memory", layers="other")
     explorer.wait(lambda: explorer.step_text.startswith("step 8 "))
@@ -155,6 +158,7 @@ def test_link_of_a_view_means_the_same_in_every_home(homes: Homes, home: str) ->
 
 
 @pytest.mark.parametrize("home", HOMES)
+@pytest.mark.daily(1)
 def test_what_the_analyses_found_is_seen_in_every_home(homes: Homes, home: str) -> None:
     explorer = homes.open(home, width=1280, scheme="light", view="computes", layers="memory")
 

@@ -120,6 +120,7 @@ def options(explorer: Explorer) -> list[str]:
     return [str(text) for text in select.locator("option").all_inner_texts()]
 
 
+@pytest.mark.daily(1)
 def test_the_sequence_is_told_with_its_target_and_what_the_model_gives(explorer: Explorer) -> None:
     opened(explorer, "classes", sequence=2)
     assert told(explorer) == "Sequence 2 “name 2” · target 1, gives 1 (0.80), right"

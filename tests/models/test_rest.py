@@ -160,6 +160,7 @@ def test_a_layer_whose_rest_cannot_be_run_says_why(rng: np.random.Generator) -> 
     assert ablations["decoder"].output_norm > 0  # type: ignore[attr-defined]
 
 
+@pytest.mark.long
 def test_a_file_that_is_trusted_is_run_as_a_live_model(tmp_path: Any, rng: Any) -> None:
     model = built(rng, layers.LSTM(5, name="memory"), layers.Dense(2))
     probe = rng.normal(size=(4, 6, 3)).astype(np.float32)
