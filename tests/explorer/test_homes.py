@@ -24,7 +24,7 @@ from lstm_probe.models.probe_data import ProbeData
 
 RUN = "a/lstm_probe"
 STEPS = [0, 4, 8, 12]
-VIEWS = ["gates", "parity", "saturation", "gradient", "memory", "weights", "computes"]
+VIEWS = ["gates", "probe", "parity", "saturation", "gradient", "memory", "weights", "computes"]
 HOMES = ["server", "file", "cell", "tensorboard"]
 AXE = """async () => {
   const { violations } = await axe.run(document, { resultTypes: ["violations"] });
@@ -87,7 +87,8 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Homes]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
-    ("home", "width"), [("server", 1280), ("server", 1920), ("file", 1280), ("cell", 800)]
+    ("home", "width"),
+    [("server", 1280), ("server", 1920), ("file", 1280), ("cell", 800), ("tensorboard", 1280)],
 )
 @pytest.mark.daily(1)
 def test_nothing_keeps_people_from_reading(
