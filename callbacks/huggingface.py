@@ -48,6 +48,8 @@ class ProbeCallback(TrainerProbe, TrainerCallback):
         log_data: False keeps the probe's inputs and targets, and what the model gives for it, out
             of the log.
         analyses: what to work out of the modules at the end of the training, such as `ablation`.
+        analyses_every: at every how many captures they are made too, as `max_overhead` allows; by
+            default at the end alone.
         enabled: False turns the callback into nothing.
 
     Raises:

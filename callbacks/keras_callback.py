@@ -107,9 +107,12 @@ class ProbeCallback(ShownInNotebooks, Callback):
         log_data: whether the probe's inputs and targets are logged, once, and what the model gives
             for it at each capture. False keeps them out of a log that is sent around.
         analyses: what to work out of the layers at the end of the training: some of `ablation`,
-            `tracking`, `attribution`, `need` and `stability`, as `lstm_probe.explain` does. It is
-            logged in sentences, drawn in the view Computes of the tab Gates, and kept in
-            `explained`. A probe of several sequences says more.
+            `tracking`, `attribution`, `need`, `stability` and `geometry`, as `lstm_probe.explain`
+            does. It is logged in sentences, drawn in the view Computes of the tab Gates, and kept
+            in `explained`. A probe of several sequences says more.
+        analyses_every: at every how many captures the analyses are made too, the first among them,
+            as `max_overhead` allows; the training waits for them. None, the default, makes them at
+            the end alone.
         forward: how to run the model on the probe, for a model that has no `call` or whose
             training calls it in another way: a function of the model and the probe, such as
             `lambda model, probe: model.generator(probe)`. By default the model is called, with
@@ -156,6 +159,7 @@ class ProbeCallback(ShownInNotebooks, Callback):
         targets: Any = None,
         log_data: bool = True,
         analyses: Sequence[str] = (),
+        analyses_every: int | None = None,
         forward: ForwardFunction | None = None,
         write_images: bool | None = None,
         enabled: bool = True,
@@ -182,6 +186,8 @@ class ProbeCallback(ShownInNotebooks, Callback):
             self._config["log_data"] = False
         if analyses:
             self._config["analyses"] = list(analyses)
+        if analyses_every is not None:
+            self._config["analyses_every"] = analyses_every
         if forward is not None:
             self._config["forward"] = forward
         if write_images is not None:
@@ -217,6 +223,7 @@ class ProbeCallback(ShownInNotebooks, Callback):
             max_log_bytes=max_log_bytes,
             log_data=log_data,
             analyses=analyses,
+            analyses_every=analyses_every,
             write_images=write_images,
         )
         check_kept_apart(log_data, decode)

@@ -73,8 +73,11 @@ class TorchProbe(SeenRun, ShownInNotebooks):
         log_data: False keeps the probe's inputs and targets, and what the model gives for it, out
             of the log.
         analyses: what to work out of the layers when the probe is closed: some of `ablation`,
-            `tracking`, `attribution`, `need` and `stability`. It is logged,
+            `tracking`, `attribution`, `need`, `stability` and `geometry`. It is logged,
             drawn in the view Computes of the tab Gates, and kept in `explained`.
+        analyses_every: at every how many captures the analyses are made too, the first among them,
+            as `max_overhead` allows; the training waits for them. None, the default, makes them at
+            the end alone.
         enabled: False turns the probe into nothing, as `LSTM_PROBE=off` in the environment does.
 
     Raises:
@@ -117,6 +120,7 @@ class TorchProbe(SeenRun, ShownInNotebooks):
         targets: Any = None,
         log_data: bool = True,
         analyses: Sequence[str] = (),
+        analyses_every: int | None = None,
         enabled: bool = True,
     ) -> None:
         self._run: TorchRun | None = None
@@ -139,6 +143,7 @@ class TorchProbe(SeenRun, ShownInNotebooks):
             max_log_bytes=max_log_bytes,
             log_data=log_data,
             analyses=analyses,
+            analyses_every=analyses_every,
         )
         run = TorchRun(
             own,

@@ -53,6 +53,7 @@ class TrainerProbe(SeenRun, ShownInNotebooks):
         targets: Any = None,
         log_data: bool = True,
         analyses: Sequence[str] = (),
+        analyses_every: int | None = None,
         enabled: bool = True,
     ) -> None:
         super().__init__()
@@ -71,6 +72,7 @@ class TrainerProbe(SeenRun, ShownInNotebooks):
             max_log_bytes=max_log_bytes,
             log_data=log_data,
             analyses=analyses,
+            analyses_every=analyses_every,
         )
         self._where: dict[str, Any] = {
             "every": every,

@@ -84,6 +84,12 @@ class Budget:
         self._due, self._latest = 0, self.trained
         return True
 
+    def allows_more(self, seconds: float) -> bool:
+        """Whether something beside captures is affordable that takes about so many seconds. To be
+        added to `spent` when it has been done."""
+        after = self.spent + seconds
+        return self._max_overhead is None or after <= max(GRACE, self._max_overhead * self.trained)
+
     def allows_end(self, *, of_fit: int) -> bool:
         """Whether to capture the end of a fit that went on from another. None is due there, so that
         what is due later does not wait for it.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -143,7 +142,6 @@ class Captures:
         """
         from lstm_probe.models.explaining import explain_analyses  # few trainings ask for it
 
-        began = time.perf_counter()
         snapshots = [each.snapshot for each in self.analyses.values()]
         asked = "running the model after its layers"
         rests, why = self._guard.run(asked, lambda: rests_of(source, snapshots)) or ({}, "")
@@ -154,7 +152,6 @@ class Captures:
             rests=rests,
             notes=[why] if why else [],
         )
-        self.budget.spent += time.perf_counter() - began
         log.write_explained(self.explained, step=snapshots[0].step)
 
     def _analyse(self, taken: Taken, watch: Stopwatch) -> list[Analysis]:

@@ -43,11 +43,13 @@ class Options:
     max_log_bytes: int | None = MAX_BYTES
     log_data: bool = True
     analyses: Sequence[str] = ()
+    analyses_every: int | None = None
     write_images: bool | None = None
 
     def __post_init__(self) -> None:
         check_detail(self.detail)
         check_names(self.analyses)
+        _check_pace(self.analyses_every, self.analyses)
         limit = self.max_log_bytes
         if limit is not None and (isinstance(limit, bool) or not limit >= 0):
             raise LstmProbeError(
@@ -77,6 +79,21 @@ class Options:
     def pictures(self) -> bool:
         """Whether heatmaps are drawn."""
         return self.detail in ("gates", "full") and self.write_images is not False
+
+
+def _check_pace(every: Any, analyses: Sequence[str]) -> None:
+    is_count = isinstance(every, int) and not isinstance(every, bool) and every > 0
+    if every is not None and not is_count:
+        raise LstmProbeError(
+            f"How often to analyse is not known. Received: analyses_every={every!r}. Expected: a "
+            "whole number of captures above 0, such as 10, or None for the end of the training "
+            "alone."
+        )
+    if every is not None and not analyses:
+        raise LstmProbeError(
+            f"There is nothing to analyse. Received: analyses_every={every} without analyses. "
+            'Expected: analyses=["stability"], or other names, beside it.'
+        )
 
 
 def check_kept_apart(log_data: bool, decode: Any) -> None:

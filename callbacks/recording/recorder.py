@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from os import PathLike
@@ -17,7 +18,7 @@ from lstm_probe.callbacks.recording.cost import CaptureCost
 from lstm_probe.callbacks.recording.guard import Guard
 from lstm_probe.callbacks.recording.options import Options
 from lstm_probe.callbacks.recording.source import Source
-from lstm_probe.callbacks.recording.tally import COSTLY, FAILING, QUEUED
+from lstm_probe.callbacks.recording.tally import COSTLY, FAILING, QUEUED, UNANALYSED
 from lstm_probe.callbacks.recording.training_logs import TrainingLogs
 from lstm_probe.callbacks.recording.worker import Worker
 from lstm_probe.core.errstate import own_errstate
@@ -65,6 +66,8 @@ class Recorder:
         self._fits = 0
         self._is_fitting = False
         self._explained: int | None = None
+        self._explaining = 0.0  # seconds that it took the last time
+        self._since_explained = 0
         self._process = os.getpid()
         self.report: Report = self._captures.report
 
@@ -126,7 +129,8 @@ class Recorder:
         self._process = os.getpid()
         self._tally.in_a_row = 0
         self._captures.reactions.stop_training = False
-        if self._run_log is None or step < self._tally.latest:
+        begins = self._run_log is None or step < self._tally.latest
+        if begins:
             with own_errstate():
                 self._begin(step, source, data)
         if self._options.background:
@@ -134,6 +138,9 @@ class Recorder:
         self._fits += 1
         self._is_fitting = True
         self._budget.start()
+        if begins and self._options.analyses_every is not None:
+            self._since_explained = 0
+            self._explain(source)
 
     def capture(self, step: int, source: Source, *, last: bool = False) -> None:
         """Capture at this step; a failure is counted and warned of, and training goes on.
@@ -147,7 +154,7 @@ class Recorder:
         if self._is_fitting and os.getpid() == self._process and step != self._tally.captured:
             self.guard.run("deciding on a capture", lambda: self._capture(step, source, last))
         if last:
-            self._explain(source)
+            self._explain_last(source)
 
     def finish(self, step: int, source: Source) -> None:
         """Capture the last weights of all, if that has not been done, and close the log.
@@ -159,7 +166,7 @@ class Recorder:
         if self._run_log is not None and os.getpid() == self._process:
             self._is_fitting = True
             self.guard.run("deciding on a capture", lambda: self._capture_last(step, source))
-            self._explain(source)
+            self._explain_last(source)
             self.close()
 
     def close(self) -> None:
@@ -216,17 +223,44 @@ class Recorder:
         finally:
             self._run_log.close()
 
-    def _explain(self, source: Source) -> None:
+    def _explain_last(self, source: Source) -> None:
         """Say what the layers compute, at the end of a training: once, and of later fits of one as
         the budget allows."""
-        log, latest = self._run_log, self._tally.captured
-        asked = self._options.analyses and log is not None and self._is_fitting
-        if not asked or log is None or latest == self._explained or os.getpid() != self._process:
+        if not self._options.analyses or not self._is_fitting or os.getpid() != self._process:
             return
         if self._fits == 1 or self._budget.allows_end(of_fit=self._fits):
             self._drain()
-            self._explained = latest
-            self.guard.run("explaining the layers", lambda: self._captures.explain(log, source))
+            self._explain(source)
+
+    def _explain_if_due(self, step: int, source: Source) -> None:
+        """Say it during the training, at every so many captures.
+
+        The analyses run the model on the weights that were captured, so that the training waits for
+        them, also where another thread does the captures.
+        """
+        self._since_explained += 1
+        every = self._options.analyses_every
+        if every is None or self._since_explained < every:
+            return
+        if not self._budget.allows_more(self._explaining):
+            self._since_explained = 0
+            self._tally.say_once(UNANALYSED, self._explaining, self._options.max_overhead)
+            return
+        if self._worker is not None:
+            self._worker.drain()
+        if self._tally.captured == step:  # else the capture has failed, or has been left out
+            self._since_explained = 0
+            self._explain(source)
+
+    def _explain(self, source: Source) -> None:
+        log, latest = self._run_log, self._tally.captured
+        if log is None or latest == self._explained:
+            return
+        self._explained = latest
+        began = time.perf_counter()
+        self.guard.run("explaining the layers", lambda: self._captures.explain(log, source))
+        self._explaining = time.perf_counter() - began
+        self._budget.spent += self._explaining
 
     def _drain(self) -> None:
         if self._worker is not None:
@@ -247,6 +281,7 @@ class Recorder:
             )
         else:
             self._attempt(step, lambda: self._take(step, source))
+            self._explain_if_due(step, source)
 
     def _capture_last(self, step: int, source: Source) -> None:
         self._drain()

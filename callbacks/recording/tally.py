@@ -9,7 +9,7 @@ from typing import Final
 from lstm_probe.core.warn import warn
 from lstm_probe.logs.report import Report
 
-__all__ = ["COSTLY", "FAILING", "QUEUED", "Tally"]
+__all__ = ["COSTLY", "FAILING", "QUEUED", "UNANALYSED", "Tally"]
 
 _log = logging.getLogger(__name__)
 
@@ -22,6 +22,11 @@ COSTLY: Final = (
     "lstm_probe: a capture takes %.1f ms, and captures so far have taken %.1f %% of the training "
     "time. To keep to max_overhead=%g, the interval is stretched: at this pace one in %d of those "
     "that are due is taken. Capture less often or in less detail, or set max_overhead=None."
+)
+UNANALYSED: Final = (
+    "lstm_probe: the analyses take %.1f s. To keep to max_overhead=%g, some of those that are due "
+    "during the training are left out. Ask for fewer analyses or a larger analyses_every, or set "
+    "max_overhead=None."
 )
 QUEUED: Final = (
     "lstm_probe: captures are due faster than the background thread works them off; from now on "
@@ -93,6 +98,10 @@ class Tally:
         """The capture at a step is left out; why is said once."""
         self.report.skipped += 1
         self.skipped = step
+        self.say_once(why, *values)
+
+    def say_once(self, why: str, *values: float | None) -> None:
+        """Warn of something, the first time that it is so."""
         if why not in self._said:
             self._said.add(why)
             warn(_log, why, *values)

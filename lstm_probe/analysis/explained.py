@@ -282,6 +282,14 @@ def _stability(
     return measure_stability(analysis)
 
 
+def _geometry(
+    analysis: Analysis, seen: Captured, asked: _Asked, before: Mapping[str, Any], notes: list[str]
+) -> Finding:
+    from lstm_probe.analysis.geometry.geometry import measure_geometry
+
+    return measure_geometry(analysis, target=asked.target)
+
+
 def _spread(seen: Captured) -> Array:
     """`(units,)`: how much each unit's last `h` differs between sequences, or is, of one."""
     final = seen.trace.final["h"]
@@ -340,6 +348,7 @@ _MAKERS: Final[Mapping[str, _Maker]] = {
     "attribution": _attribution,
     "need": _need,
     "stability": _stability,
+    "geometry": _geometry,
 }
 #: The names of all analyses, in the order in which they are made.
 ANALYSES: Final = tuple(_MAKERS)

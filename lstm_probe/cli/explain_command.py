@@ -68,8 +68,8 @@ def explain_model(
         typer.Option(
             "--analysis",
             "-a",
-            help="Only this one: ablation, tracking, attribution, need or stability; may be given "
-            "several times.",
+            help="Only this one: ablation, tracking, attribution, need, stability or geometry; "
+            "may be given several times.",
             metavar="NAME",
         ),
     ] = None,

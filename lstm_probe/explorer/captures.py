@@ -37,10 +37,14 @@ class Captures(Protocol):
     def timeline(self, scope: Scope, run: str) -> Sequence[Point]:
         """One point for every capture of a run, by step; empty if the run has none."""
 
-    def findings(self, scope: Scope, run: str, layer: str) -> dict[str, Any] | None:
-        """What the analyses say of a layer, as `read_findings` reads it; None if there is nothing.
+    def findings_steps(self, scope: Scope, run: str, layer: str) -> list[int]:
+        """The steps at which a layer was analysed, in order; empty if there is nothing."""
+
+    def findings(self, scope: Scope, run: str, layer: str, step: int) -> dict[str, Any]:
+        """What the analyses say of a layer at one of these steps, as `read_findings` reads it.
 
         Raises:
+            MissingError: there is nothing at this step, or not any more.
             LstmProbeError: the bytes are damaged.
         """
 

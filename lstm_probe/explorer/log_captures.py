@@ -107,15 +107,16 @@ class LogCaptures:
         with self._lock:
             return self._runs[run].course if run in self._runs else []
 
-    def findings(self, scope: Scope, run: str, layer: str) -> dict[str, Any] | None:
-        """As `Captures.findings`."""
+    def findings_steps(self, scope: Scope, run: str, layer: str) -> list[int]:
+        """As `Captures.findings_steps`."""
         self._looked.wait(_PATIENCE)
         with self._lock:
-            known = run in self._runs
-        if not known:
-            return None
+            return self._runs[run].findings_steps(layer) if run in self._runs else []
+
+    def findings(self, scope: Scope, run: str, layer: str, step: int) -> dict[str, Any]:
+        """As `Captures.findings`."""
         with self._reading(run) as reader:
-            return reader.findings(layer)
+            return reader.findings(layer, step) or {}
 
     def capture(self, scope: Scope, run: str, layer: str, step: int) -> bytes:
         """As `Captures.capture`."""

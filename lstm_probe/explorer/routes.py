@@ -104,7 +104,8 @@ class Routes:
 
     def _explained(self, query: Query) -> Reply:
         run, layer = query.text("run"), query.text("layer")
-        return document(self._answers.explained(query.scope, run, layer))
+        step = query.integer("step") if "step" in query.parameters else None
+        return document(self._answers.explained(query.scope, run, layer, step))
 
     def _capture(self, query: Query) -> Reply:
         return blob(self._answers.capture(query.scope, *query.place()))

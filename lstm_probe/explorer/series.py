@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from threading import Lock
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.explorer.captures import Captures
+from lstm_probe.explorer.computed import CKA, EXPONENTS, MOST_COMPARED, cka_rows, exponent_rows
 from lstm_probe.explorer.indices import place_of
 from lstm_probe.explorer.requests import MissingError, Scope
 from lstm_probe.logs.stored.checked import read_capture
@@ -86,7 +87,8 @@ class History:
             scope: whose data.
             run: the run.
             layer: the layer.
-            name: the name of an array with one axis.
+            name: the name of an array with one axis; `error_by_timestep`, of the summaries; or a
+                curve of `computed.py`.
 
         Returns:
             A safetensors file: `steps`, and `values` of shape `(steps, length)`.
@@ -115,14 +117,34 @@ class History:
                 if row:
                     yield point.step, np.array([float(number) for number in row])
             return
+        if name == EXPONENTS:
+            yield from exponent_rows(self._findings(scope, run, layer))
+            return
+        if name == CKA:
+            captures = self._captures(scope, run, layer, MOST_COMPARED)
+            last = self._source.steps(scope, run, layer)[-1]
+            yield from cka_rows(captures, self._capture(scope, run, layer, last))
+            return
         for step, stored in self._captures(scope, run, layer):
             array = stored.arrays.get(name)
             if array is not None and array.ndim == 1:
                 yield step, array
 
-    def _captures(self, scope: Scope, run: str, layer: str) -> Iterator[tuple[int, Stored]]:
-        steps = self._source.steps(scope, run, layer)
+    def _findings(
+        self, scope: Scope, run: str, layer: str
+    ) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        steps = self._source.findings_steps(scope, run, layer)
         for index in evenly(len(steps), _MOST_STEPS):
+            try:
+                yield steps[index], self._source.findings(scope, run, layer, steps[index])
+            except LstmProbeError:
+                continue  # what is damaged or gone leaves a gap
+
+    def _captures(
+        self, scope: Scope, run: str, layer: str, most: int = _MOST_STEPS
+    ) -> Iterator[tuple[int, Stored]]:
+        steps = self._source.steps(scope, run, layer)
+        for index in evenly(len(steps), most):
             try:
                 yield steps[index], self._capture(scope, run, layer, steps[index])
             except LstmProbeError:

@@ -111,18 +111,21 @@ class CaptureSource:
             self._timelines[key] = version, points
         return points
 
-    def findings(self, scope: Scope, run: str, layer: str) -> dict[str, Any] | None:
-        """What the analyses say of a layer at the end of the run; None if there is nothing.
+    def findings_steps(self, scope: Scope, run: str, layer: str) -> list[int]:
+        """The steps at which a layer was analysed, in order; empty if there is nothing."""
+        try:
+            return sorted(self._refresh(scope, run, stored_tag(layer, FINDINGS)))
+        except MissingError:
+            return []
+
+    def findings(self, scope: Scope, run: str, layer: str, step: int) -> dict[str, Any]:
+        """What the analyses say of a layer at one of these steps.
 
         Raises:
+            MissingError: there is nothing at this step, or not any more.
             LstmProbeError: the bytes are damaged.
         """
-        tag = stored_tag(layer, FINDINGS)
-        try:
-            latest = max(self._refresh(scope, run, tag))
-            return read_findings(self._blob(scope, run, tag, latest))
-        except MissingError:
-            return None
+        return read_findings(self._blob(scope, run, stored_tag(layer, FINDINGS), step))
 
     def capture(self, scope: Scope, run: str, layer: str, step: int) -> bytes:
         """A layer's stored capture.

@@ -1,4 +1,4 @@
-"""What can be said of a log: which unit of its gates follows which series."""
+"""What can be said of a log: which unit follows which series, and how the states lie."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from lstm_probe.analysis.explained import Explained, check_names
+from lstm_probe.analysis.explained import Explained, Finding, check_names
+from lstm_probe.analysis.geometry.geometry import geometry_of
 from lstm_probe.analysis.tracking.tracking import track
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.trace import GateTrace
@@ -24,6 +25,8 @@ _WITHOUT_MODEL: Final = (
 _WITHOUT_LABELS: Final = (
     "There are no labels, and a log does not hold what the layer reads: give series to look for."
 )
+#: The analyses that take the gates alone.
+_OF_GATES: Final = ("tracking", "geometry")
 
 
 def explain_run(
@@ -40,7 +43,7 @@ def explain_run(
         run: as `find_runs` returns it.
         labels: series, by name, each `(batch, time)` or `(batch,)` of the whole probe.
         layers: which layers; all by default.
-        analyses: as for `lstm_probe.explain`; only `tracking` can be made.
+        analyses: as for `lstm_probe.explain`; only `tracking` and `geometry` can be made.
         progress: is called with the layer and the analysis before it is made.
 
     Raises:
@@ -49,18 +52,23 @@ def explain_run(
     names, found = check_names(analyses), Explanations()
     for series in series_of(run, layers=layers):
         step = series.steps[-1]
-        missing = {name: _WITHOUT_MODEL for name in names if name != "tracking"}
-        findings, notes = {}, []
+        missing = {name: _WITHOUT_MODEL for name in names if name not in _OF_GATES}
         if "tracking" in names and labels is None:
             missing["tracking"] = _WITHOUT_LABELS
-        elif "tracking" in names:
-            if progress is not None:
-                progress(series.layer, "tracking")
+        asked = [name for name in names if name not in missing]
+        findings, notes = dict[str, Finding](), list[str]()
+        if asked:
             capture = series.read(step)
             reverse = run.capture(series.layer, step).meta.get("reverse") is True
             trace = _trace(series, capture, reverse=reverse)
-            findings["tracking"] = track(trace, _kept(labels or {}, capture))
             notes += _of_units(capture)
+        for name in asked:
+            if progress is not None:
+                progress(series.layer, name)
+            if name == "tracking":
+                findings[name] = track(trace, _kept(labels or {}, capture))
+            else:
+                findings[name] = geometry_of(trace, step=step, mask=trace.mask)
         found[series.layer] = Explained(series.layer, step, findings, missing, tuple(notes))
     return found
 

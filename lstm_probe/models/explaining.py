@@ -48,8 +48,8 @@ def explain(
         target: what each sequence should give: `(batch,)` classes or numbers, or as the model's
             output is.
         layers: the names of the layers; None for all.
-        analyses: some of `ablation`, `tracking`, `attribution`, `need` (which takes a target) and
-            `stability`; None for all.
+        analyses: some of `ablation`, `tracking`, `attribution`, `need` (which takes a target),
+            `stability` and `geometry`; None for all.
         progress: is called with the layer and the analysis before each is made.
         **options: the other options of `inspect`, such as `config` and `trusted`.
 
@@ -68,7 +68,7 @@ def explain(
         ...                   "memory/recurrent_kernel": np.ones((2, 8))})
         >>> found = explain(path, np.random.default_rng(0).normal(size=(8, 5, 1)))
         >>> list(found["memory"].findings)
-        ['ablation', 'tracking', 'attribution', 'stability']
+        ['ablation', 'tracking', 'attribution', 'stability', 'geometry']
         >>> found["memory"].missing
         {'need': 'There is no target, and so nothing that a memory would be needed for.'}
     """

@@ -11,6 +11,8 @@ import samples
 
 from lstm_probe import LstmProbeError, analyse
 from lstm_probe.analysis import linear_cka, measure_geometry, participation_ratio
+from lstm_probe.analysis.geometry.geometry import geometry_of
+from lstm_probe.core.trace import GateTrace
 
 
 def shown(h, *, mask=None, step=0):
@@ -158,3 +160,79 @@ def test_what_is_no_table_of_states_is_refused(bad):
 def test_constant_states_have_no_similarity():
     assert np.isnan(linear_cka(np.ones((3, 2)), np.eye(3)))
     assert np.isnan(participation_ratio(np.ones((3, 2))))
+
+
+def ended(rng, classes, *, apart, reverse=False, mask=None):
+    """Geometry of sequences that end, as they are read, around a place of their class."""
+    h = rng.normal(size=(len(classes), 12, 3))
+    h[:, 0 if reverse else -1] += apart * np.asarray(classes)[:, None]
+    trace = GateTrace({"h": h}, {"h": "output"}, reverse=reverse)
+    return geometry_of(trace, step=0, mask=mask, target=classes)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_classes_that_end_apart_are_told_and_shuffled_ones_are_not(rng, reverse):
+    classes = np.arange(24) % 3
+    found = ended(rng, classes, apart=60.0, reverse=reverse)
+    assert (found.ends.right, found.ends.of, found.ends.beyond_chance) == (24, 24, True)
+    assert "The sequences end in 3 groups on these axes, which are the" in str(found.sentences()[1])
+    turned = ended(rng, classes, apart=60.0, reverse=reverse)
+    other = geometry_of(
+        GateTrace({"h": turned.path}, {"h": "output"}, reverse=not reverse), step=0, target=classes
+    )
+    assert not other.ends.beyond_chance  # the other end knows nothing
+
+
+def test_few_unrelated_classes_are_named_beyond_chance(rng):
+    named = sum(
+        ended(rng, rng.permutation(np.arange(16) % 2), apart=0.0).ends.beyond_chance
+        for _ in range(40)
+    )
+    assert named <= 1
+
+
+def test_the_end_of_a_masked_sequence_is_its_last_step(rng):
+    classes, mask = np.arange(20) % 2, np.arange(12) < rng.integers(3, 9, (20, 1))
+    h = rng.normal(size=(20, 12, 3))
+    h[np.arange(20), mask.sum(axis=1) - 1] += 60 * classes[:, None]
+    found = geometry_of(GateTrace({"h": h}, {"h": "output"}), step=0, mask=mask, target=classes)
+    assert found.ends.right == 20
+    mask[3] = False
+    assert (
+        geometry_of(GateTrace({"h": h}, {"h": "output"}), step=0, mask=mask, target=classes).ends.of
+        == 19
+    )
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        None,
+        np.zeros(12),
+        np.arange(12),
+        np.linspace(0, 1, 12),
+        np.zeros((12, 12)),
+        np.arange(11) % 2,
+        np.array([0] * 11 + [1]),
+    ],
+)
+def test_what_is_no_class_of_each_sequence_has_no_ends(rng, target):
+    h = rng.normal(size=(12, 5, 3))
+    found = geometry_of(GateTrace({"h": h}, {"h": "output"}), step=0, target=target)
+    assert found.ends is None
+    assert len(found.sentences()) == 1
+
+
+@pytest.mark.parametrize("kind", ["words", "floats", "truth", "column"])
+def test_classes_may_be_words_truth_values_and_whole_numbers(rng, kind):
+    classes = np.arange(20) % 2
+    given = {
+        "words": np.array(["good", "bad"])[classes],
+        "floats": classes.astype(np.float32),
+        "truth": classes.astype(bool),
+        "column": classes[:, None],
+    }[kind]
+    found = ended(rng, classes, apart=60.0)
+    again = geometry_of(GateTrace({"h": found.path}, {"h": "output"}), step=0, target=given)
+    assert again.ends.right == 20
+    json.dumps(again.plain(), allow_nan=False)

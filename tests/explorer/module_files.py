@@ -86,9 +86,10 @@ def write_logs(log_dir: Path, rng: np.random.Generator) -> None:
             outputs = {"": own.normal(size=(2, 3))}
             analyses = [_analysis(rng, name, 10 * step) for name in names]
             log.write(analyses, step=10 * step, outputs=outputs)
-        one = _analysis(np.random.default_rng(20), "lower", 20)
-        told = explain_layer(one, analyses=["ablation", "need", "stability"])
-        log.write_explained({"lower": told}, step=20)
+        for step in (10, 20):
+            one = samples.snapshot(own, batch=4, time=40, layer="lower", step=step)
+            told = explain_layer(analyse(one), analyses=["ablation", "need", "stability"])
+            log.write_explained({"lower": told}, step=step)
     with EventFile(log_dir / "long") as file:
         wide, narrow = (_analysis(rng, "memory", 0, units=units) for units in (6, 4))
         for step in range(431):

@@ -79,7 +79,9 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Homes]:
     log_dir = tmp_path_factory.mktemp("homes") / "logs"
     tab_logs.write_run(log_dir / "a", STEPS, layers=("memory", "other"))
     seen = tab_logs.analysis(12, step=12, layer="memory", batch=8)
+    early = tab_logs.analysis(4, step=4, layer="memory", batch=8)
     with RunLog(log_dir / "a", first_step=12, data=ProbeData({"": seen.snapshot.x}, {})) as log:
+        log.write_explained({"memory": explain_layer(early, analyses=["geometry"])}, step=4)
         log.write_explained({"memory": explain_layer(seen)}, step=12)
     with ExitStack() as stack:
         yield Homes(log_dir, stack)
@@ -168,10 +170,22 @@ def test_what_the_analyses_found_is_seen_in_every_home(homes: Homes, home: str) 
         explorer.wait(lambda: (isinstance(explorer, Cell) and explorer.hear(), happened())[1])
 
     sheet = explorer.inside.locator(".sheet")
-    wait(lambda: sheet.locator(".said").count() == 4)
+    wait(lambda: sheet.locator(".said").count() == 5)
     told = explain_layer(tab_logs.analysis(12, step=12, layer="memory", batch=8))
     assert sheet.locator(".said li").all_inner_texts() == [each.text for each in told.sentences()]
     assert "Not made. There is no target" in sheet.inner_text()
+    assert "Analysed at step 12, one of 2." in sheet.inner_text()
+    wait(lambda: "Similarity with the last capture: " in sheet.inner_text())
+    way = sheet.locator('canvas[aria-label^="The way of h"]')
+    way.scroll_into_view_if_needed()
+    assert sheet.evaluate("(sheet) => sheet.scrollWidth - sheet.clientWidth") <= 0
+    explorer.inside.locator("#view").focus()
+    for _ in range(2):
+        explorer.page.keyboard.press("ArrowLeft")
+    wait(lambda: "Analysed at step 4, one of 2." in sheet.inner_text())
+    assert 'analyses=["ablation"] makes it' in sheet.inner_text()
+    explorer.page.keyboard.press("End")
+    wait(lambda: sheet.locator(".said").count() == 5)
     sheet.locator(".listed .link").first.click()
     largest = str(told.findings["ablation"].at_mean.ranked_by.argmax())
     wait(lambda: explorer.inside.get_by_label("Unit", exact=True).input_value() == largest)

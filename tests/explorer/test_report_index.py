@@ -27,7 +27,8 @@ def test_only_what_the_page_holds_is_listed(tmp_path: Path) -> None:
     assert index["answers"]["runs"] == {"runs": [listed]}
     layers = [{"name": "memory", "steps": [0, 7]}]
     assert index["answers"]["layers"] == {RUN: {"layers": layers}}
-    assert list(index["histories"]) == [key_of(RUN, "memory", "error_by_timestep")]
+    curves = [key_of(RUN, "memory", name) for name in ("error_by_timestep", "cka")]
+    assert list(index["histories"]) == curves
     assert index["numbers"] == {key_of(*place): number for place, number in numbers.items()}
 
 

@@ -80,6 +80,10 @@ def test_the_findings_of_the_latest_part_of_a_run_are_told(client: Client) -> No
     for run, layer in ((RUN, "memory"), (OTHER, HOSTILE), ("none", HOSTILE)):
         assert get(client, "explained", run=run, layer=layer).json == {"explained": None}
     assert get(client, "explained", run=RUN).status_code == 400
+    assert get(client, "explained", run=RUN, layer=HOSTILE, step="x").status_code == 400
+    for step, expected in ((0, 7), (7, 7), (299, 7), (300, 300)):
+        found = get(client, "explained", run=RUN, layer=HOSTILE, step=step).json["explained"]
+        assert (found["step"], found["steps"]) == (expected, [7, 300])
 
 
 def test_layers_stand_in_the_order_of_the_model(client: Client) -> None:

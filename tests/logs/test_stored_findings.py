@@ -11,14 +11,15 @@ import samples
 
 from lstm_probe import LstmProbeError, analyse
 from lstm_probe.analysis.explained import Explained, explain_layer
-from lstm_probe.explorer.page.index import findings_of
+from lstm_probe.analysis.geometry.geometry import Geometry
+from lstm_probe.explorer.page.index import analysed_steps
 from lstm_probe.logs import EventFile, RunLog
 from lstm_probe.logs.stored.findings import packed_findings, read_findings
 from lstm_probe.logs.stored.reader import RunReader
 from lstm_probe.logs.stored.values import findings_value
 from lstm_probe.models.probe_data import ProbeData
 
-NAMES = ["ablation", "tracking", "attribution", "need", "stability"]
+NAMES = ["ablation", "tracking", "attribution", "need", "stability", "geometry"]
 
 
 def explained(rng: np.random.Generator, names: list[str] = NAMES, **fields: Any) -> Explained:
@@ -46,6 +47,34 @@ def test_every_finding_comes_back_with_its_sentences(rng: np.random.Generator) -
     eigenvalues = one.findings["stability"].spectrum.eigenvalues
     pairs = np.array(found["findings"]["stability"]["spectrum"]["eigenvalues"])
     np.testing.assert_allclose(pairs @ [1, 1j], eigenvalues, rtol=1e-3, atol=1e-12)
+    geometry, kept = one.findings["geometry"], found["findings"]["geometry"]
+    assert (kept["of"], len(kept["ways"])) == (12, 12)
+    for way, path in zip(kept["ways"], geometry.path, strict=True):
+        assert way["timesteps"] == list(range(15))
+        np.testing.assert_allclose([way["x"], way["y"]], path.T, rtol=1e-3, atol=1e-12)
+
+
+def test_ways_leave_masked_steps_out_and_long_ones_are_thinned(rng: np.random.Generator) -> None:
+    path = rng.normal(size=(30, 300, 2))
+    path[1, :40] = np.nan
+    path[2] = np.nan
+    geometry = Geometry(1.0, None, 2, np.ones(2), np.eye(2), path, None, None, None, 7)
+    one = Explained("memory", 7, {"geometry": geometry}, {})
+    kept = read_findings(packed_findings(one))["findings"]["geometry"]
+    assert (kept["of"], len(kept["ways"]), kept["classes"]) == (30, 24, None)
+    lengths = [len(way["timesteps"]) for way in kept["ways"][:3]]
+    assert lengths == [128, 128, 0]
+    assert (kept["ways"][1]["timesteps"][0], kept["ways"][1]["timesteps"][-1]) == (40, 299)
+    assert kept["ways"][1]["x"][0] == pytest.approx(path[1, 40, 0], rel=1e-3)
+
+
+def test_classes_stay_out_of_a_log_without_the_data(rng: np.random.Generator) -> None:
+    seen = samples.snapshot(rng, batch=12, time=15, layer="memory", step=7)
+    one = explain_layer(analyse(seen), target=np.arange(12) % 2, analyses=["geometry"])
+    for data in (True, False):
+        kept = read_findings(packed_findings(one, data=data))["findings"]["geometry"]
+        assert kept.get("classes") == ([0, 1] * 6 if data else None)
+        assert kept["sentences"][1]["text"] == one.findings["geometry"].sentences()[1].text
 
 
 def test_the_units_of_a_series_stand_with_their_own_statistics(rng: np.random.Generator) -> None:
@@ -120,6 +149,10 @@ def test_a_log_holds_them_and_the_latest_are_read(tmp_path: Path, rng: np.random
     assert found["step"] == 7
     assert "values" in found["findings"]["attribution"]
     assert run.findings("other") is None
+    assert (run.findings_steps("memory"), run.findings_steps("other")) == ([1, 7], [])
+    before = run.findings("memory", 1)
+    assert before is not None
+    assert before["missing"] == {"need": "No."}
 
 
 def test_they_stay_when_a_long_log_is_thinned_out(tmp_path: Path, rng: np.random.Generator) -> None:
@@ -173,4 +206,18 @@ def test_damaged_findings_are_told_and_no_report_fails_of_them(data: bytes, tmp_
     run = RunReader(tmp_path)
     with pytest.raises(LstmProbeError):
         run.findings("memory")
-    assert findings_of(run, "memory") is None
+    assert analysed_steps(run, "memory", 1e6) == ([], 0)
+
+
+def test_a_report_has_room_for_some_findings_and_always_for_the_latest(tmp_path: Path) -> None:
+    with RunLog(tmp_path, detail="explorer") as log:
+        for step in range(10):
+            told = {"memory": Explained("memory", step, {}, {"need": "No target."})}
+            log.write_explained(told, step=step)
+    run = RunReader(log.directory)
+    every, size = analysed_steps(run, "memory", 1e6)
+    assert every == list(range(10))
+    some, less = analysed_steps(run, "memory", size / 3)
+    assert (len(some), some[0], some[-1]) == (3, 0, 9)
+    assert less <= size / 3
+    assert analysed_steps(run, "memory", 0)[0] == [9]

@@ -5,10 +5,15 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lstm_probe.core.arrays import Array, as_floats
+from lstm_probe.core.arrays import Array, BoolArray, as_floats
 from lstm_probe.core.errors import LstmProbeError
 
-__all__ = ["linear_cka", "participation_ratio"]
+__all__ = ["linear_cka", "participation_ratio", "similarity"]
+
+#: In so many orders of the sequences two captures are compared by chance.
+_ORDERS = 99
+#: What chance gives takes this many sequences.
+_FEWEST = 3
 
 
 def linear_cka(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
@@ -53,6 +58,45 @@ def cka_of_centred(a: Array, b: Array) -> float:
     """As `linear_cka`, of tables without their means."""
     own = np.linalg.norm(a.T @ a) * np.linalg.norm(b.T @ b)
     return float(np.square(b.T @ a).sum() / own) if own > 0 else float("nan")
+
+
+def similarity(
+    h: Array, other: Array, valid: BoolArray, *, orders: int = _ORDERS
+) -> tuple[float | None, float | None]:
+    """The CKA of the states of two captures, and the largest that exchanged sequences give.
+
+    States that merely follow the clock look alike in any order of the sequences.
+
+    Args:
+        h: `(batch, time, units)`, float64.
+        other: the same of the other capture, which may have other units.
+        valid: `(batch, time)`: which steps count.
+        orders: in how many orders of the sequences the two are compared by chance.
+
+    Returns:
+        0..1, or None where one of the two is constant; and None with fewer than three sequences.
+
+    Example:
+        >>> h = np.random.default_rng(0).normal(size=(8, 20, 2))
+        >>> found, by_chance = similarity(h, -h, np.ones((8, 20), bool))
+        >>> round(found, 12), by_chance < 0.5
+        (1.0, True)
+    """
+    a, b = (np.where(valid[..., None], each - each[valid].mean(axis=0), 0.0) for each in (h, other))
+    found = cka_of_centred(a[valid], b[valid])
+    present = np.flatnonzero(valid.any(axis=1))
+    if not np.isfinite(found):
+        return None, None
+    if len(present) < _FEWEST:
+        return found, None
+    rng = np.random.default_rng(0)
+    own = np.linalg.norm(a[valid].T @ a[valid]) * np.linalg.norm(b[valid].T @ b[valid])
+    largest = 0.0
+    for _ in range(orders):
+        exchanged = b[rng.permutation(present)]
+        cross = np.tensordot(exchanged, a[present], axes=([0, 1], [0, 1]))
+        largest = max(largest, float(np.square(cross).sum() / own))
+    return found, largest
 
 
 def participation_ratio(values: npt.ArrayLike) -> float:

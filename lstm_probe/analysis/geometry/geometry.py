@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from lstm_probe.analysis.geometry.cka import cka_of_centred, participation_ratio
+from lstm_probe.analysis.geometry.cka import participation_ratio, similarity
+from lstm_probe.analysis.geometry.ends import Ends, ends_by_class
 from lstm_probe.analysis.student import student_975
 from lstm_probe.analysis.subject import Subject, traced
 from lstm_probe.analysis.words.answers import Answer
@@ -15,13 +17,12 @@ from lstm_probe.analysis.words.geometry import geometry_told
 from lstm_probe.core.arrays import Array, BoolArray
 from lstm_probe.core.blas import on_one_blas_thread
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.trace import GateTrace
 
-__all__ = ["Geometry", "measure_geometry"]
+__all__ = ["Geometry", "geometry_of", "measure_geometry"]
 
 #: A band by leaving one sequence out needs this many.
 _FEWEST = 3
-#: In so many orders of the sequences two captures are compared by chance.
-_ORDERS = 99
 #: On so many axes the path is shown.
 _AXES = 2
 
@@ -47,6 +48,7 @@ class Geometry:
         earlier: the training step of the earlier capture; None without one.
         step: the training step.
         missing: what is missing, in words; empty if nothing is.
+        ends: whether the sequences end apart by their classes; None without classes.
 
     Source:
         Gao et al. 2017, bioRxiv 214262 (participation ratio); Kornblith et al. 2019, arXiv
@@ -75,6 +77,7 @@ class Geometry:
     earlier: int | None
     step: int
     missing: str = ""
+    ends: Ends | None = None
 
     def sentences(self) -> list[Answer]:
         """How the states lie in words, each with its number and its evidence."""
@@ -83,16 +86,21 @@ class Geometry:
     def plain(self) -> dict[str, Any]:
         """The attributes by name, for JSON; None for NaN."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: _plain(value) for name, value in values.items()}
+        ends = None if self.ends is None else self.ends.plain()
+        return {**{name: _plain(value) for name, value in values.items()}, "ends": ends}
 
 
 @on_one_blas_thread
-def measure_geometry(subject: Subject, *, earlier: Subject | None = None) -> Geometry:
+def measure_geometry(
+    subject: Subject, *, earlier: Subject | None = None, target: npt.ArrayLike | None = None
+) -> Geometry:
     """Measure how the hidden states of a layer lie on the probe.
 
     Args:
         subject: an `Analysis`, or a `Snapshot`, of one layer.
         earlier: the same layer on the same probe at another capture, if there is one.
+        target: `(batch,)`, the class of each sequence, if it has one: whether the sequences end
+            apart by their classes. What is no class of each sequence is not looked at.
 
     Returns:
         Dimensions, axes and paths, and the similarity with the earlier capture. Where they cannot
@@ -110,40 +118,57 @@ def measure_geometry(subject: Subject, *, earlier: Subject | None = None) -> Geo
         1.0
     """
     snapshot, trace = traced(subject)
+    found = geometry_of(trace, step=snapshot.step, mask=snapshot.mask, target=target)
+    if earlier is None:
+        return found
+    before, then = traced(earlier)
     h, valid = trace["h"].astype(np.float64), _valid(snapshot.mask, trace["h"])
-    before = None if earlier is None else traced(earlier)
-    if before is not None:
-        _check(h, valid, before[1]["h"], _valid(before[0].mask, before[1]["h"]))
-    values = h[valid]
-    why = _missing(values)
-    mean = values.mean(axis=0) if len(values) else np.zeros(h.shape[2])
-    centred = values - mean
+    _check(h, valid, then["h"], _valid(before.mask, then["h"]))
+    if found.missing:
+        return found
+    alike, by_chance = similarity(h, then["h"].astype(np.float64), valid)
+    return replace(found, similarity=alike, by_chance=by_chance, earlier=before.step)
+
+
+def geometry_of(
+    trace: GateTrace,
+    *,
+    step: int,
+    mask: BoolArray | None = None,
+    target: npt.ArrayLike | None = None,
+) -> Geometry:
+    """As `measure_geometry`, of gates alone, as a log holds them.
+
+    Args:
+        trace: the gates.
+        step: the training step.
+        mask: `(batch, time)`, or None.
+        target: as for `measure_geometry`.
+    """
+    h, valid = trace["h"].astype(np.float64), _valid(mask, trace["h"])
+    values, units = h[valid], h.shape[2]
     nothing = np.full((*h.shape[:2], _AXES), np.nan)
-    step = snapshot.step
-    if why:
+    if why := _missing(values):
         none = np.zeros(0)
-        return Geometry(
-            np.nan, None, h.shape[2], none, none, nothing, None, None, None, step, missing=why
-        )
-    _, sizes, turned = np.linalg.svd(centred, full_matrices=False)
-    axes = np.zeros((_AXES, h.shape[2]))
+        return Geometry(np.nan, None, units, none, none, nothing, None, None, None, step, why)
+    mean = values.mean(axis=0)
+    _, sizes, turned = np.linalg.svd(values - mean, full_matrices=False)
+    axes = np.zeros((_AXES, units))
     axes[: len(turned[:_AXES])] = turned[:_AXES]
     variances = np.square(np.concatenate([sizes, np.zeros(_AXES)])[:_AXES]) / np.square(sizes).sum()
     path = np.where(valid[..., None], (h - mean) @ axes.T, np.nan)
-    similarity = by_chance = None
-    if before is not None:
-        similarity, by_chance = _similarity(h, before[1]["h"].astype(np.float64), valid)
     return Geometry(
         participation_ratio(values),
         _band(h, valid),
-        h.shape[2],
+        units,
         variances,
         axes,
         path,
-        similarity,
-        by_chance,
-        None if before is None else before[0].step,
+        None,
+        None,
+        None,
         step,
+        ends=ends_by_class(path, valid, target, reverse=trace.reverse),
     )
 
 
@@ -188,26 +213,6 @@ def _band(h: Array, valid: BoolArray) -> tuple[float, float] | None:
     spread = np.sqrt((count - 1) * np.var(without))
     half = student_975(count - 1) * float(spread)
     return max(1.0, whole - half), min(float(h.shape[2]), whole + half)
-
-
-def _similarity(h: Array, other: Array, valid: BoolArray) -> tuple[float | None, float | None]:
-    """The CKA of two captures, and the largest that exchanged sequences give."""
-    a, b = (np.where(valid[..., None], each, 0.0) for each in (h, other))
-    a, b = (np.where(valid[..., None], each - each[valid].mean(axis=0), 0.0) for each in (a, b))
-    found = cka_of_centred(a[valid], b[valid])
-    present = np.flatnonzero(valid.any(axis=1))
-    if not np.isfinite(found):
-        return None, None
-    if len(present) < _FEWEST:
-        return found, None
-    rng = np.random.default_rng(0)
-    own = np.linalg.norm(a[valid].T @ a[valid]) * np.linalg.norm(b[valid].T @ b[valid])
-    largest = 0.0
-    for _ in range(_ORDERS):
-        exchanged = b[rng.permutation(present)]
-        cross = np.tensordot(exchanged, a[present], axes=([0, 1], [0, 1]))
-        largest = max(largest, float(np.square(cross).sum() / own))
-    return found, largest
 
 
 def _plain(value: Any) -> Any:

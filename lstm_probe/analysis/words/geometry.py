@@ -19,7 +19,7 @@ def geometry_told(found: Mapping[str, Any]) -> list[Answer]:
     Example:
         >>> found = {"missing": "", "dimensions": 3.21, "band": (2.9, 3.5), "units": 32,
         ...          "variances": [0.4, 0.25], "similarity": 0.91, "by_chance": 0.2, "earlier": 100,
-        ...          "step": 200}
+        ...          "step": 200, "ends": None}
         >>> for answer in geometry_told(found):
         ...     print(answer.text)
         The hidden states spread over 3.21 of 32 dimensions (participation ratio, 95 % band 2.9 to \
@@ -37,9 +37,30 @@ the same, and exchanged sequences give at most 0.2).
         f"(participation ratio{evidence}); {along:.0f} % of their variance lies along two axes."
     )
     said = [Answer(text, found["dimensions"])]
+    if found["ends"] is not None:
+        said.append(_ends(found["ends"]))
     if found["similarity"] is not None:
         said.append(_similarity(found))
     return said
+
+
+def _ends(ends: Mapping[str, Any]) -> Answer:
+    count, right = len(set(ends["classes"])), ends["right"]
+    evidence = (
+        f"exchanged classes give at most {ends['most_by_chance']} in {ends['exchanges']} orders"
+    )
+    if not ends["beyond_chance"]:
+        how = "do not end apart by class, beyond chance"
+        evidence = f"exchanged classes give up to {ends['most_by_chance']}"
+    elif right == ends["of"]:
+        how = f"end in {count} groups on these axes, which are the classes"
+    else:
+        how = "end apart by class on these axes"
+    return Answer(
+        f"The sequences {how}: {right} of {ends['of']} end nearest to the mean of their own class "
+        f"({evidence}).",
+        right,
+    )
 
 
 def _similarity(found: Mapping[str, Any]) -> Answer:

@@ -1,4 +1,4 @@
-"""What a page holds, seen as one of TensorBoard's data providers.
+"""What a page is made of, seen as one of TensorBoard's data providers.
 
 The code that answers TensorBoard's requests answers for the page as well when it reads this
 provider, so that a report and the tab cannot say different things about the same log.
@@ -7,7 +7,7 @@ provider, so that a report and the tab cannot say different things about the sam
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,18 +32,19 @@ _UNDESCRIBED = {"plugin_content": b"", "description": "", "display_name": ""}
 
 @dataclass(frozen=True)
 class HeldCaptures:
-    """The series that a page holds, without their bytes.
+    """The series that a page holds, and those that its curves are computed from.
 
-    It has the methods of `tensorboard.data.provider.DataProvider` that `CaptureSource` calls to
-    list what there is. None of them reads a blob: the page has those in its own elements.
+    It has the methods of `tensorboard.data.provider.DataProvider` that `CaptureSource` calls.
 
     Attributes:
-        blobs: the steps of each series of captures and of weights, by run and tag.
+        blobs: the steps of each series of captures, of weights and of findings, by run and tag.
         points: the summary of each capture, sorted by step, by run.
+        read: gives the bytes of a blob, of its run, tag and step.
     """
 
     blobs: Mapping[str, Mapping[str, Sequence[int]]]
     points: Mapping[str, Sequence[Mapping[str, Any]]]
+    read: Callable[[str, str, int], bytes]
 
     def list_blob_sequences(
         self, ctx: object = None, *, run_tag_filter: RunTagFilter | None = None, **_: object
@@ -65,11 +66,22 @@ class HeldCaptures:
         """The steps of the series of blobs, by run and tag."""
         return {
             run: {
-                tag: [BlobSequenceDatum(each, _NO_TIME, [BlobReference("-")]) for each in steps]
+                tag: [
+                    BlobSequenceDatum(each, _NO_TIME, [BlobReference(json.dumps([run, tag, each]))])
+                    for each in steps
+                ]
                 for tag, steps in tags.items()
             }
             for run, tags in self._chosen(self.blobs, run_tag_filter).items()
         }
+
+    def read_blob(self, ctx: object = None, *, blob_key: str) -> bytes:
+        """The bytes of a blob; `blob_key` is that of `read_blob_sequences`.
+
+        Raises:
+            LstmProbeError: they cannot be read.
+        """
+        return self.read(*json.loads(blob_key))
 
     def list_tensors(
         self, ctx: object = None, *, run_tag_filter: RunTagFilter | None = None, **_: object

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.explorer.answers import Answers
+from lstm_probe.explorer.computed import CKA, EXPONENTS
 from lstm_probe.explorer.page.held import HeldCaptures
 from lstm_probe.explorer.page.shrink import compressed
 from lstm_probe.explorer.requests import WHOLE
 from lstm_probe.explorer.source import CaptureSource
-from lstm_probe.logs.stored.names import CAPTURE, stored_tag
+from lstm_probe.logs.stored.format import as_json, evenly
+from lstm_probe.logs.stored.names import CAPTURE, FINDINGS, stored_tag
 from lstm_probe.logs.stored.reader import RunReader
 
-__all__ = ["findings_of", "index_of", "key_of"]
+__all__ = ["analysed_steps", "index_of", "key_of"]
 
-#: The one array over the training that no stored capture holds: it comes from the summaries.
-_FROM_SUMMARIES = "error_by_timestep"
+#: The curves over the training that no stored capture holds by itself.
+_HISTORIES = ("error_by_timestep", CKA, EXPONENTS)
 
 
 def key_of(*parts: str | int) -> str:
@@ -36,6 +38,7 @@ def index_of(
     runs: Mapping[str, RunReader],
     numbers: Mapping[tuple[str, str, str, int], str],
     probes: Mapping[str, str] | None = None,
+    analysed: Mapping[tuple[str, str], Sequence[int]] | None = None,
     *,
     note: str,
 ) -> dict[str, Any]:
@@ -46,6 +49,7 @@ def index_of(
         numbers: the element that holds each capture and each layer's weights, by kind
             (`capture` or `weights`), run, layer and step.
         probes: the element that holds the data of each run's probe, by run.
+        analysed: the steps of the findings that the page holds, by run and layer.
         note: the line at the foot of the page.
 
     Returns:
@@ -54,7 +58,7 @@ def index_of(
         requests; the `histories` that no capture holds, compressed, as base64; and the `numbers`.
     """
     points = {name: [point.as_data() for point in run.course] for name, run in runs.items()}
-    held = HeldCaptures(_series(numbers), points)
+    held = HeldCaptures(_series(runs, numbers), points, lambda run, *tag: runs[run].blob(*tag))
     answers = Answers(CaptureSource(held))
     listed = answers.runs(WHOLE)
     names = [run["name"] for run in listed["runs"]]
@@ -71,9 +75,8 @@ def index_of(
                 if kind == CAPTURE
             },
             "explained": {
-                key_of(run["name"], layer): {"explained": findings_of(runs[run["name"]], layer)}
-                for run in listed["runs"]
-                for layer in run["layers"]
+                key_of(*place): _explained(answers, place, steps)
+                for place, steps in (analysed or {}).items()
             },
         },
         "histories": _histories(answers, listed["runs"]),
@@ -84,39 +87,62 @@ def index_of(
     }
 
 
-def findings_of(run: RunReader, layer: str) -> dict[str, Any] | None:
-    """What the analyses say of a layer; None if there is nothing, or it is damaged: a page is made
-    of what can be read.
+def analysed_steps(run: RunReader, layer: str, room: float) -> tuple[list[int], int]:
+    """The steps of the findings of a layer that have room in a page, at even distances.
+
+    The latest have room in any case. What is damaged is left out: a page is made of what can be
+    read.
 
     Args:
         run: the run.
         layer: the layer's name.
+        room: how many bytes there are for it.
+
+    Returns:
+        The steps, in order, and how many bytes their findings take.
     """
-    try:
-        return run.findings(layer)
-    except LstmProbeError:
-        return None
+    sizes = {}
+    for step in run.findings_steps(layer):
+        try:
+            sizes[step] = len(as_json(run.findings(layer, step)))
+        except LstmProbeError:
+            continue
+    steps = list(sizes)
+    if not steps:
+        return [], 0
+    most = int(room // max(sizes.values()))
+    kept = [steps[k] for k in evenly(len(steps), most)] if most > 1 else steps[-1:]
+    return kept, sum(sizes[step] for step in kept)
+
+
+def _explained(
+    answers: Answers, place: tuple[str, str], steps: Sequence[int]
+) -> list[dict[str, Any]]:
+    found = (answers.explained(WHOLE, *place, step)["explained"] for step in steps)
+    return [{**each, "steps": list(steps)} for each in found]
 
 
 def _series(
+    runs: Mapping[str, RunReader],
     numbers: Mapping[tuple[str, str, str, int], str],
 ) -> dict[str, dict[str, list[int]]]:
-    """The steps of each series that the page holds, by run and tag."""
+    """The steps of each series that the page is made of, by run and tag."""
     series: dict[str, dict[str, list[int]]] = {}
     for kind, run, layer, step in numbers:
         series.setdefault(run, {}).setdefault(stored_tag(layer, kind), []).append(step)
+        if steps := runs[run].findings_steps(layer):
+            series[run][stored_tag(layer, FINDINGS)] = steps
     return series
 
 
 def _histories(answers: Answers, runs: list[dict[str, Any]]) -> dict[str, str]:
-    """The parity error at each timestep over the training, for each layer that was compared."""
+    """The curves over the training that no capture holds, of each layer that has them."""
     found = {}
-    for run in runs:
-        for layer in run["layers"]:
+    for place in ((run["name"], layer) for run in runs for layer in run["layers"]):
+        for name in _HISTORIES:
             try:
-                data = answers.history(WHOLE, run["name"], layer, _FROM_SUMMARIES)
+                data = answers.history(WHOLE, *place, name)
             except LstmProbeError:
-                continue  # nothing was compared
-            key = key_of(run["name"], layer, _FROM_SUMMARIES)
-            found[key] = base64.b64encode(compressed(data)).decode()
+                continue  # nothing was compared, or analysed
+            found[key_of(*place, name)] = base64.b64encode(compressed(data)).decode()
     return found

@@ -13,7 +13,7 @@ from typing import Any, TextIO, TypeAlias
 
 from lstm_probe import __version__
 from lstm_probe.core.errors import LstmProbeError
-from lstm_probe.explorer.page.index import findings_of, index_of
+from lstm_probe.explorer.page.index import analysed_steps, index_of
 from lstm_probe.explorer.page.shrink import PLANS, Plan, compressed, shrunk
 from lstm_probe.explorer.static_files import OF_TENSORBOARD
 from lstm_probe.logs.stored.format import as_json, pack
@@ -25,6 +25,8 @@ __all__ = ["PageFacts", "write_page"]
 #: Bytes of base64 for each byte, and what the page needs besides its captures.
 _BASE64, _FRAME = 4 / 3, 600_000
 _SAMPLES = 5
+#: The part of a page that findings may take, but for the latest of each layer.
+_FINDINGS = 0.1
 #: Where something in a log stands: its kind (`capture` or `weights`), run, layer and step.
 _Place: TypeAlias = "tuple[str, str, str, int]"
 
@@ -75,8 +77,8 @@ def write_page(
             "There are no gates to report. Received: a log of numbers alone. Expected: a training "
             "whose callback logs detail='gates' or 'full'."
         )
-    budget = megabytes * 1e6 - _FRAME - _findings(runs)
-    plan, room = _choose(runs, places, budget)
+    analysed, size = _analysed(runs, _FINDINGS * megabytes * 1e6)
+    plan, room = _choose(runs, places, megabytes * 1e6 - _FRAME - size)
     probes = _probes(runs, plan, room)
     weights = _weights(runs, room - sum(len(data) * _BASE64 for data in probes.values()))
     numbers: dict[_Place, str] = {}
@@ -95,7 +97,7 @@ def write_page(
         facts = PageFacts(len(places), plan, bool(weights))
         note = f"{title}: {facts.captures} captures, {facts.plan}. lstm_probe {__version__}."
         held = {run: f"p{number}" for number, run in enumerate(probes)}
-        _write_end(file, index_of(runs, numbers, held, note=note))
+        _write_end(file, index_of(runs, numbers, held, analysed, note=note))
     return facts
 
 
@@ -137,10 +139,16 @@ def _probes(runs: Mapping[str, RunReader], plan: Plan, room: float) -> dict[str,
     return found
 
 
-def _findings(runs: Mapping[str, RunReader]) -> int:
-    """How many bytes the findings of the analyses take."""
-    found = (findings_of(run, layer) for run in runs.values() for layer in run.layers)
-    return sum(len(as_json(each)) for each in found)
+def _analysed(
+    runs: Mapping[str, RunReader], room: float
+) -> tuple[dict[tuple[str, str], list[int]], int]:
+    """The steps of the findings that the page holds, by run and layer, and their bytes."""
+    places = [(name, layer) for name, run in runs.items() for layer in run.layers]
+    found = {
+        place: analysed_steps(runs[place[0]], place[1], room / len(places)) for place in places
+    }
+    kept = {place: steps for place, (steps, _) in found.items() if steps}
+    return kept, sum(size for _, size in found.values())
 
 
 def _weights(runs: Mapping[str, RunReader], room: float) -> dict[_Place, bytes]:

@@ -5,8 +5,8 @@ import { Capture } from "./capture.js";
 import { dequantised } from "./packing.js";
 import { Source, SourceError } from "./source.js";
 
-/** No capture holds this array: the server takes it from the summaries, and so does a report. */
-const FROM_SUMMARIES = "error_by_timestep";
+/** No capture holds these curves by itself: the server computes them, and so does who makes a report. */
+const COMPUTED = ["error_by_timestep", "cka", "exponents"];
 
 export class ReportSource extends Source {
   #answers;
@@ -61,8 +61,9 @@ export class ReportSource extends Source {
     return this.#sentences.get(key(run, layer, step))?.sentences ?? [];
   }
 
-  async explained(run, layer) {
-    return this.#explained.get(key(run, layer))?.explained ?? null;
+  async explained(run, layer, step) {
+    const all = this.#explained.get(key(run, layer)) ?? [];
+    return all.filter((each) => each.step <= step).at(-1) ?? all[0] ?? null;
   }
 
   capture(run, layer, step) {
@@ -85,7 +86,7 @@ export class ReportSource extends Source {
   async history(run, layer, name) {
     const stored = this.#histories.get(key(run, layer, name));
     if (stored) return inflated(stored);
-    const found = name === FROM_SUMMARIES ? null : await historyOf(this.#captures(run, layer), name);
+    const found = COMPUTED.includes(name) ? null : await historyOf(this.#captures(run, layer), name);
     return found ?? missing(`“${name}” of the layer “${layer}”`);
   }
 

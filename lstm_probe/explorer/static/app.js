@@ -169,8 +169,9 @@ export class App {
   /** Where the analyses tell how much each unit matters, the units can be sorted by it. */
   #learnEffects() {
     for (const { a, aRun, layer } of this.frames) {
-      if (!a || this.data.explainedNow(aRun, layer)) continue;
-      this.data.explained(aRun, layer, this.steps.length).then((found) => effects(found) && this.render()).catch(() => {});
+      if (!a) continue;
+      const known = this.data.explainedNow(aRun, layer);
+      this.data.explained(aRun, layer, a.step, this.steps.length).then((found) => found !== known && effects(found) && this.render()).catch(() => {});
     }
   }
 

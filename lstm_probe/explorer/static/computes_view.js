@@ -10,23 +10,27 @@ import { linear } from "./scale.js";
 import { Scatter } from "./scatter.js";
 import { block, Sheet } from "./sheet.js";
 
-export const ANALYSES = ["ablation", "tracking", "attribution", "need", "stability"];
-const TITLES = { ablation: "Which units matter", tracking: "What follows which series", attribution: "Where it comes from", need: "What the task needs", stability: "How the state moves" };
+export const ANALYSES = ["ablation", "tracking", "attribution", "need", "stability", "geometry"];
+const TITLES = { ablation: "Which units matter", tracking: "What follows which series", attribution: "Where it comes from", need: "What the task needs", stability: "How the state moves", geometry: "How the states lie" };
 const NOTES = {
-  ablation: "By how much the model’s output changes when a unit is clamped to its mean over the probe, or to zero, and the recurrence is run again. Units that make no difference stand at the end. Click one to choose it.",
+  ablation: "when a unit is clamped to its mean over the probe, or to zero, and the recurrence is run again. Click one to choose it.",
   tracking: "Units that follow a series beyond chance come first. R² is of sequences that the line was not fitted to, r the correlation, p how often shuffled sequences give as much.",
   attribution: "Integrated gradients: blue raises what is attributed, red lowers it. Rows are features of the input.",
   need: "How strongly the target depends on the input some steps earlier, and after how many steps each unit has forgotten: the lags that matter are the dashed lines there.",
-  stability: "Eigenvalues of one step’s Jacobian: within the circle a direction fades, on it it is held, outside it grows; away from the horizontal axis it turns.",
+  stability: "Eigenvalues of one step’s Jacobian: within the circle a direction fades, on it it is held, outside it grows; away from the horizontal axis it turns. A Lyapunov exponent above 0: small changes grow.",
+  geometry: "The way of h on its first two principal axes, from ring to dot: thick the chosen sequence with its timesteps, in the colours of the classes.",
 };
-const NOT_OUTPUT = "By how much the other units change at the last step when a unit is clamped to its mean over the probe, or to zero, and the recurrence is run again. Click one to choose it.";
+const SIMILARITY = "Linear CKA of h; 1 is the same.";
 const SMALLEST = 1e-9;
 const LONGEST = 1e6;
 /** So many series that no unit follows are listed. */
 const OTHERS = 6;
+/** So often, after each capture, it is asked for its analyses. */
+const LOOKS = 20;
+const MOST_COLOURS = 6;
 
 /** The line that makes analyses, for those who have none. */
-export const LINE = 'ProbeCallback(..., analyses=["ablation", "tracking", "attribution", "need", "stability"])';
+export const LINE = `ProbeCallback(..., analyses=${JSON.stringify(ANALYSES).replaceAll(",", ", ")}, analyses_every=10)`;
 
 /** Why an analysis is not there, in a sentence. */
 export function reason(name, { missing }) {
@@ -57,8 +61,26 @@ export function dots(eigenvalues) {
   return all.filter(({ re, im }) => Number.isFinite(re) && Number.isFinite(im));
 }
 
+/**
+ * The ways of the states of several sequences, as lines through dots: the chosen one last, each in the order of reading.
+ *
+ * @param now the chosen sequence, as an original index; `reverse`: whether the layer reads from the end.
+ */
+export function ways({ ways: all, classes }, now, reverse) {
+  const kinds = [...new Set(classes ?? [])].sort();
+  const states = all.flatMap(({ timesteps, x, y }, row) => timesteps.map((t, k) => ({ row, t, x: x[k], y: y[k] })));
+  const lines = all.map((_, row) => {
+    const points = states.flatMap((state, k) => (state.row === row ? [k] : []));
+    const kind = Math.max(0, kinds.indexOf(classes?.[row]));
+    return { kind, colour: kind < MOST_COLOURS ? kind : "muted", chosen: row === now, points: reverse ? points.reverse() : points };
+  });
+  const drawn = lines.filter(({ points }) => points.length).sort((one, other) => one.chosen - other.chosen);
+  return { states, lines: drawn, chosen: lines[now]?.points ?? [], kinds };
+}
+
 export class ComputesView extends Sheet {
-  #asked = 0;
+  #looks = 0;
+  #lookedAt = 0;
   #shown = null;
 
   constructor(app) {
@@ -71,7 +93,7 @@ export class ComputesView extends Sheet {
     if (!frame) return;
     const wanted = this.guard();
     try {
-      const found = await this.app.data.explained(frame.aRun, frame.layer, `${this.version} ${this.#asked}`);
+      const found = await this.app.data.explained(frame.aRun, frame.layer, frame.a.step, `${this.version} ${this.#looks}`);
       if (wanted()) this.#show(found, frame);
     } catch (error) {
       if (wanted()) this.#say(failure(error));
@@ -82,28 +104,32 @@ export class ComputesView extends Sheet {
     for (const picture of this.pictures) picture.draw();
   }
 
-  /** Analyses come at the end of a training: while there are none, they are asked for again. */
+  /** Analyses come after their capture: while the newest has none, they are asked for again. */
   look() {
     const { frame } = this;
-    if (!frame || this.app.data.explainedNow(frame.aRun, frame.layer)) return;
-    this.#asked += 1;
+    const known = frame && this.app.data.explainedNow(frame.aRun, frame.layer);
+    if (this.#lookedAt !== this.version) this.#looks = 0;
+    this.#lookedAt = this.version;
+    if (!frame || (known && (known.steps.at(-1) >= this.app.steps.at(-1) || this.#looks > LOOKS))) return;
+    this.#looks += 1;
     this.render();
   }
 
-  #say(element) {
+  #say(...elements) {
     this.#shown = null;
     this.pictures = [];
-    fill(this.element, el("div", { class: "wide" }, element));
+    fill(this.element, el("div", { class: "wide" }, elements));
   }
 
   #show(found, frame) {
-    if (!found) return this.#say(message("No analyses in this log", "What the units compute is analysed at the end of a training, if it is asked for. It is not logged with detail=\"scalars\". The line to write:", el("pre", {}, LINE)));
+    if (!found) return this.#say(message("No analyses in this log", "What the units compute is analysed at the end of a training, if it is asked for. It is not logged with detail=\"scalars\". The line to write:", el("pre", {}, LINE)), this.#similarity());
     const { state } = this.app;
-    const signature = JSON.stringify([frame.aRun, frame.layer, frame.a.step, state.sequence, state.unit, state.map, this.#asked, this.version]);
+    const signature = JSON.stringify([frame.aRun, frame.layer, frame.a.step, state.sequence, state.unit, state.time, state.map, found.steps, this.version]);
     if (signature === this.#shown) return this.draw();
     this.#shown = signature;
     this.pictures = [];
-    const notes = [`Analysed at step ${whole(found.step)}.`, ...found.notes].join(" ");
+    const later = found.step > frame.a.step ? " Nothing was analysed before." : "";
+    const notes = [`Analysed at step ${whole(found.step)}${found.steps.length > 1 ? `, one of ${found.steps.length}` : ""}.${later}`, ...found.notes].join(" ");
     fill(this.element, el("p", { class: "wide note" }, notes), ANALYSES.map((name) => this.#block(name, found, frame)));
     this.draw();
   }
@@ -111,10 +137,10 @@ export class ComputesView extends Sheet {
   #block(name, explained, frame) {
     const found = explained.findings[name];
     if (!found) return block(TITLES[name], "", el("p", {}, `Not made. ${reason(name, explained)}`), true).element;
-    const made = { ablation: () => this.#ablation(found), tracking: () => this.#tracking(found), attribution: () => this.#attribution(found, frame), need: () => this.#need(found, frame), stability: () => this.#stability(found) }[name]();
+    const made = { ablation: () => this.#ablation(found), tracking: () => this.#tracking(found), attribution: () => this.#attribution(found, frame), need: () => this.#need(found, frame), stability: () => this.#stability(found), geometry: () => this.#geometry(found, frame) }[name]();
     const said = el("ul", { class: "said" }, found.sentences.map((sentence) => el("li", {}, this.#sentence(sentence))));
-    const note = name === "ablation" && !found.on_output ? NOT_OUTPUT : NOTES[name];
-    return el("section", { class: "wide" }, el("h2", { "data-print": "" }, TITLES[name]), said, el("p", { class: "note" }, note), made);
+    const what = name === "ablation" ? `By how much ${found.on_output ? "the model’s output changes" : "the other units change at the last step"} ` : "";
+    return el("section", { class: "wide" }, el("h2", { "data-print": "" }, TITLES[name]), said, el("p", { class: "note" }, what + NOTES[name]), made);
   }
 
   #sentence({ text, unit }) {
@@ -139,7 +165,7 @@ export class ComputesView extends Sheet {
     const visible = (values) => values.map((value) => Math.max(parsed(value), SMALLEST));
     const at = found.units.indexOf(this.app.state.unit);
     const evidence = [["on_others", "on other units"], ["on_output", "on the output"], ["loss", found.loss_name]].filter(([key]) => found[key]);
-    const told = (index) => evidence.map(([key, name]) => `${name} ${number(parsed(found[key][index]), 3)}`).join(", ");
+    const told = (index) => evidence.map(([key, name]) => `${name} ${three(found[key][index])}`).join(", ");
     chart.show({
       xs: found.units.map((_, index) => index),
       series: [
@@ -155,7 +181,7 @@ export class ComputesView extends Sheet {
       pick: (index) => this.#pick(found.units[index]),
     });
     const table = [...evidence.map(([, name]) => name), "at zero"];
-    const rows = found.units.slice(0, 5).map((unit, k) => [button(`Choose ${found.word} ${unit}`, `${found.word} ${unit}`, () => this.#pick(unit), { class: "link" }), ...evidence.map(([key]) => number(parsed(found[key][k]), 3)), number(parsed(found.effect_at_zero[k]), 3)]);
+    const rows = found.units.slice(0, 5).map((unit, k) => [button(`Choose ${found.word} ${unit}`, `${found.word} ${unit}`, () => this.#pick(unit), { class: "link" }), ...evidence.map(([key]) => three(found[key][k])), three(found.effect_at_zero[k])]);
     return el("div", { class: "row" }, chart.element, grid([found.word, ...table], rows));
   }
 
@@ -189,7 +215,7 @@ export class ComputesView extends Sheet {
         scale: linear(-largest, largest),
         rowName: (row) => String(found.features[row]),
         columnName: (column) => clip(name(column), 6),
-        text: (row, column) => [`feature ${found.features[row]}, timestep ${found.timesteps[column]}${name(column) === String(found.timesteps[column]) ? "" : ` “${name(column)}”`}`, `attributed ${number(parsed(rows[row][column]), 3)}`, `all features ${number(parsed(found.by_step[k][at][column]), 3)}`],
+        text: (row, column) => [`feature ${found.features[row]}, timestep ${found.timesteps[column]}${name(column) === String(found.timesteps[column]) ? "" : ` “${name(column)}”`}`, `attributed ${three(rows[row][column])}`, `all features ${three(found.by_step[k][at][column])}`],
         xLabel: "timestep",
         yLabel: "feature",
         pick: (row, column) => this.app.pick(this.app.state.unit ?? (found.word === "unit" ? chosen : 0), found.timesteps[column]),
@@ -234,7 +260,60 @@ export class ComputesView extends Sheet {
       this.#circle("At rest", points, (place) => `point ${place}: ${points.kinds[place]}, reached from ${points.reached[place]} of ${points.starts} starts`),
       this.#circle("Along the probe", spectrum, (place) => `sequence ${spectrum.places[place][0]}, timestep ${spectrum.places[place][1]}`),
     ].filter(Boolean);
-    return pictures.length ? this.#row(pictures) : null;
+    const exponents = this.#curve("exponents", "Largest Lyapunov exponent", "", ([values, low, high]) => ({
+      series: [values, low, high].map((each, k) => ({ name: ["exponent", "95 % band from", "to"][k], colour: Math.min(k, 1), values: each, dash: k ? [2, 2] : [] })),
+      lines: [{ y: 0, text: "changes stay" }],
+    }));
+    return el("div", { class: "row" }, pictures.map(({ element }) => element), exponents);
+  }
+
+  #geometry(found, frame) {
+    const { a } = frame;
+    const { sequence, time } = this.app.state;
+    const now = a.sequences[Math.min(sequence, a.batch - 1)];
+    const { states, lines, chosen, kinds } = ways(found, now, a.meta.reverse);
+    if (!states.length) return this.#similarity();
+    const apart = Math.ceil(chosen.length / 6);
+    const axis = (k) => `axis ${k + 1}: ${number(100 * found.variances[k], 1)} % of the variance`;
+    const picture = this.#keep(new Scatter("The way of h on its first two principal axes", 340));
+    picture.show({
+      xs: states.map(({ x }) => x),
+      ys: states.map(({ y }) => y),
+      plane: 1.08 * Math.max(...states.flatMap(({ x, y }) => [Math.abs(x), Math.abs(y)])),
+      noun: "state",
+      chosen: chosen.find((k) => states[k].t === time) ?? null,
+      lines,
+      marks: [...chosen.filter((_, k) => k && k % apart === 0).map((k) => [k, states[k].t]), ...kinds.slice(0, MOST_COLOURS).map((name, kind) => [lines.find((each) => each.kind === kind).points.at(-1), `class ${name}`, 12 * kind, kind])],
+      xLabel: axis(0),
+      yLabel: axis(1),
+      text: (k) => [`sequence ${states[k].row}${kinds.length ? `, class ${found.classes[states[k].row]}` : ""}`, `timestep ${states[k].t}`],
+      pick: (k) => this.app.state.set({ sequence: Math.max(0, a.sequences.indexOf(states[k].row)), time: states[k].t }),
+    });
+    return el("div", { class: "row" }, picture.element, this.#similarity());
+  }
+
+  #similarity() {
+    return this.#curve("cka", "Similarity with the last capture", SIMILARITY, ([values, chance]) => ({
+      series: [{ name: "similarity", colour: 0, values }, { name: "exchanged sequences", colour: 1, values: chance, dash: [4, 3] }].filter(({ values: each }) => each.some(Number.isFinite)),
+      low: 0,
+      high: 1,
+    }));
+  }
+
+  /** A curve over the training; empty without two captures. `made` gives a chart's options for the columns. */
+  #curve(name, title, note, made) {
+    const box = el("div", {});
+    const show = (steps, { data, shape: [count, width] }) => {
+      if (count < 2) return;
+      const columns = Array.from({ length: width }, (_, k) => steps.map((_step, row) => data[row * width + k]));
+      const end = count - (note ? 2 : 1); // the last is like itself
+      const told = [...new Set([0, end])].map((k) => `${number(columns[0][k], 3)} at step ${whole(steps[k])}`);
+      const chart = this.#keep(new Chart(title, 240));
+      fill(box, el("p", { class: "note" }, `${title}: ${told.join(", ")}. ${note}`), chart.element);
+      chart.show({ ...this.trainingAxis(steps), legend: true, ...made(columns) });
+    };
+    this.course(name, show, undefined, () => true);
+    return box;
   }
 
   /** Eigenvalues in the complex plane; null without any. */
@@ -256,6 +335,8 @@ export class ComputesView extends Sheet {
     return picture;
   }
 }
+
+const three = (value) => number(parsed(value), 3);
 
 function grid(names, rows) {
   const head = el("tr", {}, names.map((name, k) => el("th", { scope: "col", class: k ? "value" : "" }, name)));

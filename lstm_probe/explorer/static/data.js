@@ -21,6 +21,7 @@ export class Data {
   #timelines = new Map();
   #alerts = new Map();
   #explained = new Map();
+  #analysed = new Map();
 
   /** @param source where the data comes from: see source.js. */
   constructor(source) {
@@ -124,12 +125,17 @@ export class Data {
     });
   }
 
-  /** What the analyses say of a layer; null without any. A higher `version` asks again, as below. */
-  async explained(run, layer, version) {
-    const { found } = await this.#once(this.#courses, key("explained", run, layer, version), async () => {
-      const explained = await this.source.explained(run, layer);
-      return [{ found: explained }, JSON.stringify(explained).length];
-    });
+  /** What the newest analyses up to a step say of a layer; null without any. A higher `version` asks again, as below. */
+  async explained(run, layer, step, version) {
+    const ask = (at) =>
+      this.#once(this.#courses, key("explained", run, layer, at, version), async () => {
+        const explained = await this.source.explained(run, layer, at);
+        return [{ found: explained }, JSON.stringify(explained).length];
+      });
+    // All steps between two analyses share one answer, once it is known when these were.
+    const steps = this.#analysed.get(key(run, layer, version));
+    const { found } = steps?.length === 0 ? { found: null } : await ask(steps?.findLast((each) => each <= step) ?? steps?.[0] ?? step);
+    this.#analysed.set(key(run, layer, version), found?.steps ?? []);
     this.#explained.set(key(run, layer), found);
     return found;
   }

@@ -54,10 +54,10 @@ const TEXTS = {
   },
   computes: {
     title: "Computes",
-    shows: "What the analyses found at the end of the training: units by the effect of taking them away; series that a unit follows; the steps and features of the input that a unit or an output comes from; the lags that the target needs; eigenvalues of a step in the unit circle. Each has its sentences, with their evidence.",
-    healthy: "A few units matter much more than the others, and follow something that you can name. The longest memory reaches as far as the largest lag that matters.",
-    ill: "No unit matters: the model hardly uses the layer. Lags that matter lie above every horizon: what the task needs is forgotten. Eigenvalues far outside of the circle, along the probe: small changes grow.",
-    advice: "A probe of several sequences says more: from seven on, what a unit follows can be told from chance. Series of your own and a target are given to lstm_probe.explain; the callback’s probe may be (inputs, targets).",
+    shows: "What the analyses found at the newest step that was analysed: units by the effect of taking them away; series that a unit follows; the steps and features that a unit or an output comes from; the lags that the target needs; eigenvalues of a step; the way of h on its first two principal axes; and how its exponent and states changed over the training. Sentences tell the evidence.",
+    healthy: "A few units matter much more than the others, and follow something that you can name. The longest memory reaches as far as the largest lag that matters. Classes end apart, and the similarity with the last capture rises to 1.",
+    ill: "No unit matters: the model hardly uses the layer. Lags that matter lie above every horizon: what the task needs is forgotten. Eigenvalues far outside of the circle, along the probe, and exponents above 0: small changes grow. Ways of all classes that end at one place: what tells them apart is lost.",
+    advice: "A probe of several sequences says more: from seven on, what a unit follows can be told from chance. Series of your own and a target are given to lstm_probe.explain; the callback’s probe may be (inputs, targets). analyses_every=k analyses every k-th capture too.",
   },
 };
 

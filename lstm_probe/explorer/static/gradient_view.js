@@ -16,12 +16,12 @@ export class GradientView extends Sheet {
   constructor(app) {
     super(app);
     this.chart = new Chart("Norm of the gradient by timestep", 240);
-    this.course = new Heat("Norm of the gradient by timestep, over the training", 320);
+    this.overTime = new Heat("Norm of the gradient by timestep, over the training", 320);
     this.reach = new Chart("How far the gradient reaches, over the training", 240);
     this.blocks = [
       block("This step", THIS_STEP, this.chart.element),
       block("Reach, over the training", "How many steps back the gradient stays above 1 % of its largest value. Click to go to a capture.", this.reach.element),
-      block("By timestep, over the training", "Each column is a capture; click to go there.", this.course.element, true),
+      block("By timestep, over the training", "Each column is a capture; click to go there.", this.overTime.element, true),
     ];
     this.none = message("No gradient", "The gradient through time is not known for this kind of cell.");
   }
@@ -36,11 +36,11 @@ export class GradientView extends Sheet {
     this.blocks[0].show("This step", THIS_STEP + averaged(frame.a));
     this.#show(states);
     this.#reaches();
-    this.#course(states.includes("c") ? "c" : "h");
+    this.#byTimestep(states.includes("c") ? "c" : "h");
   }
 
   draw() {
-    for (const each of [this.chart, this.reach, this.course]) each.draw();
+    for (const each of [this.chart, this.reach, this.overTime]) each.draw();
   }
 
   #show(states) {
@@ -62,31 +62,21 @@ export class GradientView extends Sheet {
     const { layer } = this.frame;
     const captures = this.app.data.timeline(this.app.state.run).filter((capture) => typeof capture.layers?.[layer]?.gradient_reach === "number");
     this.reach.show({
-      xs: captures.map((capture) => capture.step),
+      ...this.trainingAxis(captures.map((capture) => capture.step)),
       series: [{ name: "steps back", colour: 0, values: captures.map((capture) => capture.layers[layer].gradient_reach) }],
-      xLabel: "training step",
       low: 0,
-      at: this.app.currentStep,
-      pick: (index) => this.goTo(captures[index].step),
     });
   }
 
-  async #course(letter) {
-    const wanted = this.guard();
-    const { aRun, layer } = this.frame;
-    try {
-      const { arrays } = await this.app.data.history(aRun, layer, `gradient/${letter}`, this.version);
-      if (wanted()) this.#showCourse(letter, arrays.get("steps").data, arrays.get("values"));
-    } catch (error) {
-      if (wanted()) this.course.explain("", error.message);
-    }
+  #byTimestep(letter) {
+    this.course(`gradient/${letter}`, (...found) => this.#showCourse(letter, ...found), ({ message: why }) => this.overTime.explain("", why));
   }
 
   #showCourse(letter, steps, { data, shape }) {
     const [, length] = shape;
     const { map } = this.app.state;
     const [low, high] = positiveExtent(data);
-    this.course.show({
+    this.overTime.show({
       title: `|d${letter}ᴛ / d${letter}ₜ|`,
       rows: length,
       columns: steps.length,

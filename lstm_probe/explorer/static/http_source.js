@@ -35,31 +35,31 @@ export class HttpSource extends Source {
   async runs() {
     const asked = this.#runs;
     this.#runs = null; // the first answer is used once
-    return (await this.#document("runs", {}, asked)).runs;
+    return this.#told("runs", {}, "runs", asked);
   }
 
-  async layers(run) {
-    return (await this.#document("layers", { run })).layers;
+  layers(run) {
+    return this.#told("layers", { run });
   }
 
-  async steps(run, layer) {
-    return (await this.#document("steps", { run, layer })).steps;
+  steps(run, layer) {
+    return this.#told("steps", { run, layer });
   }
 
-  async timeline(run) {
-    return (await this.#document("timeline", { run })).captures;
+  timeline(run) {
+    return this.#told("timeline", { run }, "captures");
   }
 
-  async alerts(run) {
-    return (await this.#document("alerts", { run })).alerts;
+  alerts(run) {
+    return this.#told("alerts", { run });
   }
 
-  async sentences(run, layer, step) {
-    return (await this.#document("sentences", { run, layer, step })).sentences;
+  sentences(run, layer, step) {
+    return this.#told("sentences", { run, layer, step });
   }
 
-  async explained(run, layer) {
-    return (await this.#document("explained", { run, layer })).explained;
+  explained(run, layer, step) {
+    return this.#told("explained", { run, layer, step });
   }
 
   capture(run, layer, step) {
@@ -105,8 +105,8 @@ export class HttpSource extends Source {
     };
   }
 
-  async #document(route, parameters, asked = null) {
-    return (await this.#answer(route, parameters, asked)).json();
+  async #told(route, parameters, field = route, asked = null) {
+    return (await (await this.#answer(route, parameters, asked)).json())[field];
   }
 
   async #bytes(route, parameters) {

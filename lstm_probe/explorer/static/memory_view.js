@@ -21,11 +21,11 @@ export class MemoryView extends Sheet {
   constructor(app) {
     super(app);
     this.sorted = new Chart("Memory horizons of all units, sorted", 300);
-    this.course = new Chart("Memory horizons over the training", 300);
+    this.overTime = new Chart("Memory horizons over the training", 300);
     this.byUnit = new Chart("Memory horizon by unit", 240);
     this.blocks = [
       block("This step, sorted", SORTED, this.sorted.element),
-      block("Over the training", "The longest horizon, the median, and the middle 80 % of the units. Click to go to a capture.", this.course.element),
+      block("Over the training", "The longest horizon, the median, and the middle 80 % of the units. Click to go to a capture.", this.overTime.element),
       block("This step, by unit", "Click a unit to choose it.", this.byUnit.element, true),
     ];
     this.none = message("No memory horizon", "This kind of cell has no gate that decides what is kept.");
@@ -40,11 +40,11 @@ export class MemoryView extends Sheet {
     if (!horizon) return;
     this.blocks[0].show("This step, sorted", SORTED + averaged(frame.a));
     this.#units(horizon);
-    this.#course();
+    this.course("horizon", (...found) => this.#showCourse(...found), () => this.overTime.show({ ...this.trainingAxis([]), series: [] }));
   }
 
   draw() {
-    for (const each of [this.sorted, this.course, this.byUnit]) each.draw();
+    for (const each of [this.sorted, this.overTime, this.byUnit]) each.draw();
   }
 
   #units(horizon) {
@@ -75,28 +75,14 @@ export class MemoryView extends Sheet {
     });
   }
 
-  async #course() {
-    const wanted = this.guard();
-    const { aRun, layer } = this.frame;
-    try {
-      const { arrays } = await this.app.data.history(aRun, layer, "horizon", this.version);
-      if (wanted()) this.#showCourse(arrays.get("steps").data, arrays.get("values"));
-    } catch {
-      if (wanted()) this.course.show({ xs: [], series: [], xLabel: "training step" });
-    }
-  }
-
   #showCourse(steps, { data, shape }) {
     const [, units] = shape;
-    const rows = Array.from(steps, (_, index) => Array.from(data.subarray(index * units, (index + 1) * units), (each) => Math.min(LONGEST, Math.max(SHORTEST, each))).sort((a, b) => a - b));
-    this.course.show({
-      xs: Array.from(steps),
-      series: QUANTILES.map(([part, name], index) => ({ name, colour: index, values: rows.map((row) => row[Math.round(part * (row.length - 1))]) })),
-      xLabel: "training step",
-      log: true,
+    const rows = steps.map((_, index) => Array.from(data.subarray(index * units, (index + 1) * units), (each) => Math.min(LONGEST, Math.max(SHORTEST, each))).sort((a, b) => a - b));
+    this.overTime.show({
+      ...this.trainingAxis(steps),
       legend: true,
-      at: this.app.currentStep,
-      pick: (index) => this.goTo(steps[index]),
+      series: QUANTILES.map(([part, name], index) => ({ name, colour: index, values: rows.map((row) => row[Math.round(part * (row.length - 1))]) })),
+      log: true,
     });
   }
 }

@@ -17,12 +17,12 @@ export class ParityView extends Sheet {
     this.head = el("div", {});
     this.byTimestep = new Chart("Parity error by timestep", 200);
     this.overTraining = new Chart("Largest parity error over the training", 200);
-    this.course = new Heat("Parity error by timestep, over the training", 260);
+    this.overTime = new Heat("Parity error by timestep, over the training", 260);
     this.cells = new Heat("Parity error by unit and timestep", 300);
     this.blocks = [
       block("This step, by timestep", "The largest difference between the framework’s output and NumPy’s in float64, over all units and sequences. Below the tolerance rounding explains it.", this.byTimestep.element),
       block("Over the training", "The largest difference of each capture. Click to go there.", this.overTraining.element),
-      block("By timestep, over the training", "Each column is a capture, with its verdict above: green match, amber reduced precision, red mismatch. An error that grows with the timestep feeds on itself.", this.course.element, true),
+      block("By timestep, over the training", "Each column is a capture, with its verdict above: green match, amber reduced precision, red mismatch. An error that grows with the timestep feeds on itself.", this.overTime.element, true),
       block("This step, by unit", "The magnitude of framework − NumPy in each cell.", this.cells.element, true),
     ];
     fill(this.element, el("div", { class: "wide" }, this.head), this.blocks.map((each) => each.element));
@@ -35,11 +35,11 @@ export class ParityView extends Sheet {
     this.#timesteps(frame.a);
     this.#training();
     this.#cells(frame);
-    this.#course();
+    this.course("error_by_timestep", (...found) => this.#showCourse(...found), ({ message: why }) => this.overTime.explain("", why));
   }
 
   draw() {
-    for (const each of [this.byTimestep, this.overTraining, this.course, this.cells]) each.draw();
+    for (const each of [this.byTimestep, this.overTraining, this.overTime, this.cells]) each.draw();
   }
 
   #sentence(parity) {
@@ -87,29 +87,15 @@ export class ParityView extends Sheet {
     const captures = this.#captures();
     const tolerances = captures.map((capture) => parsed(capture.tolerance));
     this.overTraining.show({
-      xs: captures.map((capture) => capture.step),
+      ...this.trainingAxis(captures.map((capture) => capture.step)),
       series: [
         { name: "largest error", colour: 1, values: captures.map((capture) => Math.max(parsed(capture.max_abs), SMALLEST)), dash: [] },
         { name: "tolerance", colour: "muted", values: tolerances, dash: [4, 3] },
       ],
-      xLabel: "training step",
       log: true,
       special: true,
       legend: true,
-      at: this.app.currentStep,
-      pick: (index) => this.goTo(captures[index].step),
     });
-  }
-
-  async #course() {
-    const wanted = this.guard();
-    const { aRun, layer } = this.frame;
-    try {
-      const { arrays } = await this.app.data.history(aRun, layer, "error_by_timestep", this.version);
-      if (wanted()) this.#showCourse(arrays.get("steps").data, arrays.get("values"));
-    } catch (error) {
-      if (wanted()) this.course.explain("", error.message);
-    }
   }
 
   #showCourse(steps, { data, shape }) {
@@ -117,7 +103,7 @@ export class ParityView extends Sheet {
     const kinds = new Map(this.#captures().map((capture) => [capture.step, capture.verdict]));
     const length = this.frame.a.meta.shape?.[1] ?? bins;
     const from = (bin) => Math.ceil((bin * length) / bins);
-    this.course.show({
+    this.overTime.show({
       title: "error",
       rows: bins,
       columns: steps.length,

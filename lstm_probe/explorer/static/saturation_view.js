@@ -70,14 +70,11 @@ export class SaturationView extends Sheet {
     const { a, layer } = this.frame;
     const captures = this.app.data.timeline(this.app.state.run).filter((capture) => capture.layers?.[layer]?.saturated);
     this.chart.show({
-      xs: captures.map((capture) => capture.step),
+      ...this.trainingAxis(captures.map((capture) => capture.step)),
       series: letters.map((letter) => ({ name: a.title(letter), colour: a.letters.indexOf(letter), values: captures.map((capture) => parsed(capture.layers[layer].saturated[letter]) ?? NaN) })),
-      xLabel: "training step",
       low: 0,
       high: 1,
       legend: true,
-      at: this.app.currentStep,
-      pick: (index) => this.goTo(captures[index].step),
     });
   }
 }

@@ -1,10 +1,11 @@
-// A dot for each unit in a square from 0 to 1, or for each eigenvalue in the complex plane.
+// A dot for each unit in a square from 0 to 1, or for each eigenvalue or state in a plane.
 
 import { line, sized } from "./canvas.js";
 import { el } from "./dom.js";
 import { short } from "./format.js";
 import { FONT } from "./panel.js";
 import { colours, inked } from "./theme.js";
+import { roundTicks } from "./ticks.js";
 import { hideTooltip, showTooltip } from "./tooltip.js";
 
 const MARGIN = { left: 40, right: 12, top: 28, bottom: 36 };
@@ -27,8 +28,10 @@ export class Scatter {
   }
 
   /**
-   * @param options `{xs, ys, colour, chosen, xLabel, yLabel, text(unit), pick(unit), plane, noun}`: with `plane`, both
-   *   axes go from -plane to plane, around the unit circle; `noun` is what a dot stands for.
+   * @param options `{xs, ys, colour, chosen, xLabel, yLabel, text(unit), pick(unit), plane, noun, lines, marks}`: with
+   *   `plane`, both axes go from -plane to plane, around the unit circle; `noun` is what a dot stands for. Of
+   *   `lines: [{points, colour, chosen}]`, without a circle, each leads from a ring to a dot, and the chosen ones have dots
+   *   on their way. `marks: [[unit, text, below, colour]]` stand beside dots.
    */
   show(options) {
     this.options = options;
@@ -44,10 +47,11 @@ export class Scatter {
     const { xs, ys, colour, chosen } = this.options;
     context.fillStyle = inked(colour);
     context.globalAlpha = xs.length > 300 ? 0.35 : 0.6;
-    for (let unit = 0; unit < xs.length; unit++) this.#dot(context, unit, 3.5);
+    if (!this.options.lines) for (let unit = 0; unit < xs.length; unit++) this.#dot(context, unit, 3.5);
+    for (const each of this.options.lines ?? []) this.#line(context, each);
     context.globalAlpha = 1;
     this.groups = grouped(Array.from(xs, (_, unit) => this.#place(unit)), SAME);
-    if (!this.options.plane) this.#counts(context);
+    this.#texts(context, this.options.marks ?? (this.options.plane ? [] : [...new Set(this.groups)].filter(({ length }) => length > 1).map((units) => [units[0], units.length])));
     for (const unit of [chosen, hovered]) {
       if (unit === null || !(unit < ys.length)) continue;
       context.fillStyle = "#ffb300";
@@ -57,20 +61,34 @@ export class Scatter {
     }
   }
 
-  /** How many units a dot stands for, where there are several. */
-  #counts(context) {
+  #line(context, { points, colour, chosen }) {
+    context.strokeStyle = context.fillStyle = inked(colour);
+    context.globalAlpha = chosen ? 1 : 0.45;
+    context.lineWidth = chosen ? 2 : 1;
+    context.beginPath();
+    points.forEach((unit, k) => context[k ? "lineTo" : "moveTo"](...this.#place(unit)));
+    context.stroke();
+    if (chosen) for (const unit of points) this.#dot(context, unit, 2);
+    this.#dot(context, points.at(-1), chosen ? 5 : 3);
+    context.fillStyle = colours.panel;
+    this.#dot(context, points[0], chosen ? 5 : 3);
+    context.stroke();
+    context.lineWidth = 1;
+  }
+
+  /** Beside dots: how many units each stands for, where there are several, or what it is. */
+  #texts(context, marks) {
     context.font = FONT;
     context.textBaseline = "alphabetic";
     context.textAlign = "left";
     context.lineWidth = 3;
     context.lineJoin = "round";
     context.strokeStyle = colours.panel;
-    context.fillStyle = colours.text;
-    for (const units of new Set(this.groups)) {
-      if (units.length < 2) continue;
-      const [x, y] = this.#place(units[0]);
-      context.strokeText(units.length, x + 4, y - 5);
-      context.fillText(units.length, x + 4, y - 5);
+    for (const [unit, text, below = 0, colour = "text"] of marks) {
+      const [x, y] = this.#place(unit);
+      context.fillStyle = inked(colour);
+      context.strokeText(text, x + 6, y - 5 + below);
+      context.fillText(text, x + 6, y - 5 + below);
     }
     context.lineWidth = 1;
   }
@@ -103,14 +121,14 @@ export class Scatter {
     context.fillText(this.options.yLabel, x0 - 6, MARGIN.top - 16);
   }
 
-  /** The axes of the complex plane, and the unit circle. */
+  /** The axes of a plane, and the unit circle. */
   #plane(context) {
-    const { plane, xLabel, yLabel } = this.options;
+    const { plane, lines, xLabel, yLabel } = this.options;
     const half = this.side / 2;
     const [x, y] = [MARGIN.left + half, MARGIN.top + half];
     line(context, x - half, y, x + half, y, colours.faint);
     line(context, x, y - half, x, y + half, colours.faint);
-    for (const tick of [-1, 0, 1]) {
+    for (const tick of lines ? roundTicks(-plane, plane, 3) : [-1, 0, 1]) {
       context.textAlign = "right";
       context.fillText(short(tick), x - half - 4, y - (tick / plane) * half + 4);
       context.textAlign = "center";
@@ -118,10 +136,12 @@ export class Scatter {
     }
     context.strokeStyle = colours.line;
     context.strokeRect(x - half, y - half, 2 * half, 2 * half);
-    context.strokeStyle = colours.muted;
-    context.beginPath();
-    context.arc(x, y, half / plane, 0, 2 * Math.PI);
-    context.stroke();
+    if (!lines) {
+      context.strokeStyle = colours.muted;
+      context.beginPath();
+      context.arc(x, y, half / plane, 0, 2 * Math.PI);
+      context.stroke();
+    }
     context.textAlign = "left";
     context.fillText(xLabel, x - half, y + half + 30);
     context.fillText(yLabel, x - half, MARGIN.top - 12);

@@ -48,6 +48,22 @@ export class Sheet {
     return this.app.steps.length;
   }
 
+  /** Asks for an array over the training: `show` gets its steps and `{data, shape}`, while that is wanted. */
+  async course(name, show, failed = () => {}, wanted = this.guard()) {
+    const { aRun, layer } = this.frame;
+    try {
+      const { arrays } = await this.app.data.history(aRun, layer, name, this.version);
+      if (wanted()) show(Array.from(arrays.get("steps").data), arrays.get("values"));
+    } catch (error) {
+      if (wanted()) failed(error);
+    }
+  }
+
+  /** What all charts over the training have in common. */
+  trainingAxis(steps) {
+    return { xs: steps, xLabel: "training step", at: this.app.currentStep, pick: (index) => this.goTo(steps[index]) };
+  }
+
   goTo(step) {
     this.app.state.set({ step });
   }

@@ -61,9 +61,13 @@ class MemoryCaptures:
         """As `Captures.timeline`."""
         return self._points if run == RUN else []
 
-    def findings(self, scope: Scope, run: str, layer: str) -> dict[str, Any] | None:
-        """As `Captures.findings`: nothing has been asked for."""
-        return None
+    def findings_steps(self, scope: Scope, run: str, layer: str) -> list[int]:
+        """As `Captures.findings_steps`: nothing has been asked for."""
+        return []
+
+    def findings(self, scope: Scope, run: str, layer: str, step: int) -> dict[str, Any]:
+        """As `Captures.findings`."""
+        raise MissingError(f"Nothing has been analysed. Received: step {step} of {layer!r}.")
 
     def capture(self, scope: Scope, run: str, layer: str, step: int) -> bytes:
         """As `Captures.capture`."""

@@ -27,6 +27,10 @@ _UNITS, _SERIES, _EIGENVALUES, _POINTS = 2048, 32, 2048, 32
 _FOLLOWERS = 5
 #: Of an attribution: sequences, timesteps and features.
 _SEQUENCES, _TIMESTEPS, _FEATURES = 4, 128, 16
+#: Of the paths of states: sequences, and as many timesteps.
+_PATHS = 24
+#: What tells the probe's own data, by analysis and field; None for all fields.
+_DATA: Final[Mapping[str, str | None]] = {"attribution": None, "geometry": "classes"}
 
 
 def packed_findings(explained: Explained, *, data: bool = True) -> bytes:
@@ -34,8 +38,8 @@ def packed_findings(explained: Explained, *, data: bool = True) -> bytes:
 
     Args:
         explained: what the analyses say of the layer.
-        data: False leaves out what is attributed to each input, which tells the input itself. The
-            sentences stay.
+        data: False leaves out what is attributed to each input, which tells the input itself, and
+            the classes of the sequences. The sentences stay.
 
     Example:
         >>> packed = packed_findings(Explained("memory", 3, {}, {"need": "No target."}))
@@ -44,7 +48,7 @@ def packed_findings(explained: Explained, *, data: bool = True) -> bytes:
     """
     findings = {
         name: {
-            **(_PARTS[name](each.plain()) if data or name != "attribution" else {}),
+            **_kept(name, each.plain(), data),
             "sentences": [answer.plain() for answer in each.sentences()],
         }
         for name, each in explained.findings.items()
@@ -58,6 +62,14 @@ def packed_findings(explained: Explained, *, data: bool = True) -> bytes:
         "notes": list(explained.notes),
     }
     return as_json(_short(plain(document))).encode()
+
+
+def _kept(name: str, found: Mapping[str, Any], data: bool) -> dict[str, Any]:
+    """What is kept of an analysis; without `data`, nothing that tells the probe's own."""
+    if data or name not in _DATA:
+        return _PARTS[name](found)
+    private = _DATA[name]
+    return {k: v for k, v in _PARTS[name](found).items() if k != private} if private else {}
 
 
 def read_findings(data: bytes) -> dict[str, Any]:
@@ -172,6 +184,23 @@ def _stability(found: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _geometry(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The paths of the first sequences without masked steps, at timesteps at even distances."""
+    path = np.array(found["path"], np.float64)  # None becomes NaN
+    ways = []
+    for way in path[:_PATHS]:
+        there = np.flatnonzero(np.isfinite(way[:, 0]))
+        kept = there[evenly(len(there), _TIMESTEPS)]
+        ways.append({"timesteps": kept, "x": way[kept, 0], "y": way[kept, 1]})
+    ends = found["ends"]
+    return {
+        **_some(found, "dimensions", "band", "units", "variances", "missing"),
+        "of": len(path),
+        "ways": ways,
+        "classes": None if ends is None else ends["classes"][:_PATHS],
+    }
+
+
 def _largest(pairs: Sequence[Any]) -> npt.NDArray[Any] | list[Any]:
     """`(places, whole, 2)`: of the eigenvalues, largest first, as many of each as there is room."""
     array = np.asarray(pairs, np.float64)
@@ -188,4 +217,5 @@ _PARTS: Final[Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
     "attribution": _attribution,
     "need": _need,
     "stability": _stability,
+    "geometry": _geometry,
 }

@@ -34,7 +34,7 @@ __all__ = ["RunReader", "find_runs"]
 
 _SCALARS = "scalars"
 _PROBE_TAG = stored_tag(PROBE_SERIES, PROBE)
-#: The ends of tags of which there is one value for each part of a run, not one for each capture.
+#: The ends of tags that have fewer values than captures, which are not dropped with these.
 _ONCE = (f"/{PROBE}", f"/{FINDINGS}")
 
 
@@ -211,16 +211,28 @@ class RunReader:
         places = self._blobs.get(_PROBE_TAG)
         return self._stored(_PROBE_TAG, max(places)) if places else b""
 
-    def findings(self, layer: str) -> dict[str, Any] | None:
-        """What the analyses say of a layer, as `packed_findings` stored it; None if the log has
-        nothing of it. Of a run that was resumed, that of its latest part.
+    def findings_steps(self, layer: str) -> list[int]:
+        """The steps at which a layer was analysed, in order; empty if the log has nothing of it."""
+        return sorted(self._blobs.get(stored_tag(layer, FINDINGS), ()))
+
+    def findings(self, layer: str, step: int | None = None) -> dict[str, Any] | None:
+        """What the analyses say of a layer, as `packed_findings` stored it.
+
+        Args:
+            layer: the layer's name.
+            step: one of `findings_steps`; None for the latest.
+
+        Returns:
+            None if the log has nothing of it.
 
         Raises:
-            LstmProbeError: the bytes are damaged.
+            LstmProbeError: the bytes are damaged, or there is no such step.
         """
-        tag = stored_tag(layer, FINDINGS)
-        places = self._blobs.get(tag)
-        return read_findings(self._stored(tag, max(places))) if places else None
+        steps = self.findings_steps(layer)
+        if not steps:
+            return None
+        chosen = steps[-1] if step is None else step
+        return read_findings(self._stored(stored_tag(layer, FINDINGS), chosen))
 
     def data(self, layer: str, what: str, step: int) -> bytes:
         """What is stored of a layer at a step, as the log holds it; nothing in it is checked.
@@ -235,6 +247,10 @@ class RunReader:
             OSError: the file cannot be read any more.
         """
         return self._stored(stored_tag(layer, what), step)
+
+    def blob(self, tag: str, step: int) -> bytes:
+        """As `data`, by the tag under which the log holds it."""
+        return self._stored(tag, step)
 
     def _places(self, tag: str) -> dict[int, _Place]:
         if tag not in self._blobs:

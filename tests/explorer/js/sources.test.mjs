@@ -99,12 +99,26 @@ for (const run of runs) {
   });
 }
 
-test("what the analyses found is the same, and null where there is nothing", async () => {
-  const found = await server.explained(late, "lower");
-  assert.deepEqual([found.step, Object.keys(found.findings), Object.keys(found.missing)], [20, ["ablation", "stability"], ["need"]]);
-  assert.ok(found.findings.ablation.sentences.every(({ text }) => /^[A-Z0-9].*\.$/s.test(text)));
-  for (const source of others) assert.deepEqual(await source.explained(late, "lower"), found);
-  for (const [, source] of sources) for (const place of [[late, "upper é/1&c"], [long, "memory"], ["no such", "memory"], [late, "constructor"]]) assert.equal(await source.explained(...place), null);
+test("what the analyses found is the same, of the newest up to a step, and null where there is nothing", async () => {
+  for (const [step, expected] of [[0, 10], [10, 10], [19, 10], [20, 20], [999, 20]]) {
+    const found = await server.explained(late, "lower", step);
+    assert.deepEqual([found.step, found.steps, Object.keys(found.findings), Object.keys(found.missing)], [expected, [10, 20], ["ablation", "stability"], ["need"]]);
+    assert.ok(found.findings.ablation.sentences.every(({ text }) => /^[A-Z0-9].*\.$/s.test(text)));
+    for (const source of others) assert.deepEqual(await source.explained(late, "lower", step), found);
+  }
+  for (const [, source] of sources) for (const place of [[late, "upper é/1&c"], [long, "memory"], ["no such", "memory"], [late, "constructor"]]) assert.equal(await source.explained(...place, 0), null);
+});
+
+test("curves that are computed from several captures or findings are the same", async () => {
+  const exponents = readSafetensors(await server.history(late, "lower", "exponents")).arrays;
+  assert.deepEqual([[...exponents.get("steps").data], exponents.get("values").shape], [[10, 20], [2, 3]]);
+  const [value, low, high] = exponents.get("values").data;
+  assert.ok(low < value && value < high);
+  await assertSame((source) => source.history(late, "lower", "exponents"));
+  const cka = readSafetensors(await server.history(long, "memory", "cka")).arrays;
+  assert.deepEqual([cka.get("values").shape, cka.get("steps").data.at(-1)], [[60, 2], 430]);
+  assert.ok(Math.abs(cka.get("values").data.at(-2) - 1) < 1e-6);
+  await assertSame((source) => source.history(long, "memory", "cka"));
 });
 
 test("weights are the same", async () => {
