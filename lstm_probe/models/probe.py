@@ -160,6 +160,6 @@ def _read(probe: Any) -> Any:
         raise LstmProbeError(
             f"The probe is no batch. Received: one string, {shown}. Expected: a list of strings, "
             'probe=[["a sentence"]], as the model takes them, or the path of an .npy, .npz or '
-            ".csv file."
+            ".csv file. The folder of the log comes after the probe."
         )
     return probe
