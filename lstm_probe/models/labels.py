@@ -10,6 +10,7 @@ import numpy as np
 
 from lstm_probe.core.arrays import BoolArray
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.groups import Groups, called, total
 from lstm_probe.core.trace import GateTrace
 from lstm_probe.core.warn import warn
 
@@ -31,6 +32,7 @@ class ProbeLabels:
         timesteps: how many timesteps it has; None if that is not known.
         at_end: for each row, whether it names the last timesteps where it is shorter than the
             sequence, because the sequence is padded at its beginning.
+        groups: the named probes whose sequences these are; None if it is one without a name.
     """
 
     rows: tuple[tuple[str, ...], ...] = ()
@@ -39,6 +41,7 @@ class ProbeLabels:
     sequences: int | None = None
     timesteps: int | None = None
     at_end: tuple[bool, ...] = ()
+    groups: Groups | None = None
 
     def on(self, trace: GateTrace) -> GateTrace:
         """A layer's trace with the labels that belong to it.
@@ -57,8 +60,14 @@ class ProbeLabels:
         batch, time = trace[trace.letters[0]].shape[:2]
         if self.sequences not in (None, batch):
             return trace
-        names = self.names if len(self.names) == batch else None
-        return replace(trace, labels=self._labels(batch, time, trace.mask), sequence_names=names)
+        groups = self.groups if self.groups and total(self.groups) == batch else None
+        names = self.names or (called(groups) if groups else ())
+        return replace(
+            trace,
+            labels=self._labels(batch, time, trace.mask),
+            sequence_names=names if len(names) == batch else None,
+            groups=groups,
+        )
 
     def check(self, traces: Iterable[GateTrace]) -> None:
         """Check that there is a layer that the labels belong to, at the first capture.

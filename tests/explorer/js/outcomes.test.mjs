@@ -16,7 +16,7 @@ function captureOf(outputs, { batch = 3, time = 4, ...more } = {}) {
     outputs: outputs.map(([name, shape, values]) => {
       const data = Float32Array.from(values);
       const width = data.length / batch;
-      return { name, shape, count: batch, width, data, value: (b, index) => data[b * width + index] };
+      return { name, shape, count: batch, width, data, has: (b) => b < batch, value: (b, index) => data[b * width + index] };
     }),
     ...more,
   };
@@ -61,7 +61,7 @@ test("one output of two classes is compared with one half, or with zero where it
 
 test("numbers are shown beside their targets, and are neither right nor wrong", () => {
   const [outcome] = outcomesOf(captureOf([["", [1], [0.5, 1.5, -2]]]), probeOf(targetOf([0.25, 1, 7])));
-  assert.deepEqual([outcome.kind, outcome.right(0), outcome.text(0)], ["values", null, "target 0.250, gives 0.500"]);
+  assert.deepEqual([outcome.kind, outcome.right(0), outcome.text(0)], ["values", null, "target 0.250, gives 0.500, off by 0.250"]);
   assert.equal(markOf([outcome], 0), "");
 });
 
