@@ -109,7 +109,8 @@ class ProbeCallback(ShownInNotebooks, Callback):
             They stand beside what the model gives, in the tab Gates. A tuple `(inputs, targets)` as
             the probe says the same where the model takes one input.
         log_data: whether the probe's inputs and targets are logged, once, and what the model gives
-            for it at each capture. False keeps them out of a log that is sent around.
+            for it at each capture; of texts, their words as labels and names. False keeps them out
+            of a log that is sent around.
         analyses: what to work out of the layers at the end of the training: some of `ablation`,
             `tracking`, `attribution`, `need` and `stability`, as `lstm_probe.explain` does. It is
             logged in sentences, drawn in the view Computes of the tab Gates, and kept in
@@ -206,7 +207,14 @@ class ProbeCallback(ShownInNotebooks, Callback):
         self._targets = only_targets(given.targets, targets)
         if self._targets:
             self._config["targets"] = self._targets
-        found = as_labels(self._probe, labels, names=names, decode=decode, groups=given.groups)
+        found = as_labels(
+            self._probe,
+            labels,
+            names=names,
+            decode=decode,
+            groups=given.groups,
+            texts=log_data is True,
+        )
         if found is not None and self._config.pop("decode", None) is not None:
             # What decodes may be a function, which a configuration cannot hold.
             self._config["labels"] = [list(row) for row in found.rows]

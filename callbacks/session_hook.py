@@ -160,6 +160,7 @@ class ProbeHook(ShownInNotebooks, tf.compat.v1.train.SessionRunHook):
                 decode=decode,
                 time_major=self._run.time_major,
                 groups=fed.groups,
+                texts=log_data is True,
             ),
             max_log_bytes=max_log_bytes,
             log_data=log_data,

@@ -27,7 +27,7 @@ class ProbeData:
 
     Attributes:
         inputs: `(batch, time, ...)` or another shape, by name. Texts are left out: they are no
-            numbers.
+            numbers, and `ProbeTexts` makes labels of them.
         targets: `(batch, ...)` by name; classes as whole numbers, or any other numbers. Where a
             sequence is shorter than others, classes are filled up with -1 and numbers with NaN.
         groups: the named probes whose sequences these are, and how many each has; none of a single

@@ -186,6 +186,43 @@ def test_log_data_false_keeps_the_names_of_probes_alone(
     assert all(not point.outcomes for point in run.course)
 
 
+SENTENCES = ["a good film, of a kind", "one unloved zebra", "so so"]
+
+
+@KERASES
+@pytest.mark.parametrize("log_data", [True, False])
+def test_the_words_of_texts_stand_on_the_time_axis_unless_the_data_stays_out(
+    package: Any, log_data: bool, tmp_path: Path
+) -> None:
+    layers = package.layers
+    words = layers.TextVectorization(20, output_sequence_length=7)
+    words.adapt(SENTENCES)
+    model = package.Sequential(
+        [
+            package.Input((1,), dtype="string"),
+            words,
+            layers.Embedding(20, 3, mask_zero=True),
+            layers.LSTM(2, name="memory"),
+        ]
+    )
+    model.compile("sgd", "mse")
+    probes = Probes(one=[[SENTENCES[0]]], other=[[each] for each in SENTENCES[1:]])
+    probe = ProbeCallback(probes, tmp_path, log_data=log_data, detail="full")
+    probe.step(model)
+    probe.close()
+    content = b"".join(path.read_bytes() for path in tmp_path.rglob("*tfevents*"))
+    for word in (b"unloved", b"zebra"):
+        assert (word in content) == log_data
+    meta = run_in(tmp_path).capture("memory", 0).meta
+    if log_data:
+        rows = [each.split() for each in SENTENCES]
+        assert meta["sequence_labels"] == [row + [""] * (7 - len(row)) for row in rows]
+        assert meta["sequence_names"] == SENTENCES
+    else:
+        assert meta.get("labels") is meta.get("sequence_labels") is None
+        assert meta["sequence_names"] == ["one 0", "other 0", "other 1"]
+
+
 def test_a_configuration_holds_named_probes(data: Any, tmp_path: Path) -> None:
     made = ProbeCallback(named(*data), tmp_path)
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(made))
