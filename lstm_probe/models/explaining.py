@@ -20,8 +20,9 @@ from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.models.files.probes import read_probe
 from lstm_probe.models.inspection import open_model
 from lstm_probe.models.live import live_look
+from lstm_probe.models.named_probes import Probes
 from lstm_probe.models.opened import Opened
-from lstm_probe.models.probe import as_probe
+from lstm_probe.models.probe import given_probe
 
 __all__ = ["Explanations", "explain", "explain_analyses", "explain_opened"]
 
@@ -42,7 +43,7 @@ def explain(
     Args:
         model: a model, live or as a path, as `inspect` takes it.
         probe: an input of the model with several sequences: with 7 or more, what a unit follows can
-            be told from chance.
+            be told from chance. `Probes` become one batch, of which the targets count as `target`.
         labels: series of yours, by name, each `(batch, time)` or `(batch,)`: which unit follows
             which.
         target: what each sequence should give: `(batch,)` classes or numbers, or as the model's
@@ -78,13 +79,29 @@ def explain(
     }  # fmt: skip
     if isinstance(model, (str, PathLike)):
         opened = open_model(Path(model), layers=layers, **_of_files(model, options))
-        return explain_opened(opened, as_probe(probe), **asked)
+        given = given_probe(probe)
+        named = given.targets if isinstance(probe, Probes) else None
+        return explain_opened(opened, given.inputs, **with_target(asked, named))
     if isinstance(probe, (str, PathLike)):
         probe = read_probe(Path(probe))
     look = live_look(model, probe, layers=layers, forward=options.get("forward"))
     rests, why = look.rests()
     found = {each.layer: analyse(each) for each in look.snapshots}
+    asked = with_target(asked, look.targets)
     return explain_analyses(found, rests=rests, notes=[why] if why else [], **asked)
+
+
+def with_target(asked: dict[str, Any], targets: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Options of `explain` with the targets of named probes, where that is one array and no other
+    target is given.
+
+    Args:
+        asked: the options.
+        targets: of the probes, by name; None if there are none.
+    """
+    if targets is None or len(targets) != 1 or asked["target"] is not None:
+        return asked
+    return {**asked, "target": next(iter(targets.values()))}
 
 
 class Explanations(dict[str, Explained]):
