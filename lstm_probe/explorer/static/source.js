@@ -23,7 +23,7 @@
 //                             step, each with its number and the view that shows it; unit and step
 //                             are null where it is about no single one. An empty list if nothing is
 //                             known, as of older logs.
-//   explained(run, layer)     {step, findings, missing, notes}: what the analyses at the end of a
+//   explained(run, layer)     {step, findings, missing, notes, asked_of}: what the analyses at the end of a
 //                             training say: by the name of each analysis its findings, with their
 //                             `sentences`, or why it is missing. Numbers that are not finite are
 //                             strings. null if no analyses were made, or there is no such layer.

@@ -131,6 +131,28 @@ class Keras3:
     def flip(self, tensor: Tensor) -> Tensor:
         return keras.ops.flip(tensor, axis=1)
 
+    def reshaped(self, tensor: Tensor, shape: Sequence[int], dtype: Any) -> Tensor:
+        return keras.ops.reshape(keras.ops.cast(tensor, dtype), tuple(shape))
+
+    def tensors(self, probe: Any) -> Any:
+        return keras.tree.map_structure(backend_in_use().constant, probe)
+
+    def pulled_back(
+        self, function: Callable[[Tensor], Tensor], x: Tensor, cotangent: Tensor
+    ) -> Tensor:
+        return backend_in_use().pulled_back(function, x, cotangent)
+
+    def pure(
+        self,
+        model: Model,
+        function: Callable[..., Tensor],
+        examples: Sequence[Array],
+        trial: Trial,
+    ) -> Callable[..., Array]:
+        from lstm_probe.models.keras.pure3 import Pure3  # which needs this module
+
+        return Pure3(model, function, examples, trial)
+
     def reader(self, variable: Any) -> Callable[[], Tensor]:
         return backend_in_use().reader(variable)
 
@@ -242,7 +264,7 @@ class Keras3:
         variables = list(model.variables)
         # A snapshot of the variables is what it runs on and cannot assign to: neither dropout's
         # seeds nor the states of stateful layers move.
-        tensors = keras.tree.map_structure(backend_in_use().constant, probe)
+        tensors = self.tensors(probe)
 
         def stateless(values: Sequence[Tensor]) -> Any:
             state = list(zip(variables, values, strict=True))
