@@ -103,7 +103,7 @@ export class ComputesView extends Sheet {
     if (signature === this.#shown) return this.draw();
     this.#shown = signature;
     this.pictures = [];
-    const notes = [`Analysed at step ${whole(found.step)}.`, found.asked_of ?? "", ...found.notes].join(" ");
+    const notes = [`Analysed at step ${whole(found.step)}.`, ...(found.asked_of ? [found.asked_of] : []), ...found.notes].join(" ");
     fill(this.element, el("p", { class: "wide note" }, notes), ANALYSES.map((name) => this.#block(name, found, frame)));
     this.draw();
   }

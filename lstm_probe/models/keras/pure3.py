@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 from lstm_probe.core.arrays import Array
+from lstm_probe.models.keras.backends import backend_in_use, directions_apart, own_seeds
 from lstm_probe.models.keras.flavour import Model, Tensor
-from lstm_probe.models.keras.keras3 import backend_in_use, directions_apart, own_seeds
 from lstm_probe.models.purity.trial import Trial
 
 __all__ = ["Pure3"]
