@@ -12,9 +12,8 @@ import numpy.typing as npt
 
 from lstm_probe.analysis.analysis import Analysis, analyse
 from lstm_probe.analysis.captured import captured
-from lstm_probe.analysis.explained import Explained, check_names, explain_layer
+from lstm_probe.analysis.explained import FOLLOWING, Explained, check_names, explain_layer
 from lstm_probe.analysis.rest import Rest
-from lstm_probe.analysis.stacked import rests_through_layers
 from lstm_probe.analysis.tracking.series import label_series, packed
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.models.files.probes import read_probe
@@ -85,10 +84,9 @@ def explain(
     if isinstance(probe, (str, PathLike)):
         probe = read_probe(Path(probe))
     look = live_look(model, probe, layers=layers, forward=options.get("forward"))
-    rests, why = look.rests()
     found = {each.layer: analyse(each) for each in look.snapshots}
     asked = with_target(asked, look.targets)
-    return explain_analyses(found, rests=rests, notes=[why] if why else [], **asked)
+    return _explain_followed(found, look.rests, **asked)
 
 
 def with_target(asked: dict[str, Any], targets: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -117,16 +115,27 @@ class Explanations(dict[str, Explained]):
 def explain_opened(opened: Opened, probe: Any, **asked: Any) -> Explanations:
     """As `explain`, of a model that has been opened.
 
-    The layers of a Keras file that is trusted are followed by the rest of its model, which this
-    process has loaded. In other files layers are followed by the layers above them.
+    The layers of a Keras model are followed by the rest of it, which runs where the file has been
+    loaded: in a process of its own, unless the file is trusted. In other files layers are followed
+    by the layers above them.
 
     Args:
         opened: the model.
         probe: an input of it, as `as_probe` gives it.
         **asked: the options of `explain_analyses`.
     """
-    found, make = opened.analyses(probe), getattr(opened, "rests", None)
-    rests, why = (rests_through_layers(found), "") if make is None else make(probe)
+    found = opened.analyses(probe)
+    return _explain_followed(found, lambda: opened.rests(found), **asked)
+
+
+def _explain_followed(
+    found: Mapping[str, Analysis],
+    make: Callable[[], tuple[Mapping[str, Rest], str]],
+    **asked: Any,
+) -> Explanations:
+    """As `explain_analyses`, with the rests of a model, which are made if an analysis takes one."""
+    follow = not FOLLOWING.isdisjoint(check_names(asked.get("analyses")))
+    rests, why = make() if follow else ({}, "")
     return explain_analyses(found, rests=rests, notes=[why] if why else [], **asked)
 
 
