@@ -9,6 +9,9 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 # A file's tests share a process, so that frameworks are imported and models trained once.
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
+# Of the tests that `make test-long` runs, in all of its environments, the k-th of n shares: SHARE=k/n.
+SHARE ?=
+LONG := $(PARALLEL) $(if $(SHARE),--share $(SHARE))
 # The tests of the callback that run on every backend of Keras 3.
 BACKEND_TESTS := tests/backends tests/callbacks/test_keras_callback.py tests/models/test_keras_reader.py \
 	tests/callbacks/test_keras_background.py tests/models/test_keras_by_hand.py tests/models/test_keras_loops.py \
@@ -67,7 +70,7 @@ bench: $(VENV)/installed
 	$(BIN)/python benchmarks/run.py
 
 test-long: $(VENV)/installed $(VENV)/ecosystem
-	$(BIN)/pytest -m long $(PARALLEL)
+	$(BIN)/pytest -m long $(LONG)
 	$(MAKE) test-backends
 	$(MAKE) test-torch
 	if $(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 12))'; then $(MAKE) test-oldest; \
@@ -81,13 +84,13 @@ $(VENV)/ecosystem: $(VENV)/dependencies
 
 # One environment for each backend, so that TensorFlow is not there.
 test-backends: $(VENV)-jax/installed $(VENV)-torch/installed
-	KERAS_BACKEND=jax $(VENV)-jax/bin/pytest $(PARALLEL) $(BACKEND_TESTS)
-	KERAS_BACKEND=torch $(VENV)-torch/bin/pytest $(PARALLEL) $(BACKEND_TESTS) tests/weights/test_weights_torch.py tests/pytorch
+	KERAS_BACKEND=jax $(VENV)-jax/bin/pytest $(LONG) $(BACKEND_TESTS)
+	KERAS_BACKEND=torch $(VENV)-torch/bin/pytest $(LONG) $(BACKEND_TESTS) tests/weights/test_weights_torch.py tests/pytorch
 
 # What trains on PyTorch: Lightning, transformers, forecasts, reinforcement learning. The other tests of
 # tests/pytorch run in test-backends.
 test-torch: $(VENV)-torch-more/installed
-	$(VENV)-torch-more/bin/pytest -m long $(PARALLEL) tests/pytorch
+	$(VENV)-torch-more/bin/pytest -m long $(LONG) tests/pytorch
 
 # What a capture of native PyTorch costs; on a GPU with DEVICE=cuda.
 DEVICE ?= cpu
@@ -95,7 +98,7 @@ bench-gpu: $(VENV)-torch/installed
 	$(VENV)-torch/bin/python benchmarks/torch_training.py --device $(DEVICE)
 
 test-oldest: $(VENV)-oldest/installed
-	$(VENV)-oldest/bin/pytest $(PARALLEL) $(OLDEST_TESTS)
+	$(VENV)-oldest/bin/pytest $(LONG) $(OLDEST_TESTS)
 
 compare: $(if $(NEW),,$(VENV)/installed)
 	$(BIN)/python tests/compare/run.py $(OLD) $(if $(NEW),--new $(NEW))

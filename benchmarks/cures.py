@@ -1,12 +1,14 @@
 """Are the alerts to be believed? Healthy trainings, ill ones, and what the advice makes of them.
 
-    python benchmarks/cures.py                    everything: about an hour
     python benchmarks/cures.py healthy            false alarms
     python benchmarks/cures.py ill --seeds 1      which alerts are raised, and when
     python benchmarks/cures.py cures --seeds 5    with and without the advised change
 
-Half of the trainings is sealed: their names were split before a threshold was chosen, and they were
-looked at only afterwards. Both halves are printed.
+All of it takes about an hour of one core. With `--records FILE`, what was trained is kept there,
+and a bench that was stopped goes on; `--only TEXT` takes the trainings whose names contain it.
+
+Half of the trainings is sealed: their names were split before a threshold was chosen. Both halves
+are printed; who changes a rule or an advice looks at `--half open` alone until it is done.
 """
 
 from __future__ import annotations
@@ -16,102 +18,171 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
+from advised import advised
 from healthy import HEALTHY
 from ill import ILL
-from trainings import Outcome, Training, run
+from records import Records
+from trainings import Outcome, Training
 
 #: An illness is to be raised before this part of its training.
 SOON = 0.1
-#: A cure harms where the loss gets worse by more than so many standard deviations over the seeds.
+#: A loss is better or worse where it differs by more than so many standard deviations of the ill
+#: training over its seeds.
 DEVIATIONS = 2.0
+#: What an advice can do: the alert is gone in most seeds and the loss is better; the alert is gone,
+#: and the loss is the same; the alert is still raised; the loss is worse; there was no alert.
+WORDS = ("cured", "only the alert", "nothing", "harmed", "not raised")
+
+
+Halves = list[tuple[str, list[Training]]]
 
 
 def main() -> None:
     options = parse_options()
     logging.getLogger("lstm_probe").setLevel(logging.ERROR)
+    records = Records(options.records)
     if options.what in ("all", "healthy"):
-        show_healthy()
+        show_healthy(records, halves(HEALTHY, options.half, options.only))
     if options.what in ("all", "ill"):
-        show_ill()
+        show_ill(records, halves(ILL, options.half, options.only), options.seeds)
     if options.what in ("all", "cures"):
-        show_cures(options.seeds)
+        show_cures(records, halves(ILL, options.half, options.only), options.seeds)
 
 
-def show_healthy() -> None:
+def show_healthy(records: Records, bench: Halves) -> None:
     """How many alarms there are in trainings that reach what they should."""
-    for half, trainings in halves(HEALTHY):
+    for half, trainings in bench:
         print(f"\n## Healthy, {half}: {len(trainings)} trainings\n")
         alarms = learned = 0
         for training in trainings:
-            outcome = run(training)
+            outcome = records.of(training, 0)
             reaches = training.good is not None and outcome.reaches(training.good)
             learned += reaches
             alarms += bool(outcome.alerts)
             raised = ", ".join(sorted({a.rule for a in outcome.alerts})) or "none"
-            print(
-                f"{training.name:<52} {_result(outcome)} learned: {reaches!s:<5} alerts: {raised}"
+            show(
+                f"{training.name:<52} {_result([outcome])} learned: {reaches!s:<5} alerts: {raised}"
             )
-        print(f"{alarms} of {len(trainings)} with an alert, {learned} learned their task")
+        show(f"{alarms} of {len(trainings)} with an alert, {learned} learned their task")
 
 
-def show_ill() -> None:
+def show_ill(records: Records, bench: Halves, seeds: int) -> None:
     """Which alerts are raised, and when."""
-    for half, trainings in halves(ILL):
-        print(f"\n## Ill, {half}: {len(trainings)} trainings\n")
+    for half, trainings in bench:
+        print(f"\n## Ill, {half}: {len(trainings)} trainings, {seeds} seeds\n")
         right = 0
         for training in trainings:
-            outcome = run(training)
-            soon = {
-                a.rule: a.step for a in reversed(outcome.alerts) if a.step <= SOON * outcome.steps
-            }
-            right += training.illness in soon
-            raised = ", ".join(f"{rule} at {step}" for rule, step in soon.items()) or "none"
-            print(f"{training.name:<52} {_result(outcome)} {training.illness}: {raised}")
-        print(f"{right} of {len(trainings)} with the right name within a tenth of the training")
+            outcomes = [records.of(training, seed) for seed in range(seeds)]
+            right += (hits := sum(training.illness in soon(each) for each in outcomes))
+            named = Counter(rule for each in outcomes for rule in soon(each))
+            others = ", ".join(
+                f"{rule} {n}" for rule, n in named.items() if rule != training.illness
+            )
+            show(
+                f"{training.name:<52} {_result(outcomes)} {training.illness} {hits} of {seeds}, "
+                f"others: {others or 'none'}"
+            )
+        show(f"{right} of {seeds * len(trainings)} with the right name soon")
 
 
-def show_cures(seeds: int) -> None:
+def show_cures(records: Records, bench: Halves, seeds: int) -> None:
     """The same trainings as they are and as the advice says."""
     table: dict[str, Counter[str]] = {}
-    for half, trainings in halves(ILL):
+    for half, trainings in bench:
         print(f"\n## Cures, {half}, {seeds} seeds\n")
         for training in trainings:
-            cured = replace(training, name=f"{training.name}, cured", illness=None, **training.cure)
-            before = [run(training, seed) for seed in range(seeds)]
-            after = [run(cured, seed) for seed in range(seeds)]
-            word = judged(training, before, after)
+            before = [records.of(training, seed) for seed in range(seeds)]
+            advice = advice_for(training, before)
+            after = [] if advice is None else cured(records, training, advice, seeds)
+            word = "not raised" if advice is None else judged(training, before, after)
             table.setdefault(str(training.illness), Counter())[word] += 1
-            print(f"{training.name:<52} {_result(*before)} -> {_result(*after)} {word}")
-    print("\n| alert | cured | did nothing | harmed |\n| --- | --- | --- | --- |")
+            show_case(training, advice, word, before, after)
+    print(f"\n| alert | {' | '.join(WORDS)} |\n|{' --- |' * (len(WORDS) + 1)}")
     for illness, counted in table.items():
-        numbers = " | ".join(str(counted[word]) for word in ("cured", "nothing", "harmed"))
-        print(f"| `{illness}` | {numbers} |")
+        print(f"| `{illness}` | {' | '.join(str(counted[word]) for word in WORDS)} |")
+
+
+def cured(records: Records, training: Training, advice: str, seeds: int) -> list[Outcome]:
+    """What comes of a training that follows the advice."""
+    return [records.of(advised(training, advice), seed) for seed in range(seeds)]
+
+
+def show_case(
+    training: Training,
+    advice: str | None,
+    word: str,
+    before: Sequence[Outcome],
+    after: Sequence[Outcome],
+) -> None:
+    """One row of the table of all cases."""
+    ill, still = (
+        sum(training.illness in raised(each) for each in outcomes) for outcomes in (before, after)
+    )
+    others = Counter(rule for each in after for rule in raised(each) - {training.illness})
+    also = ", ".join(f"{rule} in {n}" for rule, n in others.items()) or "none"
+    seeds = len(before)
+    show(
+        f"| {training.name} | `{training.illness}` in {ill} of {seeds} | {advice} | "
+        f"{_result(before)} | {_result(after) if after else ''} | in {still} | {also} | {word} |"
+    )
+
+
+def advice_for(training: Training, outcomes: Sequence[Outcome]) -> str | None:
+    """What the first alert with the right name advises; None if there is none."""
+    right = [a for each in outcomes for a in each.alerts if a.rule == training.illness]
+    return right[0].advice if right else None
 
 
 def judged(training: Training, before: Sequence[Outcome], after: Sequence[Outcome]) -> str:
-    """What the advice did: the alert is gone in most seeds, and the loss is not worse."""
-    losses = [np.array([each.loss for each in outcomes]) for outcomes in (before, after)]
-    worst = losses[0].mean() + DEVIATIONS * losses[0].std()
-    if not losses[1].mean() <= worst and np.isfinite(worst):
+    """What the advice did: one of `WORDS`."""
+    change = compared(before, after)
+    if change == "worse":
         return "harmed"
-    ill = [any(alert.rule == training.illness for alert in each.alerts) for each in after]
-    return "nothing" if np.mean(ill) > 0.5 else "cured"
+    if np.mean([training.illness in raised(each) for each in after]) > 0.5:
+        return "nothing"
+    return "cured" if change == "better" else "only the alert"
 
 
-def halves(trainings: Sequence[Training]) -> list[tuple[str, list[Training]]]:
+def compared(before: Sequence[Outcome], after: Sequence[Outcome]) -> str:
+    """Whether the loss on held-out data is better, worse, or the same."""
+    old, new = (np.array([each.loss for each in outcomes]) for outcomes in (before, after))
+    if not np.isfinite(old).all() or not np.isfinite(new).all():
+        fewer = np.isfinite(new).sum() - np.isfinite(old).sum()
+        return "better" if fewer > 0 else "worse" if fewer < 0 else "the same"
+    difference, band = new.mean() - old.mean(), DEVIATIONS * old.std(ddof=1)
+    return "worse" if difference > band else "better" if difference < -band else "the same"
+
+
+def raised(outcome: Outcome) -> set[str]:
+    """The rules of which an alert was raised."""
+    return {alert.rule for alert in outcome.alerts}
+
+
+def soon(outcome: Outcome) -> dict[str, int]:
+    """The rules that were raised within a tenth of the training, and the step of each."""
+    latest = SOON * outcome.steps
+    return {a.rule: a.step for a in reversed(outcome.alerts) if a.step <= latest}
+
+
+def halves(trainings: Sequence[Training], half: str = "both", only: str = "") -> Halves:
     """The trainings on which thresholds were chosen, and those that were sealed."""
     return [
-        (name, [each for each in trainings if each.is_sealed == sealed])
+        (name, [each for each in trainings if each.is_sealed == sealed and only in each.name])
         for name, sealed in (("open", False), ("sealed", True))
+        if half in ("both", name)
     ]
 
 
-def _result(*outcomes: Outcome) -> str:
+def show(line: str) -> None:
+    print(line, flush=True)
+
+
+def _result(outcomes: Sequence[Outcome]) -> str:
     loss = np.mean([each.loss for each in outcomes])
     accuracy = np.mean([each.accuracy for each in outcomes])
     return f"loss {loss:8.3g}" + ("" if np.isnan(accuracy) else f", right {accuracy:4.0%}")
@@ -124,7 +195,10 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument(
         "what", nargs="?", default="all", choices=("all", "healthy", "ill", "cures")
     )
-    parser.add_argument("--seeds", type=int, default=5, help="of each training (default: 5)")
+    parser.add_argument("--seeds", type=int, default=5, help="of each ill training (default: 5)")
+    parser.add_argument("--only", default="", help="the trainings whose names contain this")
+    parser.add_argument("--half", default="both", choices=("both", "open", "sealed"))
+    parser.add_argument("--records", type=Path, help="a file that is read and continued")
     return parser.parse_args()
 
 

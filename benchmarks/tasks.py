@@ -97,12 +97,14 @@ def sine(steps: int, *, sequences: int = 1024) -> Task:
 
 @cache
 def text(steps: int, *, sequences: int = 512) -> Task:
-    """The next character of a text that comes with Python: the source of `json`'s kin."""
+    """The next character of a text that comes with Python, of which the last half is held out."""
     import argparse
 
     raw = inspect.getsource(argparse) + inspect.getsource(json)
     data = np.frombuffer(raw.encode("ascii", "replace"), np.uint8).astype(np.int64)
-    starts = np.random.default_rng(6).integers(0, len(data) - steps - 1, sequences)
+    middle = len(data) // 2
+    starts = np.random.default_rng(6).integers(0, middle - steps - 1, sequences)
+    starts[sequences // 2 :] += middle
     rows = data[starts[:, None] + np.arange(steps + 1)]
     return Task(rows[:, :-1], rows[:, 1:], "token", 128)
 
@@ -122,12 +124,15 @@ def padded(steps: int, *, sequences: int = 1024, where: str = "post") -> Task:
 
 
 @cache
-def moving_square(*, sequences: int = 256) -> Task:
-    """The next frame of a square that moves over a black ground (after Moving MNIST)."""
-    rng = np.random.default_rng(8)
-    x = np.zeros((sequences, 7, 12, 12, 1), np.float32)
-    for row in x:
-        place, way = rng.integers(2, 6, 2), rng.integers(-1, 2, 2)
+def moving_square() -> Task:
+    """The next frame of a square that moves over a black ground (after Moving MNIST).
+
+    No two sequences begin alike: a square of other places and other ways is held out.
+    """
+    begins = np.array(np.meshgrid(*[range(1, 7)] * 2, *[(-1, 0, 1)] * 2)).reshape(4, -1).T
+    x = np.zeros((len(begins), 7, 12, 12, 1), np.float32)
+    for row, (top, left, *way) in zip(x, np.random.default_rng(8).permutation(begins), strict=True):
+        place = np.array([top, left])
         for frame in row:
             frame[place[0] : place[0] + 3, place[1] : place[1] + 3] = 1
             place = np.clip(place + way, 0, 9)

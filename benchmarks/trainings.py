@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
@@ -33,7 +34,7 @@ class Training:
         illness: the rule whose alert is right; None for a healthy training.
         good: the accuracy on held-out data that a healthy training reaches; for values, the largest
             mean squared error; None for an ill one.
-        cure: what the advice changes; empty for a healthy one.
+        change: what was changed in it, in the words of an advice; empty for nothing.
         prepared: changes the compiled model before it is trained.
     """
 
@@ -45,7 +46,7 @@ class Training:
     batch: int = 32
     illness: str | None = None
     good: float | None = None
-    cure: dict[str, Any] = field(default_factory=dict)
+    change: str = ""
     prepared: Callable[[keras.Model], object] = lambda model: None
 
     @property
@@ -63,12 +64,14 @@ class Outcome:
         loss: on held-out data.
         accuracy: on held-out data; NaN where values are to be told.
         steps: how many training steps there were.
+        seconds: how long it took.
     """
 
     alerts: list[Alert]
     loss: float
     accuracy: float
     steps: int
+    seconds: float = 0.0
 
     def reaches(self, good: float) -> bool:
         """Whether the task was learned."""
@@ -101,6 +104,8 @@ def model_of(training: Training, task: Task) -> keras.Model:
 
 def run(training: Training, seed: int = 0, **options: Any) -> Outcome:
     """Train, with a probe that looks on."""
+    started = time.perf_counter()
+    keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
     task = training.task()
     model = model_of(training, task)
@@ -119,4 +124,5 @@ def run(training: Training, seed: int = 0, **options: Any) -> Outcome:
         found["loss"],
         found.get("accuracy", float("nan")),
         epochs * -(-half // training.batch),
+        round(time.perf_counter() - started, 1),
     )

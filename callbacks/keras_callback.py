@@ -29,8 +29,10 @@ from lstm_probe.models.keras.flavour import callback_class, deserialised, flavou
 from lstm_probe.models.keras.forward import ForwardFunction
 from lstm_probe.models.keras.reader import KerasReader, KerasSource
 from lstm_probe.models.keras.refusals import check_forward
-from lstm_probe.models.probe import Probe, as_probe_and_targets
-from lstm_probe.models.probe_data import data_of_probe, only_targets
+from lstm_probe.models.named_probes import Probes
+from lstm_probe.models.probe import Probe, given_probe
+from lstm_probe.models.probe_data import data_of_probe
+from lstm_probe.models.targets import only_targets
 
 __all__ = ["ProbeCallback"]
 
@@ -69,7 +71,9 @@ class ProbeCallback(ShownInNotebooks, Callback):
             lengths, where the model masks padding or takes ragged tensors. Of a
             `tf.data.Dataset`, a `PyDataset` or a `DataLoader`, the inputs of the first batch are
             taken; targets of a batch or of a tuple `(inputs, targets)` are shown beside what the
-            model gives.
+            model gives. Several probes, such as some of the training and some of the validation,
+            are told apart as `lstm_probe.Probes(train=(x[:8], y[:8]), validation=(x_val[:8],
+            y_val[:8]))`.
         log_dir: the logs go to `<log_dir>/lstm_probe`.
         every: the interval between captures, in training steps; or a schedule, such as
             `lstm_probe.callbacks.schedule.Logarithmic()`, or a function that tells for a step
@@ -105,7 +109,8 @@ class ProbeCallback(ShownInNotebooks, Callback):
             They stand beside what the model gives, in the tab Gates. A tuple `(inputs, targets)` as
             the probe says the same where the model takes one input.
         log_data: whether the probe's inputs and targets are logged, once, and what the model gives
-            for it at each capture. False keeps them out of a log that is sent around.
+            for it at each capture; of texts, their words as labels and names. False keeps them out
+            of a log that is sent around.
         analyses: what to work out of the layers at the end of the training: some of `ablation`,
             `tracking`, `attribution`, `need`, `stability` and `geometry`, as `lstm_probe.explain`
             does. It is logged in sentences, drawn in the view Computes of the tab Gates, and kept
@@ -195,6 +200,7 @@ class ProbeCallback(ShownInNotebooks, Callback):
         if not enabled:
             self._config["enabled"] = False
         self._probe = probe
+        self._parts: Mapping[str, Any] = {}
         self._is_watching = False
         self._recorder: Recorder | None = None
         self._reader: KerasReader | None = None
@@ -202,11 +208,19 @@ class ProbeCallback(ShownInNotebooks, Callback):
             return
         from lstm_probe.callbacks.recording.recorder import Recorder  # TensorBoard, matplotlib
 
-        self._probe, of_probe = as_probe_and_targets(probe, ragged=True)
-        self._targets = only_targets(of_probe, targets)
+        given = given_probe(probe, ragged=True)
+        self._probe, self._groups, self._parts = given.inputs, given.groups, given.parts
+        self._targets = only_targets(given.targets, targets)
         if self._targets:
             self._config["targets"] = self._targets
-        found = as_labels(self._probe, labels, names=names, decode=decode)
+        found = as_labels(
+            self._probe,
+            labels,
+            names=names,
+            decode=decode,
+            groups=given.groups,
+            texts=log_data is True,
+        )
         if found is not None and self._config.pop("decode", None) is not None:
             # What decodes may be a function, which a configuration cannot hold.
             self._config["labels"] = [list(row) for row in found.rows]
@@ -249,12 +263,16 @@ class ProbeCallback(ShownInNotebooks, Callback):
             >>> again.get_config()["every"], again.get_config()["probe"].shape
             (10, (1, 5, 1))
         """
+        if self._parts:
+            return {"probe": described_probe(dict(self._parts)), "named": True, **self._config}
         return {"probe": described_probe(self._probe), **self._config}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> ProbeCallback:
         """A callback that is made as `get_config` says."""
         given = {name: deserialised(value) for name, value in config.items()}
+        if given.pop("named", False):
+            given["probe"] = Probes({k: (each, None) for k, each in given["probe"].items()})
         return cls(**{**current(given), "every": schedule_from(given["every"])})
 
     @property
@@ -409,7 +427,7 @@ class ProbeCallback(ShownInNotebooks, Callback):
             )
         self._steps.begin(self._reader.step(self.model), self._reader.weights)
         targets = only_targets(self._reader.targets, self._targets)
-        data = data_of_probe(self._reader.probe, targets)
+        data = data_of_probe(self._reader.probe, targets, self._groups)
         step = self._watch.start()
         if step > 0:
             self._epoch = None  # how many there have been is said only when the next one begins

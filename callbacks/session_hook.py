@@ -22,7 +22,7 @@ from lstm_probe.logs.detail import MAX_BYTES, Detail
 from lstm_probe.logs.report import Report
 from lstm_probe.models.decoding import Decode
 from lstm_probe.models.given_labels import GivenLabels, as_labels_of_feeds
-from lstm_probe.models.session.feeds import checked_feeds, data_of_feeds
+from lstm_probe.models.session.feeds import checked_feeds, data_of_feeds, joined_feeds
 from lstm_probe.models.session.reader import (
     SessionReader,
     SessionSource,
@@ -30,6 +30,7 @@ from lstm_probe.models.session.reader import (
     graph_of,
 )
 from lstm_probe.models.session.runs import Run, as_run
+from lstm_probe.models.targets import only_targets
 
 if TYPE_CHECKING:
     from lstm_probe.callbacks.recording.recorder import Recorder
@@ -66,7 +67,9 @@ class ProbeHook(ShownInNotebooks, tf.compat.v1.train.SessionRunHook):
             also those of a loop of yours that calls the cell.
         outputs: what `dynamic_rnn`, `static_rnn`, `bidirectional_dynamic_rnn`,
             `static_bidirectional_rnn` or the layer gave for it, without the states.
-        feed_dict: the probe, for the tensors that it is fed to: `{x: x_test[:1]}`.
+        feed_dict: the probe, for the tensors that it is fed to: `{x: x_test[:1]}`. Several probes
+            are `{x: lstm_probe.Probes(train=x[:8], validation=x_val[:8])}`; everything that is fed
+            by sequence is then such `Probes`, of the same names.
         log_dir: the logs go to `<log_dir>/lstm_probe`.
         every: as `ProbeCallback` takes it.
         time_major: as `dynamic_rnn` was given it.
@@ -140,7 +143,8 @@ class ProbeHook(ShownInNotebooks, tf.compat.v1.train.SessionRunHook):
         self._cell = cell
         self._run: Run = as_run(inputs, outputs, time_major, sequence_length, initial_state)
         self._graph = graph_of(self._run)
-        self._feeds = checked_feeds(self._graph, feed_dict)
+        fed = joined_feeds(feed_dict, time_major=self._run.time_major)
+        self._feeds = checked_feeds(self._graph, fed.feeds)
         self._watch = StepWatch(every, self._read_step, steady=True)
         # A session, and what reads its global step in half the time of `run`.
         self._step_reader: tuple[Any, Callable[[], Any]] = (None, int)
@@ -155,13 +159,20 @@ class ProbeHook(ShownInNotebooks, tf.compat.v1.train.SessionRunHook):
                 names=names,
                 decode=decode,
                 time_major=self._run.time_major,
+                groups=fed.groups,
+                texts=log_data is True,
             ),
             max_log_bytes=max_log_bytes,
             log_data=log_data,
             write_images=write_images,
         )
         check_kept_apart(log_data, decode)
-        self._data = data_of_feeds(self._feeds, targets, time_major=self._run.time_major)
+        self._data = data_of_feeds(
+            self._feeds,
+            only_targets(fed.targets, targets),
+            time_major=self._run.time_major,
+            groups=fed.groups,
+        )
         self._recorder = Recorder(log_dir, options)
         self._reader: SessionReader | None = None
         self._session: Any = None

@@ -19,8 +19,10 @@ from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.logs.report import Report
 from lstm_probe.models.decoding import Decode
 from lstm_probe.models.given_labels import GivenLabels, as_labels_of_feeds
-from lstm_probe.models.probe_data import data_of_arrays, only_targets
+from lstm_probe.models.probe_data import data_of_arrays
+from lstm_probe.models.targets import only_targets
 from lstm_probe.models.torch.modules import Module, inner_model, title
+from lstm_probe.models.torch.named import read_named
 from lstm_probe.models.torch.probes import (
     TorchInput,
     apart,
@@ -87,24 +89,31 @@ class TorchRun:
         of_probe = None
         if forward is None and at == "model":
             probe, of_probe = apart(probe, self._model)
-        tensors = as_tensors(probe, self._model)
-        targets = only_targets(of_probe, targets)
         check_kept_apart(options.log_data, decode)
-        found = as_labels_of_feeds(arrays_of(tensors), labels, names=names, decode=decode)
-        self.recorder = Recorder(log_dir, replace(options, labels=found))
         layers = [layers] if isinstance(layers, str) else layers
         _check_single(self._model)
-        self._reader = TorchReader(
+        self._reader, named = read_named(
             self._model,
             probe,
-            layers,
-            forward=forward,
-            at=at,
-            context=context,
-            outputs=options.data,
+            lambda inputs: TorchReader(
+                self._model,
+                inputs,
+                layers,
+                forward=forward,
+                at=at,
+                context=context,
+                outputs=options.data,
+            ),
         )
-        inputs = named_arrays(tensors)
-        self._data = data_of_arrays(batch_first(inputs, self._reader.shape), targets)
+        tensors = as_tensors(named.inputs, self._model)
+        targets = only_targets(named.targets if of_probe is None else of_probe, targets)
+        found = as_labels_of_feeds(
+            arrays_of(tensors), labels, names=names, decode=decode, groups=named.groups
+        )
+        self.recorder = Recorder(log_dir, replace(options, labels=found))
+        reader = self._reader
+        inputs = batch_first(named_arrays(tensors), reader.shape, time_first=reader.time_first)
+        self._data = data_of_arrays(inputs, targets, named.groups)
 
     @property
     def step(self) -> int:

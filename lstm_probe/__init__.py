@@ -37,7 +37,7 @@ from lstm_probe.core.trace import GateTrace
 
 if TYPE_CHECKING:
     from lstm_probe.analysis import Alert, AlertRules
-    from lstm_probe.models import capture, explain, inspect
+    from lstm_probe.models import Probes, capture, explain, inspect
 
 __version__ = "0.1.0"
 
@@ -50,6 +50,7 @@ __all__ = [
     "GruCell",
     "LstmCell",
     "LstmProbeError",
+    "Probes",
     "SimpleRnnCell",
     "Snapshot",
     "__version__",
@@ -72,6 +73,7 @@ __all__ = [
 _HOMES = {
     "Alert": "lstm_probe.analysis",
     "AlertRules": "lstm_probe.analysis",
+    "Probes": "lstm_probe.models",
     "capture": "lstm_probe.models",
     "explain": "lstm_probe.models",
     "inspect": "lstm_probe.models",

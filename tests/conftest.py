@@ -11,15 +11,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 from checkout import ROOT
-from shares import is_left_out, mark_twins
+from shares import as_share, is_of_share, mark_long
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--share", type=as_share, help="k/n: the k-th of n shares of the tests (default: all)"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    mark_twins(items)
-    left_out = [item for item in items if is_left_out(item)]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if not is_left_out(item)]
+    mark_long(items)
+    share = config.getoption("--share")
+    if share is not None:
+        left_out = [item for item in items if not is_of_share(item, share)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if is_of_share(item, share)]
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def test_every_page_with_python_is_run() -> None:
     assert pages == {*PAGES, "trackers", "pytorch", "pytorch_trainers"}
 
 
-# The tutorial trains three models, and the recipes a dozen.
+# The tutorial trains five models, and the recipes a dozen.
 @pytest.mark.parametrize(
     "page", [*PAGES[:-2], *(pytest.param(page, marks=pytest.mark.long) for page in PAGES[-2:])]
 )
@@ -76,11 +76,31 @@ def test_python_of_a_page_runs(
         assert "The network is a latch" in out
         assert out.count("A direction of the state fades so slowly that it outlasts the probe") == 2
         assert re.search(r"held for 1000 steps: \['(1.0|0.9)\d', '-(1.0|0.9)\d'\]", out)
+        assert_of_outputs(out)
     if page == "recipes":
         stopped = re.search(r"stopped after (\d+) captures", out)
         assert stopped is not None
         assert int(stopped[1]) < 50
         assert "['both/forward_lstm', 'both/backward_lstm']" in out
+
+
+def assert_of_outputs(out: str) -> None:
+    """What the tutorial says of the two networks that answer at the end."""
+    counted, network, digits = map(int, re.findall(r"right on (\d+)%", out)[:3])
+    assert counted < 70
+    assert network > 95
+    assert digits > 90
+    assert out.count("asked of the model itself.") == 3
+    untrained, trained = out.partition("network: right on")[::2]
+    assert "follows score beyond chance" in untrained.rpartition("words counted")[2]
+    assert re.search(r"Unit \d follows score", trained)
+    assert re.search(r"Unit \d follows negated", trained)
+    liked = [line for line in out.splitlines() if " liked: " in line]
+    assert [round(float(line.split()[0])) for line in liked] == [1, 0, 1]
+    assert "not -0." in liked[1]
+    assert "not +0." in liked[2]
+    assert "No unit follows ink of others beyond chance" in out
+    assert re.search(r"is a 0, but all 16 together tell it|follows is a 0", out)
 
 
 @pytest.mark.long

@@ -61,6 +61,7 @@ def test_digits_example_says_what_data_it_takes_when_there_is_no_such_file(tmp_p
     assert "Traceback" not in out
 
 
+@pytest.mark.long
 def test_forget_gate_is_drawn_before_and_after_long_memory_is_learned(tmp_path: Path) -> None:
     out = run(
         "long_memory_keras.py", "--epochs", "1", "--sequences", "512",

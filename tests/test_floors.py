@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import pytest
@@ -74,6 +74,11 @@ TABLES = {
 _ADDRESS = re.compile(r"lstm_probe(?:\.\w+)+")
 
 
+@cache
+def _tree(code: str) -> ast.Module:
+    return ast.parse(code)
+
+
 @dataclass(frozen=True)
 class House:
     """The files of a checkout, and the arrows between them.
@@ -111,7 +116,7 @@ class House:
 
     @cached_property
     def trees(self) -> dict[str, ast.Module]:
-        return {name: ast.parse(path.read_text()) for name, path in self.files.items()}
+        return {name: _tree(path.read_text()) for name, path in self.files.items()}
 
     @cached_property
     def bound(self) -> dict[str, set[str]]:

@@ -40,6 +40,7 @@ def verify(output: str, log_dir: Path, steps: list[int]) -> None:
 
 
 @pytest.mark.parametrize("options", [(), ("--plain", "--timesteps", "rows")])
+@pytest.mark.daily(1)
 def test_example_proves_its_gates_on_sklearn_digits(
     options: tuple[str, ...], tmp_path: Path
 ) -> None:

@@ -12,6 +12,7 @@ from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.analysis.subject import traced
 from lstm_probe.cells import Cell
+from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.trace import GateTrace
 
@@ -65,6 +66,14 @@ class Captured:
         """The letter of the state that holds the memory: `c` where there is one, else `h`."""
         letters = [each for each in self.cell.states if each in self.trace.letters]
         return "c" if "c" in letters else letters[0] if letters else "h"
+
+    @property
+    def output(self) -> Array:
+        """`(batch, time, output)`: `h` as the layer gives it, in the order of the input's time."""
+        return self.trace.shown(
+            zero_output_for_mask=self.snapshot.zero_output_for_mask,
+            initial_output_for_mask=self.snapshot.initial_output_for_mask,
+        )
 
     def valid(self) -> npt.NDArray[np.bool_]:
         """`(batch, time)`: where a step counts."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,19 +10,18 @@ from typing import Any, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from lstm_probe.analysis.affordable import affordable
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.analysis.captured import Captured, captured
-from lstm_probe.analysis.rest import Rest
+from lstm_probe.analysis.rest import Rest, RestError
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.analysis.words.answers import Answer
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.views import view
 
-__all__ = ["ANALYSES", "Explained", "Finding", "check_names", "explain_layer"]
+__all__ = ["ANALYSES", "FOLLOWING", "Explained", "Finding", "check_names", "explain_layer"]
 
-#: About how many multiplications an analysis may take: some seconds of one processor.
-_AFFORDABLE: Final = 6e10
 #: Arrays of more numbers are left out of JSON.
 _LARGEST: Final = 20_000
 #: The largest state of which fixed points are looked for.
@@ -55,6 +53,8 @@ class Explained:
         missing: why another was not made, in a sentence, by its name.
         notes: what else a reader should know, as that an analysis saw some sequences only.
         seconds: how long each analysis took, by its name.
+        asked_of: what becomes of the layer's output, and who computes it, in a sentence; empty
+            where the analyses end at its `h`.
 
     Example:
         >>> Explained("memory", 0, {}, {"need": "There is no target."}, (), {}).missing
@@ -67,6 +67,7 @@ class Explained:
     missing: Mapping[str, str]
     notes: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+    asked_of: str = ""
 
     def sentences(self) -> list[Answer]:
         """What all analyses say, in their order."""
@@ -85,6 +86,7 @@ class Explained:
 
     def __str__(self) -> str:
         lines = [f"{self.layer}, step {self.step}"]
+        lines += [f"  {self.asked_of}"] if self.asked_of else []
         for name, each in self.findings.items():
             lines += [f"  {name}", *(f"    {answer.text}" for answer in each.sentences())]
         for name, why in self.missing.items():
@@ -160,22 +162,29 @@ def explain_layer(
         >>> list(found.findings), len(found.sentences()) > 2
         (['ablation', 'tracking'], True)
     """
-    names = check_names(analyses)
-    whole, asked = captured(analysis), _Asked(labels, target, rest, first or analysis.snapshot)
-    asked, complaints = _with_loss(whole, asked)
+    names, whole, told = check_names(analyses), captured(analysis), list(notes)
+    asked = _Asked(labels, target, rest, first or analysis.snapshot)
+    if FOLLOWING.intersection(names):
+        asked = _followed(whole, asked, told)
     findings, missing = dict[str, Finding](), dict[str, str]()
-    told, seconds = [*notes, *complaints], dict[str, float]()
+    seconds, asked_of = dict[str, float](), ""
     for name in names:
         began = time.perf_counter()
         if progress is not None:
             progress(name)
         try:
-            findings[name] = _MAKERS[name](analysis, whole, asked, findings, told)
+            try:
+                findings[name] = _MAKERS[name](analysis, whole, asked, findings, told)
+                asked_of = asked_of or _asked_of(name, asked.rest)
+            except RestError as error:
+                told.append(f"{name.capitalize()} ends at the layer's own h. {error}")
+                at_h = replace(asked, rest=None)
+                findings[name] = _MAKERS[name](analysis, whole, at_h, findings, told)
         except LstmProbeError as error:
             missing[name] = str(error)
         seconds[name] = time.perf_counter() - began
-    snapshot = analysis.snapshot
-    return Explained(snapshot.layer, snapshot.step, findings, missing, tuple(told), seconds)
+    step = whole.snapshot.step
+    return Explained(whole.snapshot.layer, step, findings, missing, tuple(told), seconds, asked_of)
 
 
 def check_names(analyses: Sequence[str] | None) -> list[str]:
@@ -198,24 +207,34 @@ def check_names(analyses: Sequence[str] | None) -> list[str]:
     return [name for name in ANALYSES if name in asked]
 
 
-def _with_loss(seen: Captured, asked: _Asked) -> tuple[_Asked, list[str]]:
-    """The rest of the model with the loss of the target, where the target is one of the output."""
+def _followed(seen: Captured, asked: _Asked, notes: list[str]) -> _Asked:
+    """The rest of the model, if it can be run on the layer's output, with the loss of the target,
+    if it is one of the model's output."""
     rest, target = asked.rest, asked.target
-    if rest is None or target is None or rest.losses is not None:
-        return asked, []
+    if rest is None:
+        return asked
     try:
-        outputs = np.asarray(rest.outputs(_output(seen)), np.float64)
-        rest = rest.towards(target, outputs.reshape(len(outputs), -1))
+        outputs = rest.rows(seen.output)
+    except RestError as error:
+        notes.append(f"The model after the layer is not run. {error}")
+        return replace(asked, rest=None)
+    if target is None or rest.losses is not None:
+        return asked
+    try:
+        return replace(asked, rest=rest.towards(target, outputs))
     except LstmProbeError as error:
-        return asked, [f"The loss is not measured: {error}"]
-    return replace(asked, rest=rest), []
+        notes.append(f"The loss is not measured: {error}")
+        return asked
 
 
-def _output(seen: Captured) -> Array:
-    return seen.trace.shown(
-        zero_output_for_mask=seen.snapshot.zero_output_for_mask,
-        initial_output_for_mask=seen.snapshot.initial_output_for_mask,
-    )
+def _asked_of(name: str, rest: Rest | None) -> str:
+    """What an analysis has followed the layer to, in a sentence; nothing if to nothing."""
+    if name not in FOLLOWING or rest is None or (name == "attribution" and rest.back is None):
+        return ""
+    if rest.name != Rest.name:
+        return f"What becomes of its output: {rest.name}, as NumPy computes it."
+    loss = "" if rest.losses is None or name == "attribution" else f" and its {rest.loss_name}"
+    return f"What becomes of its output: {rest.name}{loss}, asked of the model itself."
 
 
 def _ablation(
@@ -224,7 +243,8 @@ def _ablation(
     from lstm_probe.analysis.ablation.ablation import ablate
 
     copies = 2 * seen.units.count
-    return ablate(_affordable(analysis, asked, copies, "ablation", notes), rest=asked.rest)
+    part, rest = affordable(analysis, asked.rest, copies, "ablation", notes)
+    return ablate(part, rest=rest)
 
 
 def _tracking(
@@ -240,12 +260,12 @@ def _attribution(
 ) -> Finding:
     from lstm_probe.analysis.attribution.attribution import attribute
 
-    part = _affordable(analysis, asked, 64 * _ATTRIBUTED + seen.snapshot.timesteps, "", notes)
-    if asked.rest is not None and asked.rest.back is not None:
-        outputs = np.asarray(asked.rest.outputs(_output(seen)), np.float64)
-        spread = outputs.reshape(len(outputs), -1)
-        spread = spread.std(axis=0) if len(outputs) > 1 else np.abs(spread[0])
-        return attribute(part, rest=asked.rest, outputs=_largest(spread), most_points=_POINTS)
+    copies = 64 * _ATTRIBUTED + seen.snapshot.timesteps
+    part, rest = affordable(analysis, asked.rest, copies, "", notes)
+    if asked.rest is not None and rest is not None and rest.back is not None:
+        outputs = asked.rest.rows(seen.output)
+        spread = outputs.std(axis=0) if len(outputs) > 1 else np.abs(outputs[0])
+        return attribute(part, rest=rest, outputs=_largest(spread), most_points=_POINTS)
     ablation = before.get("ablation")
     by_unit = np.zeros(seen.units.count) if ablation is None else ablation.at_mean.ranked_by
     followed = [u for each in getattr(before.get("tracking"), "named", {}).values() for u in each]
@@ -303,44 +323,6 @@ def _largest(values: Array) -> list[int]:
     return np.argsort(-values, kind="stable")[:_ATTRIBUTED].tolist()
 
 
-def _affordable(
-    analysis: Analysis, asked: _Asked, copies: int, name: str, notes: list[str]
-) -> Analysis | Snapshot:
-    """The layer on as many sequences as an analysis can be made of in some seconds.
-
-    The rest of a model takes all sequences of the probe or none.
-    """
-    snapshot = analysis.snapshot
-    batch, time_, features = snapshot.x.shape
-    size = analysis.trace["h"].shape[-1]
-    each = 8.0 * copies * time_ * size * (size + features)
-    most = int(_AFFORDABLE // each)
-    if most >= batch:
-        return analysis
-    if most == 0 or asked.rest is not None:
-        raise LstmProbeError(
-            f"It would take too long. Received: {batch} sequences of {time_} steps through "
-            f"{size} units. Expected: a probe of fewer or shorter sequences, up to "
-            f"{max(1, math.floor(_AFFORDABLE / (each / time_)))} steps together."
-        )
-    if name:
-        notes.append(f"{name.capitalize()} is made on the first {most} of {batch} sequences.")
-    return first_sequences(snapshot, most)
-
-
-def first_sequences(snapshot: Snapshot, count: int) -> Snapshot:
-    """A snapshot of some of its sequences."""
-    state = snapshot.initial_state
-    return replace(
-        snapshot,
-        x=snapshot.x[:count],
-        output=snapshot.output[:count],
-        final_output=None if snapshot.final_output is None else snapshot.final_output[:count],
-        mask=None if snapshot.mask is None else snapshot.mask[:count],
-        initial_state=None if state is None else tuple(each[:count] for each in state),
-    )
-
-
 _Maker = Callable[[Analysis, Captured, _Asked, Mapping[str, Any], list[str]], Finding]
 _MAKERS: Final[Mapping[str, _Maker]] = {
     "ablation": _ablation,
@@ -352,3 +334,5 @@ _MAKERS: Final[Mapping[str, _Maker]] = {
 }
 #: The names of all analyses, in the order in which they are made.
 ANALYSES: Final = tuple(_MAKERS)
+#: Those that follow a layer through the rest of its model.
+FOLLOWING: Final = frozenset({"ablation", "attribution"})

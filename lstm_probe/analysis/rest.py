@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,14 @@ import numpy.typing as npt
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 
-__all__ = ["Rest"]
+__all__ = ["IN_FLOAT32", "Rest", "RestError"]
+
+#: Frameworks compute the rest in float32: sums of its gradients are exact to this part.
+IN_FLOAT32: Final = 1e-4
+
+
+class RestError(LstmProbeError):
+    """The rest of a model cannot be run, or what it gives is no output or gradient."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +53,97 @@ class Rest:
     loss_name: str = "loss"
     name: str = "the model's output"
     tolerance: float = 1e-6
+
+    def rows(self, h: Array) -> Array:
+        """What `outputs` gives, checked.
+
+        Args:
+            h: `(batch, time, units)`: the output of the layer.
+
+        Returns:
+            `(batch, outputs)`, finite float64.
+
+        Raises:
+            RestError: it gives something else.
+
+        Example:
+            >>> Rest(lambda h: h[:, -1]).rows(np.ones((1, 5, 2), np.float32)).dtype
+            dtype('float64')
+        """
+        found = np.asarray(self.outputs(h), np.float64)
+        if found.ndim == 0 or len(found) != len(h) or not found.size:
+            raise RestError(
+                f"The rest of the model gives something else. Received: shape {found.shape}. "
+                f"Expected: an output for each of {len(h)} sequences, (batch, outputs)."
+            )
+        _check_finite(found, "output")
+        return found.reshape(len(h), -1)
+
+    def gradient(self, h: Array, by_output: Array) -> Array:
+        """What `back` gives, checked.
+
+        Args:
+            h: `(batch, time, units)`: the output of the layer.
+            by_output: `(batch, outputs)`: the gradient with respect to the model's output.
+
+        Returns:
+            As `h`, finite float64.
+
+        Raises:
+            RestError: the gradient is not known, or it is something else.
+
+        Example:
+            >>> rest = Rest(lambda h: h[:, -1], lambda h, g: np.stack([0 * g, g], axis=1))
+            >>> rest.gradient(np.ones((1, 2, 1)), np.ones((1, 1))).ravel().tolist()
+            [0.0, 1.0]
+        """
+        if self.back is None:
+            raise RestError(
+                "The gradient of the rest of the model is not known. Received: a rest without "
+                "`back`. Expected: one that has it."
+            )
+        found = np.asarray(self.back(h, by_output), np.float64)
+        if found.shape != h.shape:
+            raise RestError(
+                f"The gradient of the rest of the model is something else. Received: shape "
+                f"{found.shape}. Expected: {h.shape}."
+            )
+        _check_finite(found, "gradient")
+        return found
+
+    def first(self, count: int, h: Array) -> Rest:
+        """The same for the first sequences of the probe, while the others stay as they are.
+
+        Args:
+            count: how many sequences.
+            h: `(batch, time, units)`: the output of the layer for all of them.
+
+        Example:
+            >>> last = Rest(lambda h: h[:, -1])
+            >>> last.first(1, np.zeros((3, 5, 2))).outputs(np.ones((1, 5, 2))).tolist()
+            [[1.0, 1.0]]
+        """
+        others, back, losses = h[count:], self.back, self.losses
+
+        def whole(first: Array) -> Array:
+            return np.concatenate([first, others])
+
+        def first_back(h: Array, by_output: Array) -> Array:
+            assert back is not None
+            zeros = np.zeros((len(others), *by_output.shape[1:]))
+            return back(whole(h), np.concatenate([by_output, zeros]))[:count]
+
+        def first_losses(outputs: Array) -> Array:
+            assert losses is not None
+            return losses(np.concatenate([outputs, kept]))[:count]
+
+        kept = self.rows(h)[count:]
+        return replace(
+            self,
+            outputs=lambda h: self.rows(whole(h))[:count],
+            back=None if back is None else first_back,
+            losses=None if losses is None else first_losses,
+        )
 
     def towards(self, target: npt.ArrayLike, like: Array) -> Rest:
         """The same, with the loss of a target.
@@ -87,6 +186,15 @@ class Rest:
             f"The target does not fit the model's output. Received: {wanted.dtype} of shape "
             f"{np.shape(target)}. Expected: finite numbers of shape {(batch, size)}, or a class "
             f"from 0 to {size - 1} for each of {batch} sequences."
+        )
+
+
+def _check_finite(found: Array, what: str) -> None:
+    wrong = found.size - int(np.isfinite(found).sum())
+    if wrong:
+        raise RestError(
+            f"The {what} of the rest of the model is not finite. Received: {wrong} of "
+            f"{found.size} values that are NaN or infinite. Expected: finite numbers."
         )
 
 

@@ -10,10 +10,9 @@ import numpy as np
 
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.analysis.gradient.of_loss import gradient_of_loss
-from lstm_probe.analysis.rest import Rest
+from lstm_probe.analysis.rest import Rest, RestError
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
-from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.trace import GateTrace
 
 __all__ = ["rests_through_layers"]
@@ -134,7 +133,7 @@ def _rest(readers: Sequence[tuple[_Reader, Rest]]) -> Rest:
             assert rest.back is not None
             gradient = gradient_of_loss(snapshot, trace, rest.back(shown, by_output[:, start:stop]))
             if gradient is None:
-                raise LstmProbeError(
+                raise RestError(
                     f"There is no gradient through layer {snapshot.layer!r}. Received: "
                     f"{snapshot.cell!r:.80}. Expected: a cell whose derivatives are known."
                 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from lstm_probe.core.arrays import Array, BoolArray
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.groups import Groups, total
 from lstm_probe.core.masks import emitted
 from lstm_probe.core.views import view
 
@@ -68,6 +69,8 @@ class GateTrace:
         labels: For each sequence the name of each timestep, such as the words of a sentence. It is
             empty where a timestep has no name. None if no timestep has one.
         sequence_names: The name of each sequence, or None if they have no names.
+        groups: The named probes whose sequences these are, each with its number of sequences. Those
+            of the first come first. None if they are of one probe without a name.
 
     Raises:
         LstmProbeError: The shapes of the arrays, the labels or the names do not fit each other.
@@ -89,6 +92,7 @@ class GateTrace:
     reverse: bool = False
     labels: tuple[tuple[str, ...], ...] | None = None
     sequence_names: tuple[str, ...] | None = None
+    groups: Groups | None = None
 
     def __post_init__(self) -> None:
         shapes = {letter: array.shape for letter, array in self.arrays.items()}
@@ -102,6 +106,11 @@ class GateTrace:
         batch, time = self._shape[:2]
         rows = [time] * batch if self.labels is None else [len(row) for row in self.labels]
         names = batch if self.sequence_names is None else len(self.sequence_names)
+        if self.groups is not None and total(self.groups) != batch:
+            raise LstmProbeError(
+                f"The probes of a trace do not fit its arrays. Received: {self.groups}. Expected: "
+                f"{batch} sequences in all."
+            )
         if rows != [time] * batch or names != batch:
             raise LstmProbeError(
                 f"The labels of a trace do not fit its arrays. Received: {rows} labels, {names} "
@@ -266,8 +275,8 @@ class GateTrace:
             A dataset with a variable for each letter over the dimensions `sequence`, `time` and
             `unit`. The attributes of a variable are its name and its interval, and those of the
             dataset are layer, cell and step. A mask is the coordinate `mask`, labels of timesteps
-            are `label`, and names of sequences `sequence_name`. An `h` that is projected has the
-            dimension `output_unit` in place of `unit`.
+            are `label`, names of sequences `sequence_name`, and those of named probes `probe`. An
+            `h` that is projected has the dimension `output_unit` in place of `unit`.
 
         Raises:
             LstmProbeError: xarray is not installed, or a letter is the name of a dimension.
@@ -290,9 +299,9 @@ class GateTrace:
 
         Returns:
             A frame with one row for each sequence, timestep and unit. The columns are `sequence`,
-            `time`, `unit`, `sequence_name`, `label` and `mask` if there are such, and one for each
-            letter. An `h` that is projected is NaN at units that it does not have. Layer, cell and
-            step are in `attrs`.
+            `time`, `unit`, `sequence_name`, `probe`, `label` and `mask` if there are such, and one
+            for each letter. An `h` that is projected is NaN at units that it does not have. Layer,
+            cell and step are in `attrs`.
 
         Raises:
             LstmProbeError: pandas is not installed, or a letter is the name of another column.

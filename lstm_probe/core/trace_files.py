@@ -19,7 +19,7 @@ __all__ = ["read_fields", "write_fields"]
 
 _FORMAT = 1
 #: Older releases neither write these nor read them.
-_OF_SEQUENCES = ("labels", "sequence_names")
+_OF_SEQUENCES = ("labels", "sequence_names", "groups")
 
 
 def write_fields(path: str | PathLike[str], fields: Mapping[str, Any]) -> None:
@@ -27,8 +27,8 @@ def write_fields(path: str | PathLike[str], fields: Mapping[str, Any]) -> None:
 
     Args:
         path: The file. NumPy adds `.npz` if it is missing.
-        fields: `arrays`, `ranges`, `cell`, `mask`, `layer`, `step`, `states`, `reverse`, `labels`
-            and `sequence_names`.
+        fields: `arrays`, `ranges`, `cell`, `mask`, `layer`, `step`, `states`, `reverse`, `labels`,
+            `sequence_names` and `groups`.
     """
     letters = fields["arrays"]
     header = {
@@ -66,7 +66,7 @@ def read_fields(path: str | PathLike[str]) -> dict[str, Any]:
                     f"{header['format']}. Expected: up to {_FORMAT}. Upgrade lstm_probe."
                 )
             ranges = {k: None if v is None else tuple(v) for k, v in header["ranges"].items()}
-            names = header.get("sequence_names")
+            names, groups = header.get("sequence_names"), header.get("groups")
             return {
                 "arrays": {letter: file[f"array_{letter}"] for letter in ranges},
                 "ranges": ranges,
@@ -78,6 +78,7 @@ def read_fields(path: str | PathLike[str]) -> dict[str, Any]:
                 "reverse": bool(header.get("reverse", False)),
                 "labels": _rows(header.get("labels")),
                 "sequence_names": None if names is None else tuple(map(str, names)),
+                "groups": None if groups is None else _groups(groups),
             }
     except (FileNotFoundError, LstmProbeError):
         raise
@@ -90,3 +91,7 @@ def read_fields(path: str | PathLike[str]) -> dict[str, Any]:
 
 def _rows(labels: Any) -> tuple[tuple[str, ...], ...] | None:
     return None if labels is None else tuple(tuple(map(str, row)) for row in labels)
+
+
+def _groups(groups: Any) -> tuple[tuple[str, int], ...]:
+    return tuple((str(name), int(count)) for name, count in groups)

@@ -18,6 +18,7 @@ from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.analysis.change.dynamics import Dynamics
 from lstm_probe.analysis.change.spectra import SpectralNorms, spectral_radii
 from lstm_probe.analysis.explained import Explained
+from lstm_probe.analysis.outcomes import OutputRanges, outcomes_of
 from lstm_probe.analysis.words.answers import Answer
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
@@ -107,6 +108,7 @@ class RunLog:
         self._spectra: defaultdict[str, SpectralNorms] = defaultdict(SpectralNorms)
         self._overview_written = False
         self._course = RunCourse()
+        self._ranges = OutputRanges()
         self.answers: dict[str, list[Answer]] = {}
         try:
             self.directory = _run_directory(Path(log_dir), first_step)
@@ -154,6 +156,7 @@ class RunLog:
         changes = dynamics or {}
         watch = watch or Stopwatch()
         values: list[Summary.Value] = []
+        ranges = self._ranges.add(outputs or {})
         if self._painter is not None and self._detail != "scalars":
             for analysis in analyses:
                 values += picture_values(analysis, self._painter, detail=self._detail)
@@ -164,12 +167,22 @@ class RunLog:
             if self._detail != "scalars":
                 raised = [alert for alert in alerts if alert.layer == layer]
                 full = self._detail == "full"
-                values.append(gates_value(analysis, alerts=raised, float32=full, outputs=outputs))
+                values.append(
+                    gates_value(
+                        analysis, alerts=raised, float32=full, outputs=outputs, ranges=ranges
+                    )
+                )
             if self._detail == "full":
                 values.append(weights_value(analysis))
                 weights = analysis.snapshot.weights
                 norms, radii = self._spectra[layer].update(weights), spectral_radii(weights)
                 values += weight_values(layer, changes.get(layer), norms, radii)
+        data = self._data
+        outcomes = (
+            outcomes_of(outputs or {}, data.targets, data.groups, ranges)
+            if data is not None and data.groups
+            else []
+        )
         summaries = [analysis.summary() for analysis in analyses]
         point = point_of(
             summaries,
@@ -178,6 +191,7 @@ class RunLog:
             alerts=alerts,
             others=others,
             training=training,
+            outcomes=outcomes,
         )
         self._course.add(point)
         self.answers = self._course.answers()

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from lstm_probe.models.files.onnx_cells import cell_from_onnx, mask_from_onnx
 from lstm_probe.models.inspection import inspect, open_model
+from lstm_probe.models.named_probes import Probes
 from lstm_probe.models.opened import Opened
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Opened",
+    "Probes",
     "capture",
     "cell_from_onnx",
     "explain",

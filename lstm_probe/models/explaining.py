@@ -12,16 +12,16 @@ import numpy.typing as npt
 
 from lstm_probe.analysis.analysis import Analysis, analyse
 from lstm_probe.analysis.captured import captured
-from lstm_probe.analysis.explained import Explained, check_names, explain_layer
+from lstm_probe.analysis.explained import FOLLOWING, Explained, check_names, explain_layer
 from lstm_probe.analysis.rest import Rest
-from lstm_probe.analysis.stacked import rests_through_layers
 from lstm_probe.analysis.tracking.series import label_series, packed
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.models.files.probes import read_probe
 from lstm_probe.models.inspection import open_model
 from lstm_probe.models.live import live_look
+from lstm_probe.models.named_probes import Probes
 from lstm_probe.models.opened import Opened
-from lstm_probe.models.probe import as_probe
+from lstm_probe.models.probe import given_probe
 
 __all__ = ["Explanations", "explain", "explain_analyses", "explain_opened"]
 
@@ -42,7 +42,7 @@ def explain(
     Args:
         model: a model, live or as a path, as `inspect` takes it.
         probe: an input of the model with several sequences: with 7 or more, what a unit follows can
-            be told from chance.
+            be told from chance. `Probes` become one batch, of which the targets count as `target`.
         labels: series of yours, by name, each `(batch, time)` or `(batch,)`: which unit follows
             which.
         target: what each sequence should give: `(batch,)` classes or numbers, or as the model's
@@ -78,13 +78,28 @@ def explain(
     }  # fmt: skip
     if isinstance(model, (str, PathLike)):
         opened = open_model(Path(model), layers=layers, **_of_files(model, options))
-        return explain_opened(opened, as_probe(probe), **asked)
+        given = given_probe(probe)
+        named = given.targets if isinstance(probe, Probes) else None
+        return explain_opened(opened, given.inputs, **with_target(asked, named))
     if isinstance(probe, (str, PathLike)):
         probe = read_probe(Path(probe))
     look = live_look(model, probe, layers=layers, forward=options.get("forward"))
-    rests, why = look.rests()
     found = {each.layer: analyse(each) for each in look.snapshots}
-    return explain_analyses(found, rests=rests, notes=[why] if why else [], **asked)
+    asked = with_target(asked, look.targets)
+    return _explain_followed(found, look.rests, **asked)
+
+
+def with_target(asked: dict[str, Any], targets: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Options of `explain` with the targets of named probes, where that is one array and no other
+    target is given.
+
+    Args:
+        asked: the options.
+        targets: of the probes, by name; None if there are none.
+    """
+    if targets is None or len(targets) != 1 or asked["target"] is not None:
+        return asked
+    return {**asked, "target": next(iter(targets.values()))}
 
 
 class Explanations(dict[str, Explained]):
@@ -100,16 +115,27 @@ class Explanations(dict[str, Explained]):
 def explain_opened(opened: Opened, probe: Any, **asked: Any) -> Explanations:
     """As `explain`, of a model that has been opened.
 
-    The layers of a Keras file that is trusted are followed by the rest of its model, which this
-    process has loaded. In other files layers are followed by the layers above them.
+    The layers of a Keras model are followed by the rest of it, which runs where the file has been
+    loaded: in a process of its own, unless the file is trusted. In other files layers are followed
+    by the layers above them.
 
     Args:
         opened: the model.
         probe: an input of it, as `as_probe` gives it.
         **asked: the options of `explain_analyses`.
     """
-    found, make = opened.analyses(probe), getattr(opened, "rests", None)
-    rests, why = (rests_through_layers(found), "") if make is None else make(probe)
+    found = opened.analyses(probe)
+    return _explain_followed(found, lambda: opened.rests(found), **asked)
+
+
+def _explain_followed(
+    found: Mapping[str, Analysis],
+    make: Callable[[], tuple[Mapping[str, Rest], str]],
+    **asked: Any,
+) -> Explanations:
+    """As `explain_analyses`, with the rests of a model, which are made if an analysis takes one."""
+    follow = not FOLLOWING.isdisjoint(check_names(asked.get("analyses")))
+    rests, why = make() if follow else ({}, "")
     return explain_analyses(found, rests=rests, notes=[why] if why else [], **asked)
 
 

@@ -9,9 +9,11 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.groups import Groups, total
 from lstm_probe.models.decoding import Decode, decoded
 from lstm_probe.models.labels import ProbeLabels
 from lstm_probe.models.probe import Probe, padded_leaves
+from lstm_probe.models.texts import texts_of
 
 __all__ = ["GivenLabels", "as_labels", "as_labels_of_feeds"]
 
@@ -28,6 +30,8 @@ def as_labels(
     *,
     names: Sequence[str] | None = None,
     decode: Decode | None = None,
+    groups: Groups | None = None,
+    texts: bool = False,
 ) -> ProbeLabels | None:
     """The labels of a probe.
 
@@ -37,9 +41,11 @@ def as_labels(
             sequence, of which shorter ones are padded as the probe is.
         names: a name for each sequence.
         decode: makes the labels from the probe's tokens, in place of `labels`.
+        groups: the named probes whose sequences these are.
+        texts: whether the words of a probe of texts are labels, where none are given.
 
     Returns:
-        None if neither timesteps nor sequences have names.
+        None if neither timesteps nor sequences have names, and there are no named probes.
 
     Raises:
         LstmProbeError: there are not as many labels as timesteps, or lists as sequences.
@@ -52,7 +58,7 @@ def as_labels(
         (('good', 'film'), ('bad',))
     """
     leaves = padded_leaves(probe)
-    given = _parsed(leaves, labels, names, decode)
+    given = _parsed(leaves, labels, names, decode, groups, texts=texts)
     if given is None:
         return None
     batches = {len(leaf) for leaf in leaves if leaf.ndim}
@@ -74,6 +80,8 @@ def as_labels_of_feeds(
     names: Sequence[str] | None = None,
     decode: Decode | None = None,
     time_major: bool = False,
+    groups: Groups | None = None,
+    texts: bool = False,
 ) -> ProbeLabels | None:
     """The labels of a probe that is fed to a graph, as `as_labels` takes them.
 
@@ -86,6 +94,8 @@ def as_labels_of_feeds(
         names: see `as_labels`.
         decode: see `as_labels`.
         time_major: whether tokens are fed as `(time, batch)`.
+        groups: see `as_labels`.
+        texts: see `as_labels`.
 
     Raises:
         LstmProbeError: these are no labels, or the tokens cannot be decoded.
@@ -93,7 +103,7 @@ def as_labels_of_feeds(
     leaves = [np.asarray(feed) for feed in feeds]
     if time_major:
         leaves = [leaf.swapaxes(0, 1) if leaf.ndim > 1 else leaf for leaf in leaves]
-    return _parsed(leaves, labels, names, decode)
+    return _parsed(leaves, labels, names, decode, groups, texts=texts)
 
 
 def _parsed(
@@ -101,6 +111,9 @@ def _parsed(
     labels: GivenLabels | None,
     names: Sequence[str] | None,
     decode: Decode | None,
+    groups: Groups | None,
+    *,
+    texts: bool,
 ) -> ProbeLabels | None:
     """What was given, without a look at the size of the probe."""
     if labels is not None and decode is not None:
@@ -113,13 +126,17 @@ def _parsed(
             f"The names of the sequences are no list. Received: names={names!r:.80}. Expected: a "
             "list with a name for each sequence of the probe."
         )
-    if labels is None and decode is None and names is None:
+    found = texts_of(leaves) if texts else None
+    if labels is None and decode is None and names is None and not groups and found is None:
         return None
     rows, shared = (decoded(leaves, decode), False) if decode is not None else _rows(labels)
     parsed = ProbeLabels(
         tuple(tuple(map(_text, row)) for row in rows),
         shared,
         names=() if names is None else tuple(map(_text, names)),
+        sequences=total(groups) if groups else None,
+        groups=groups,
+        texts=found,
     )
     characters = sum(len(word) for row in (*parsed.rows, parsed.names) for word in row)
     if characters > _MOST_CHARACTERS:

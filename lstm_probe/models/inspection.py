@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lstm_probe.analysis.analysis import Analysis, analyse
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.groups import Groups
+from lstm_probe.core.warn import warn
 from lstm_probe.models.files.child.allowance import Allowance, allowance_for
 from lstm_probe.models.files.kinds import Kind, kind_of
 from lstm_probe.models.files.probes import read_probe
-from lstm_probe.models.live import live_snapshots
+from lstm_probe.models.labels import ProbeLabels
+from lstm_probe.models.live import live_look
+from lstm_probe.models.named_probes import Probes
 from lstm_probe.models.opened import Opened, StoredCells, with_options
+from lstm_probe.models.probe import UNUSED, given_probe
 
-__all__ = ["inspect", "open_model"]
+__all__ = ["in_groups", "inspect", "open_model"]
+
+_log = logging.getLogger(__name__)
 
 
 def inspect(
@@ -40,7 +49,8 @@ def inspect(
             checkpoint, `.onnx`, a torch state dictionary (`.pt`, `.safetensors`), a checkpoint of
             Lightning's `Trainer` (`.ckpt`) or `.npz`.
         probe: an input of the model, such as `x_test[:1]`, or the path of an .npy, .npz or .csv
-            that holds one; whatever else `ProbeCallback` takes.
+            that holds one; whatever else `ProbeCallback` takes. `Probes` become one batch, and the
+            traces tell which of its sequences is of which probe.
         config: the model's configuration, for a file that holds weights alone: a file with the
             result of `model.to_json()`, or a `.keras` file.
         layers: the names of the layers; None for all recurrent layers.
@@ -79,8 +89,10 @@ def inspect(
     if isinstance(probe, (str, PathLike)):
         probe = read_probe(Path(probe))
     if not isinstance(model, (str, PathLike)):
-        snapshots = live_snapshots(model, probe, layers=layers, forward=forward)
-        return {each.layer: analyse(each) for each in snapshots}
+        look = live_look(model, probe, layers=layers, forward=forward)
+        if look.targets is not None:
+            warn(_log, UNUSED)
+        return in_groups({each.layer: analyse(each) for each in look.snapshots}, look.groups)
     if forward is not None:
         raise LstmProbeError(
             f"A file is run by its model's own call. Received: {model} with forward. Expected: a "
@@ -96,7 +108,23 @@ def inspect(
         max_memory=max_memory,
         timeout=timeout,
     )
-    return opened.analyses(_checked(probe))
+    given = given_probe(probe)
+    if given.targets is not None and isinstance(probe, (tuple, Probes)):
+        warn(_log, UNUSED)
+    return in_groups(opened.analyses(given.inputs), given.groups)
+
+
+def in_groups(found: dict[str, Analysis], groups: Groups | None) -> dict[str, Analysis]:
+    """Analyses of which the traces tell whose their sequences are.
+
+    Args:
+        found: by the layer's name.
+        groups: the named probes whose sequences they are; None if it was one without a name.
+    """
+    labels = ProbeLabels(groups=groups)
+    if groups is None:
+        return found
+    return {name: replace(each, trace=labels.on(each.trace)) for name, each in found.items()}
 
 
 #: ONNX Runtime compiles nothing: seconds of the processor for any file.
@@ -320,9 +348,3 @@ def _choose(opened: StoredCells, layers: Sequence[str] | None) -> None:
                 f"{', '.join(map(repr, known))}."
             )
     opened.chosen = None if layers is None else frozenset(layers)
-
-
-def _checked(probe: Any) -> Any:
-    from lstm_probe.models.probe import as_probe
-
-    return as_probe(probe)

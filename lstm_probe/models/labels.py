@@ -10,8 +10,10 @@ import numpy as np
 
 from lstm_probe.core.arrays import BoolArray
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.groups import Groups, called, total
 from lstm_probe.core.trace import GateTrace
 from lstm_probe.core.warn import warn
+from lstm_probe.models.texts import ProbeTexts
 
 __all__ = ["ProbeLabels"]
 
@@ -31,6 +33,8 @@ class ProbeLabels:
         timesteps: how many timesteps it has; None if that is not known.
         at_end: for each row, whether it names the last timesteps where it is shorter than the
             sequence, because the sequence is padded at its beginning.
+        groups: the named probes whose sequences these are; None if it is one without a name.
+        texts: the words of a probe of texts, where no labels are given; None where there are none.
     """
 
     rows: tuple[tuple[str, ...], ...] = ()
@@ -39,6 +43,8 @@ class ProbeLabels:
     sequences: int | None = None
     timesteps: int | None = None
     at_end: tuple[bool, ...] = ()
+    groups: Groups | None = None
+    texts: ProbeTexts | None = None
 
     def on(self, trace: GateTrace) -> GateTrace:
         """A layer's trace with the labels that belong to it.
@@ -57,8 +63,15 @@ class ProbeLabels:
         batch, time = trace[trace.letters[0]].shape[:2]
         if self.sequences not in (None, batch):
             return trace
-        names = self.names if len(self.names) == batch else None
-        return replace(trace, labels=self._labels(batch, time, trace.mask), sequence_names=names)
+        groups = self.groups if self.groups and total(self.groups) == batch else None
+        beginnings = () if self.texts is None else self.texts.names
+        names = self.names or beginnings or (called(groups) if groups else ())
+        return replace(
+            trace,
+            labels=self._labels(batch, time, trace.mask),
+            sequence_names=names if len(names) == batch else None,
+            groups=groups,
+        )
 
     def check(self, traces: Iterable[GateTrace]) -> None:
         """Check that there is a layer that the labels belong to, at the first capture.
@@ -101,6 +114,8 @@ class ProbeLabels:
     def _labels(
         self, batch: int, time: int, mask: BoolArray | None
     ) -> tuple[tuple[str, ...], ...] | None:
+        if not self.rows and self.texts is not None and len(self.texts.words) == batch:
+            return self.texts.labels(time, mask)
         rows = self.rows * batch if self.shared else self.rows
         longest = max(map(len, rows), default=0)
         if len(rows) != batch or longest > time or self.timesteps not in (None, time):

@@ -10,8 +10,11 @@ from typing import Any
 
 from lstm_probe.analysis.rest import Rest
 from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.core.groups import Groups
 from lstm_probe.core.warn import tell, warn
-from lstm_probe.models.probe import UNUSED, Probe, as_probe
+from lstm_probe.models.named_probes import Probes
+from lstm_probe.models.probe import UNUSED, Probe, given_probe
+from lstm_probe.models.probe_data import data_of_probe
 
 __all__ = ["LiveLook", "capture", "live_look", "live_snapshots"]
 
@@ -29,7 +32,8 @@ def capture(
 
     Args:
         model: a model of Keras 3 or of tf_keras, or an `nn.Module` of PyTorch.
-        probe: what the model takes, such as `x_test[:1]`.
+        probe: what the model takes, such as `x_test[:1]`; or several as `Probes`, which become one
+            batch.
         layers: which layers, by name; all recurrent layers by default.
         forward: how to run the model on the probe, for one whose own call does not do that:
             `forward=lambda model, probe: model.encoder(probe)`.
@@ -60,7 +64,10 @@ def live_snapshots(
     forward: Callable[[Any, Any], Any] | None = None,
 ) -> list[Snapshot]:
     """As of `capture`, in the order in which the model runs its layers."""
-    return live_look(model, probe, layers=layers, forward=forward).snapshots
+    look = live_look(model, probe, layers=layers, forward=forward)
+    if look.targets is not None:
+        warn(_log, UNUSED)
+    return look.snapshots
 
 
 @dataclass(frozen=True)
@@ -71,10 +78,15 @@ class LiveLook:
         snapshots: what was seen of its layers, in the order in which the model runs them.
         rests: makes the part of the model after each layer, by the layer's name, on the weights
             that the model has then; and says why some have none.
+        groups: the named probes whose sequences the model has read; None if it was one without a
+            name.
+        targets: those of named probes, by name; None if there are none.
     """
 
     snapshots: list[Snapshot]
     rests: Callable[[], tuple[dict[str, Rest], str]]
+    groups: Groups | None = None
+    targets: Any = None
 
 
 def live_look(
@@ -86,20 +98,31 @@ def live_look(
 ) -> LiveLook:
     """As of `capture`, with what the model makes of its layers."""
     if _is_pytorch(model):
+        from lstm_probe.models.torch.named import read_named
         from lstm_probe.models.torch.reader import TorchReader
 
-        torch_reader = TorchReader(model, probe, layers, forward=forward)
+        torch_reader, named = read_named(
+            model, probe, lambda inputs: TorchReader(model, inputs, layers, forward=forward)
+        )
         read = torch_reader.take(step=0)
-        return LiveLook(read.snapshots(), lambda: torch_reader.rests(read))
+        return LiveLook(
+            read.snapshots(), lambda: torch_reader.rests(read), named.groups, named.targets
+        )
     from lstm_probe.models.keras.reader import KerasReader, training_step
 
-    reader = KerasReader(model, as_probe(probe, ragged=True), layers, forward)
+    given = given_probe(probe, ragged=True)
+    if given.targets is not None and isinstance(probe, tuple):
+        warn(_log, UNUSED)
+    reader = KerasReader(model, given.inputs, layers, forward)
     if reader.targets is not None:
         warn(_log, UNUSED)
     taken = reader.take(model, step=training_step(model) or 0)
     snapshots = list(taken.snapshots())
     tell(_log, taken.remarks)
-    return LiveLook(snapshots, lambda: reader.rests(model, snapshots))
+    targets = None
+    if isinstance(probe, Probes):
+        targets = data_of_probe(reader.probe, given.targets, given.groups).targets or None
+    return LiveLook(snapshots, lambda: reader.rests(model, snapshots), given.groups, targets)
 
 
 def _is_pytorch(model: Any) -> bool:

@@ -12,7 +12,9 @@ import numpy as np
 from lstm_probe.analysis.analysis import Analysis
 from lstm_probe.analysis.gradient.gradient import gradient_through_time
 from lstm_probe.analysis.health.health import measure_health
+from lstm_probe.analysis.rest import Rest
 from lstm_probe.analysis.snapshot import Snapshot
+from lstm_probe.analysis.stacked import rests_through_layers
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.blas import on_one_blas_thread
 from lstm_probe.core.errors import LstmProbeError
@@ -50,6 +52,18 @@ class Opened(ABC):
         Raises:
             LstmProbeError: the model does not take the probe.
         """
+
+    def rests(self, found: Mapping[str, Analysis]) -> tuple[Mapping[str, Rest], str]:
+        """The part of the model after each layer, where it can be run: here that of layers which
+        others read, through these.
+
+        Args:
+            found: what `analyses` has returned last.
+
+        Returns:
+            By the names of the layers; and why others have none, in a sentence, or nothing.
+        """
+        return rests_through_layers(found), ""
 
     @abstractmethod
     def contents(self) -> Contents:

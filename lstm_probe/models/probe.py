@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -11,16 +12,21 @@ from typing import Any, Final, TypeAlias
 import numpy.typing as npt
 
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.groups import Groups
 from lstm_probe.core.warn import warn
 from lstm_probe.models.arrays import Leaf, as_leaf, is_array
 from lstm_probe.models.batches import first_batch
+from lstm_probe.models.joining import joined
+from lstm_probe.models.named_probes import Probes
 from lstm_probe.models.ragged import Ragged
+from lstm_probe.models.targets import joined_targets
 
 __all__ = [
     "UNUSED",
+    "GivenProbe",
     "Probe",
     "as_probe",
-    "as_probe_and_targets",
+    "given_probe",
     "padded_leaves",
     "probe_leaves",
 ]
@@ -62,14 +68,32 @@ def as_probe(probe: Probe, *, ragged: bool = False) -> Probe:
         >>> as_probe([[1.0, 2.0]]).shape, as_probe([["a", "b c"]]).tolist()
         ((1, 2), [['a', 'b c']])
     """
-    inputs, targets = _parts(probe)
-    if targets is not None and isinstance(probe, tuple):
+    given = given_probe(probe, ragged=ragged)
+    if given.targets is not None and isinstance(probe, (tuple, Probes)):
         warn(_log, UNUSED)
-    return _as_leaves(inputs, ragged=ragged)
+    return given.inputs
 
 
-def as_probe_and_targets(probe: Probe, *, ragged: bool = False) -> tuple[Probe, Any]:
-    """The same, and the targets of what is certainly a pair of inputs and targets.
+@dataclass(frozen=True)
+class GivenProbe:
+    """What a user gave as the probe.
+
+    Attributes:
+        inputs: the arrays, in the structure of the probe.
+        targets: those of what is certainly a pair of inputs and targets, as they were given; None
+            if there are none.
+        groups: the named probes whose sequences these are; None if it is one without a name.
+        parts: the inputs of each of them, by its name.
+    """
+
+    inputs: Probe
+    targets: Any = None
+    groups: Groups | None = None
+    parts: Mapping[str, Probe] = field(default_factory=dict)
+
+
+def given_probe(probe: Probe, *, ragged: bool = False) -> GivenProbe:
+    """The one form of whatever is given as a probe, with its targets; `Probes` become one batch.
 
     Of a tuple of two arrays the model tells whether the second is an input: it stays a tuple.
 
@@ -77,30 +101,48 @@ def as_probe_and_targets(probe: Probe, *, ragged: bool = False) -> tuple[Probe, 
         probe: as `as_probe` takes it.
         ragged: likewise.
 
-    Returns:
-        The arrays, in the structure of the probe; and the targets as they were given, or None.
-
     Raises:
-        LstmProbeError: as of `as_probe`.
+        LstmProbeError: as of `as_probe`; or named probes do not fit together.
 
     Example:
         >>> import numpy as np
-        >>> as_probe_and_targets(({"words": np.ones((2, 3))}, [0, 1]))[1]
+        >>> given_probe(({"words": np.ones((2, 3))}, [0, 1])).targets
         [0, 1]
+        >>> given = given_probe(Probes(train=np.ones((2, 3)), validation=np.zeros((1, 3))))
+        >>> given.inputs.shape, given.groups
+        ((3, 3), (('train', 2), ('validation', 1)))
     """
-    inputs, targets = _parts(probe)
-    return _as_leaves(inputs, ragged=ragged), targets
+    if not isinstance(probe, Probes):
+        inputs, targets = _parts(probe)
+        return GivenProbe(_as_leaves(inputs, ragged=ragged), targets)
+    pairs = {name: _pair(each) for name, each in probe.items()}
+    parts = {
+        name: _as_leaves(inputs, ragged=ragged, called=f"probe[{name!r}]")
+        for name, (inputs, _) in pairs.items()
+    }
+    inputs, groups = joined(parts, ragged=ragged)
+    targets = joined_targets({name: each for name, (_, each) in pairs.items()})
+    return GivenProbe(inputs, targets, groups, parts)
 
 
-def _as_leaves(probe: Any, *, ragged: bool) -> Probe:
+def _as_leaves(probe: Any, *, ragged: bool, called: str = "probe") -> Probe:
     if isinstance(probe, Mapping):
         return {
-            name: as_leaf(f"probe[{name!r}]", leaf, ragged=ragged) for name, leaf in probe.items()
+            name: as_leaf(f"{called}[{name!r}]", leaf, ragged=ragged)
+            for name, leaf in probe.items()
         }
     if isinstance(probe, (list, tuple)) and any(is_array(leaf) for leaf in probe):
-        leaves = [as_leaf(f"probe[{i}]", leaf, ragged=ragged) for i, leaf in enumerate(probe)]
+        leaves = [as_leaf(f"{called}[{i}]", leaf, ragged=ragged) for i, leaf in enumerate(probe)]
         return tuple(leaves) if isinstance(probe, tuple) else leaves
-    return as_leaf("probe", probe, ragged=ragged)
+    return as_leaf(called, probe, ragged=ragged)
+
+
+def _pair(probe: Any) -> tuple[Any, Any]:
+    """Inputs and targets of one of several named probes: a tuple of two is always that."""
+    if isinstance(probe, tuple) and len(probe) == 2:
+        inputs = first_batch(_read(probe[0]))[0]
+        return list(inputs) if isinstance(inputs, tuple) else inputs, probe[1]
+    return _parts(probe)
 
 
 def probe_leaves(probe: Probe) -> Sequence[Leaf]:
@@ -160,6 +202,6 @@ def _read(probe: Any) -> Any:
         raise LstmProbeError(
             f"The probe is no batch. Received: one string, {shown}. Expected: a list of strings, "
             'probe=[["a sentence"]], as the model takes them, or the path of an .npy, .npz or '
-            ".csv file."
+            ".csv file. The folder of the log comes after the probe."
         )
     return probe

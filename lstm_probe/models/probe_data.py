@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_probe.core.errors import LstmProbeError
-from lstm_probe.models.arrays import as_leaf
+from lstm_probe.core.groups import Groups
+from lstm_probe.models.joining import check_groups
 from lstm_probe.models.probe import Probe, padded_leaves
-from lstm_probe.models.ragged import Ragged
+from lstm_probe.models.targets import as_targets
 
-__all__ = ["ProbeData", "as_targets", "data_of_arrays", "data_of_probe", "only_targets"]
+__all__ = ["ProbeData", "data_of_arrays", "data_of_probe"]
 
 #: Arrays by name; a single one has the empty name, those of a list are numbered.
 Named = Mapping[str, npt.NDArray[Any]]
@@ -26,9 +27,11 @@ class ProbeData:
 
     Attributes:
         inputs: `(batch, time, ...)` or another shape, by name. Texts are left out: they are no
-            numbers.
+            numbers, and `ProbeTexts` makes labels of them.
         targets: `(batch, ...)` by name; classes as whole numbers, or any other numbers. Where a
             sequence is shorter than others, classes are filled up with -1 and numbers with NaN.
+        groups: the named probes whose sequences these are, and how many each has; none of a single
+            probe without a name.
 
     Example:
         >>> ProbeData({"": np.ones((2, 5, 1))}, {"": np.array([0, 1])}).sequences
@@ -37,6 +40,7 @@ class ProbeData:
 
     inputs: Named = field(default_factory=dict)
     targets: Named = field(default_factory=dict)
+    groups: Groups = ()
 
     @property
     def sequences(self) -> int | None:
@@ -45,15 +49,16 @@ class ProbeData:
         return sizes.pop() if len(sizes) == 1 else None
 
 
-def data_of_probe(probe: Probe, targets: Any = None) -> ProbeData:
+def data_of_probe(probe: Probe, targets: Any = None, groups: Groups | None = None) -> ProbeData:
     """What a log keeps of a probe.
 
     Args:
         probe: as the model takes it, in the structure of `as_probe`.
         targets: as `as_targets` takes them; None for no targets.
+        groups: of named probes.
 
     Raises:
-        LstmProbeError: the targets do not fit the probe.
+        LstmProbeError: the targets or the groups do not fit the probe.
 
     Example:
         >>> probe = {"b": np.ones((2, 3, 1)), "a": np.zeros((2, 4))}
@@ -61,18 +66,21 @@ def data_of_probe(probe: Probe, targets: Any = None) -> ProbeData:
         (2, 4)
     """
     names = list(map(str, probe)) if isinstance(probe, Mapping) else None
-    return data_of_arrays(_named(padded_leaves(probe), names), targets)
+    return data_of_arrays(_named(padded_leaves(probe), names), targets, groups)
 
 
-def data_of_arrays(inputs: Mapping[str, Any], targets: Any = None) -> ProbeData:
+def data_of_arrays(
+    inputs: Mapping[str, Any], targets: Any = None, groups: Groups | None = None
+) -> ProbeData:
     """The same of arrays by name.
 
     Args:
         inputs: with the batch first.
         targets: as `as_targets` takes them.
+        groups: of named probes.
 
     Raises:
-        LstmProbeError: the targets do not fit the probe.
+        LstmProbeError: the targets or the groups do not fit the probe.
 
     Example:
         >>> data_of_arrays({"x": np.ones((3, 4, 1))}, np.arange(2))
@@ -85,68 +93,10 @@ probe=(x_test[:8], y_test[:8]).
     leaves = {name: np.asarray(each) for name, each in inputs.items()}
     data = ProbeData(leaves, as_targets(targets))
     # Texts tell how many sequences there are, and are no numbers that could be shown.
+    check_groups(groups, data.sequences)
     _check(data.targets, data.sequences)
     numbers = {name: each for name, each in data.inputs.items() if each.dtype.kind not in "USO"}
-    return ProbeData(numbers, data.targets)
-
-
-def as_targets(targets: Any) -> dict[str, npt.NDArray[Any]]:
-    """Targets of a probe as arrays.
-
-    Args:
-        targets: one array, or several in a dict or in a list of arrays, as the model gives its
-            outputs; None for none.
-
-    Raises:
-        LstmProbeError: they are no numbers, are empty or not finite.
-
-    Example:
-        >>> {name: each.dtype.name for name, each in as_targets([[1.0], [0.0]]).items()}
-        {'': 'float64'}
-    """
-    if targets is None:
-        return {}
-    if isinstance(targets, Mapping):
-        return {str(name): _target(f"targets[{name!r}]", each) for name, each in targets.items()}
-    if isinstance(targets, (list, tuple)) and any(getattr(each, "ndim", 0) for each in targets):
-        leaves = [_target(f"targets[{number}]", each) for number, each in enumerate(targets)]
-        return _named(leaves, None)
-    return {"": _target("targets", targets)}
-
-
-def only_targets(of_probe: Any, option: Any) -> dict[str, npt.NDArray[Any]]:
-    """Targets from the one place where they were given: the probe, or an option.
-
-    Args:
-        of_probe: the second part of a pair, or None.
-        option: `targets=`, or None.
-
-    Raises:
-        LstmProbeError: there are two, or they are none that `as_targets` takes.
-
-    Example:
-        >>> only_targets(None, [0, 1])[""].tolist()
-        [0, 1]
-    """
-    is_none = option is None or (isinstance(option, Mapping) and not option)
-    if of_probe is not None and not is_none:
-        raise LstmProbeError(
-            "There are two sources of targets. Received: a probe (inputs, targets), and targets. "
-            "Expected: one of them."
-        )
-    return as_targets(option if of_probe is None else of_probe)
-
-
-def _target(name: str, given: Any) -> npt.NDArray[Any]:
-    leaf = as_leaf(name, given, ragged=True)
-    if leaf.dtype.kind not in "biuf" and leaf.dtype.name != "bfloat16":
-        raise LstmProbeError(
-            f"The targets are no numbers. Received: {name} of dtype {leaf.dtype}. Expected: the "
-            "numbers with which the model is trained: classes as whole numbers, or values."
-        )
-    if isinstance(leaf, Ragged):
-        return leaf.padded(-1 if leaf.dtype.kind == "i" else np.nan)
-    return leaf
+    return ProbeData(numbers, data.targets, groups or ())
 
 
 def _named(leaves: Sequence[Any], names: Sequence[str] | None) -> dict[str, npt.NDArray[Any]]:

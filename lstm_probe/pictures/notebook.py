@@ -73,7 +73,8 @@ def explained_html(explained: Explained) -> str:
         for name, each in explained.findings.items()
     }
     parts |= {name: [f"Not made: {why}"] for name, why in explained.missing.items()}
-    parts |= {"notes": list(explained.notes)} if explained.notes else {}
+    told = [*filter(None, [explained.asked_of]), *explained.notes]
+    parts |= {"notes": told} if told else {}
     lists = "".join(
         f"<b>{escape(name)}</b><ul>{''.join(f'<li>{escape(each)}</li>' for each in texts)}</ul>"
         for name, texts in parts.items()

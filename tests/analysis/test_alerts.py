@@ -286,6 +286,7 @@ LAYERS = {
     ("kind", "rate", "ill"), [("lstm", 0.01, False), ("gru", 0.01, False), ("rnn", 0.003, False),
     ("lstm", 1.0, True), ("gru", 1.0, True), ("rnn", 1.0, True)],
 )  # fmt: skip
+@pytest.mark.daily(2)
 def test_alerts_tell_ill_from_well_when_a_network_has_read_digits(kind, rate, ill):
     """Real digits, as 64 pixels in a row of 32 pairs; a healthy training raises no alarm."""
     from sklearn.datasets import load_digits
@@ -321,6 +322,7 @@ def test_alerts_tell_ill_from_well_when_a_network_has_read_digits(kind, rate, il
         assert names == set()
 
 
+@pytest.mark.long
 def test_the_example_finds_the_illness_and_no_alert_when_it_is_cured():
     run = subprocess.run(
         [sys.executable, "examples/diagnose_keras.py", "--only", "dead_units"],

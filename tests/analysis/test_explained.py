@@ -11,9 +11,9 @@ from planted import planted
 from samples import lstm_weights, snapshot
 
 from lstm_probe import LstmProbeError, analyse
-from lstm_probe.analysis import explained as explained_module
+from lstm_probe.analysis import ablate, affordable
 from lstm_probe.analysis.explained import Explained, check_names, explain_layer
-from lstm_probe.analysis.rest import Rest
+from lstm_probe.analysis.rest import Rest, RestError
 from lstm_probe.logs.stored.format import plain
 
 ALONE = ["ablation", "tracking", "attribution"]
@@ -79,14 +79,111 @@ def test_a_loss_is_measured_when_the_target_fits_the_output():
 def test_a_large_layer_is_analysed_on_fewer_sequences(rng, monkeypatch):
     seen = analyse(snapshot(rng, batch=6))
     each = 8 * 10 * 7 * 5 * (5 + 3)
-    monkeypatch.setattr(explained_module, "_AFFORDABLE", 2.5 * each)
+    monkeypatch.setattr(affordable, "AFFORDABLE", 2.5 * each)
     found = explain_layer(seen, analyses=["ablation", "tracking", "attribution"])
     assert found.findings["ablation"].sequences == 2
     assert found.notes == ("Ablation is made on the first 2 of 6 sequences.",)
     assert "would take too long" in found.missing["attribution"]
     assert "tracking" in found.findings
-    rest = Rest(lambda h: h[:, -1])
-    assert "ablation" in explain_layer(seen, rest=rest, analyses=["ablation"]).missing
+
+
+def test_the_rest_is_run_with_the_other_sequences_as_they_are(rng, monkeypatch):
+    seen = analyse(snapshot(rng, batch=6))
+    head, target = rng.normal(size=(6, 5, 2)), rng.normal(size=(6, 2))  # a head for each sequence
+
+    def rest_of(head):
+        def back(h, by_output):
+            by_h = np.zeros(h.shape)
+            by_h[:, -1] = np.einsum("bk,buk->bu", by_output, head)
+            return by_h
+
+        return Rest(lambda h: np.einsum("bu,buk->bk", h[:, -1], head), back)
+
+    for name, copies in (("ablation", 10), ("attribution", 64 * 3 + 7)):
+        monkeypatch.setattr(affordable, "AFFORDABLE", 2.5 * 8 * copies * 7 * 5 * (5 + 3))
+        ours = explain_layer(seen, rest=rest_of(head), target=target, analyses=[name])
+        monkeypatch.undo()
+        theirs = explain_layer(
+            analyse(_first(seen.snapshot, 2)),
+            rest=rest_of(head[:2]),
+            target=target[:2],
+            analyses=[name],
+        )
+        if name == "attribution":
+            found = [each.findings[name].by_step for each in (ours, theirs)]
+            order = [np.argsort(each.findings[name].chosen) for each in (ours, theirs)]
+            np.testing.assert_allclose(found[0][order[0]], found[1][order[1]], rtol=1e-6)
+            continue
+        assert ours.findings[name].sequences == 2
+        for part in ("on_output", "loss"):
+            pair = [getattr(each.findings[name].at_mean, part) for each in (ours, theirs)]
+            np.testing.assert_allclose(*pair, rtol=1e-6)
+        assert ours.findings[name].loss == pytest.approx(theirs.findings[name].loss, rel=1e-6)
+
+
+def _first(seen, count):
+    return replace(seen, x=seen.x[:count], output=seen.output[:count])
+
+
+def broken(at, what):
+    """A rest that does something else from its `at`-th run on."""
+    runs = []
+
+    def outputs(h):
+        runs.append(h)
+        return h[:, -1, :2] if len(runs) < at else what(h)
+
+    def back(h, by_output):
+        return what(h)
+
+    return Rest(outputs, back)
+
+
+def refuses(h):
+    raise RestError("It is gone.")
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        (refuses, "It is gone."),
+        (lambda h: h[:3, -1], "gives something else. Received: shape (3, 5)"),
+        (lambda h: h[:, -1, :0], "gives something else. Received: shape (9, 0)"),
+        (lambda h: np.full((len(h), 2), np.nan), "not finite. Received: 18 of 18 values"),
+    ],
+    ids=["refuses", "fewer rows", "no output", "NaN"],
+)
+@pytest.mark.parametrize("at", [1, 2, 6])
+def test_without_its_rest_a_layer_is_analysed_to_its_h(rng, what, words, at):
+    seen = analyse(snapshot(rng, batch=9))
+    asked = {"target": rng.normal(size=(9, 2)), "analyses": ["ablation", "tracking", "attribution"]}
+    found = explain_layer(seen, rest=broken(at, what), **asked)
+    assert not found.missing
+    notes = " ".join(found.notes)
+    assert words in notes
+    assert ("The model after the layer is not run." in notes) == (at == 1)
+    assert ("Ablation ends at the layer's own h." in notes) == (at == 2 or at == 6)
+    alone = ablate(seen)
+    np.testing.assert_array_equal(
+        found.findings["ablation"].at_mean.on_others, alone.at_mean.on_others
+    )
+    assert found.findings["ablation"].output_norm is None
+    assert found.findings["attribution"].word == "unit"
+    assert found.asked_of == ""
+    assert "asked of the model" not in str(found)
+
+
+def test_a_gradient_that_is_none_ends_attribution_alone(rng):
+    seen = analyse(snapshot(rng, batch=9))
+    wrong = Rest(lambda h: h[:, -1, :2], lambda h, g: np.zeros((9, 1, 1)))
+    found = explain_layer(
+        seen, rest=wrong, target=np.zeros((9, 2)), analyses=["ablation", "attribution"]
+    )
+    assert "Attribution ends at the layer's own h. The gradient" in found.notes[0]
+    assert found.findings["ablation"].loss is not None
+    told = "output and its mean squared error, asked of the model itself."
+    for said in (str(found), found._repr_html_(), found.plain()["asked_of"]):
+        assert told in said
 
 
 def test_what_is_missing_is_said_of_each_analysis(rng):

@@ -76,6 +76,7 @@ def test_the_gradient_of_the_training_is_that_of_differences(rng):
 
 
 @pytest.mark.parametrize("name", ["flip-flop simple", "wave simple"])
+@pytest.mark.daily(1)
 def test_what_was_learned_is_named(name):
     assert learned(name)
 

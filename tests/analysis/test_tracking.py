@@ -240,6 +240,16 @@ def test_what_is_missing_is_said_instead_of_a_number(rng):
     assert "all of them do the same in every sequence" in still.sentences()[0].text
 
 
+def test_a_unit_that_follows_loosely_is_not_called_chance(rng):
+    seen = snapshot(rng, batch=60, time=20)
+    memory = analyse(seen).trace["c"][..., 2]
+    label = memory + rng.normal(size=memory.shape) * 2 * memory.std()
+    (answer, *_) = track(analyse(seen), {"loose": label}).sentences()
+    assert "follows loose closely: the best, unit 2, has R2 0." in answer.text
+    random = track(analyse(seen), {"random": rng.normal(size=memory.shape)})
+    assert "follows random beyond chance" in random.sentences()[0].text
+
+
 def test_labels_that_do_not_fit_are_refused(rng):
     seen = snapshot(rng, batch=8)
     for labels, match in (

@@ -222,6 +222,7 @@ def trained(kind: str, callbacks: list[keras.callbacks.Callback]) -> dict[str, A
 
 
 @pytest.mark.parametrize("kind", TRAININGS)
+@pytest.mark.daily(2)
 def test_training_is_bit_identical_when_the_probe_is_attached(kind: str, tmp_path: Path) -> None:
     probe = ProbeCallback(np.ones((8, 6, 3), "float32"), tmp_path, every=3)
     without, with_probe = trained(kind, []), trained(kind, [probe])

@@ -166,6 +166,7 @@ COUNTED = ("loop_without_any", "own_optimizer_of_the_model")
 
 @pytest.mark.parametrize("package", [keras, tf_keras], ids=["keras", "tf_keras"])
 @pytest.mark.parametrize("training", TRAININGS)
+@pytest.mark.daily(3)
 def test_captures_are_due_by_the_batches(
     training: str,
     package: Package,

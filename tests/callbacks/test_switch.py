@@ -77,6 +77,7 @@ def said(program: str, tmp_path: Path, options: dict[str, object], **environment
 
 @pytest.mark.parametrize("program", [FIT, SESSION], ids=["fit", "session"])
 @pytest.mark.parametrize("how", ["environment", "option"])
+@pytest.mark.daily(1)
 def test_nothing_is_checked_imported_or_logged_when_the_probe_is_off(
     program: str, how: str, tmp_path: Path
 ) -> None:
@@ -85,6 +86,7 @@ def test_nothing_is_checked_imported_or_logged_when_the_probe_is_off(
     assert said(program, tmp_path, options, **environment).strip() == "imported:"
 
 
+@pytest.mark.long
 def test_no_keras_is_imported_for_a_probe_that_is_off(tmp_path: Path) -> None:
     """The program imports its Keras after the callback, which has not imported it."""
     program = FIT.replace("{imports}", "").replace(

@@ -136,6 +136,7 @@ def trained(kind: str, callbacks: list[Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", TRAININGS)
+@pytest.mark.daily(1)
 def test_training_is_bit_identical_when_the_probe_is_attached(kind: str, tmp_path: Path) -> None:
     tf.config.experimental.enable_op_determinism()
     if kind == "random generators":

@@ -93,8 +93,25 @@ def test_gates_are_those_of_the_network_with_its_words(demo: tuple[Path, str], n
     assert [name.split(":")[0] for name in capture.meta["sequence_names"]] == [
         "blame",
         "praise",
-    ] * 2
+    ] * 3
     assert all(row[:1] + row[2:5] == ["i", "this", "film", ":"] for row in words)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_what_the_network_gives_is_beside_what_it_is_to_give(
+    demo: tuple[Path, str], name: str
+) -> None:
+    log = reader(demo[0], name)
+    data, capture = log.probe(), log.capture("reader", log.steps("reader")[-1])
+    assert data is not None
+    wanted = data.arrays["targets/0"].ravel()
+    assert [each.startswith("praise") for each in capture.meta["sequence_names"]] == list(wanted)
+    given = capture.arrays["output/0"].ravel()
+    right = ((given > 0.5) == wanted).sum()
+    assert right == 6 if name == CURED else right < 6
+    np.testing.assert_array_equal(data.arrays["inputs/0"], write_reviews(
+        6, np.random.default_rng(5)
+    ).x)  # fmt: skip
 
 
 def test_training_follows_the_gradient_of_the_loss() -> None:

@@ -48,6 +48,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, np.
         *(("tf_keras", *each) for each in WITH_KERAS + OF_KERAS_2),
     ],
 )
+@pytest.mark.daily(1)
 def test_parity_is_proved_when_the_framework_opens_the_file(files, package, name, config):
     root, outputs = files
     config_path = None if config is None else root / package / config

@@ -93,6 +93,7 @@ def test_a_graph_that_fills_the_memory_is_refused(tmp_path):
 
 
 @linux
+@pytest.mark.long
 def test_a_model_of_keras_that_fills_the_memory_is_refused(tmp_path):
     good, path = tmp_path / "good.keras", tmp_path / "m.keras"
     x = keras.Input((3,))
@@ -122,6 +123,7 @@ def test_a_file_that_is_trusted_has_no_limits(option, tmp_path):
     assert "Expected: one of both" in line
 
 
+@pytest.mark.long
 def test_nothing_is_left_behind_when_loading_fails(tmp_path, monkeypatch):
     """tf_keras unpacks an archive, and leaves it where it is when the configuration is bad."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))

@@ -78,6 +78,7 @@ def assert_same_log(ours: RunReader, theirs: RunReader) -> None:
 
 
 @pytest.mark.parametrize("kind", ["*.keras", "*.weights.h5"])
+@pytest.mark.daily(1)
 def test_the_log_is_that_of_the_callback(trained, tmp_path, kind):
     for path in (trained / "saved").glob(kind):
         shutil.copy(path, tmp_path)

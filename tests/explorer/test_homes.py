@@ -24,7 +24,7 @@ from lstm_probe.models.probe_data import ProbeData
 
 RUN = "a/lstm_probe"
 STEPS = [0, 4, 8, 12]
-VIEWS = ["gates", "parity", "saturation", "gradient", "memory", "weights", "computes"]
+VIEWS = ["gates", "probe", "parity", "saturation", "gradient", "memory", "weights", "computes"]
 HOMES = ["server", "file", "cell", "tensorboard"]
 AXE = """async () => {
   const { violations } = await axe.run(document, { resultTypes: ["violations"] });
@@ -89,8 +89,10 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Homes]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
-    ("home", "width"), [("server", 1280), ("server", 1920), ("file", 1280), ("cell", 800)]
+    ("home", "width"),
+    [("server", 1280), ("server", 1920), ("file", 1280), ("cell", 800), ("tensorboard", 1280)],
 )
+@pytest.mark.daily(1)
 def test_nothing_keeps_people_from_reading(
     homes: Homes, home: str, width: int, scheme: str
 ) -> None:
@@ -112,6 +114,7 @@ def test_nothing_keeps_people_from_reading(
 
 
 @pytest.mark.parametrize("home", HOMES)
+@pytest.mark.daily(1)
 def test_keys_alone_reach_everything(homes: Homes, home: str) -> None:
     explorer = homes.open(home, width=1280, scheme="light")
     explorer.inside.locator("canvas.grid").wait_for()
@@ -136,6 +139,7 @@ def test_keys_alone_reach_everything(homes: Homes, home: str) -> None:
 
 
 @pytest.mark.parametrize("home", HOMES)
+@pytest.mark.daily(1)
 def test_link_of_a_view_means_the_same_in_every_home(homes: Homes, home: str) -> None:
     explorer = homes.open(home, width=1280, scheme="light", step=8, view="memory", layers="other")
     explorer.wait(lambda: explorer.step_text.startswith("step 8 "))
@@ -157,6 +161,7 @@ def test_link_of_a_view_means_the_same_in_every_home(homes: Homes, home: str) ->
 
 
 @pytest.mark.parametrize("home", HOMES)
+@pytest.mark.daily(1)
 def test_what_the_analyses_found_is_seen_in_every_home(homes: Homes, home: str) -> None:
     explorer = homes.open(home, width=1280, scheme="light", view="computes", layers="memory")
 

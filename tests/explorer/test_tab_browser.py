@@ -162,6 +162,7 @@ def assert_shows(cell: dict[str, Any], analysis: Analysis, sequence: int = 0) ->
 
 
 @pytest.mark.parametrize("layer", [FORWARD, BACKWARD, TOP])
+@pytest.mark.daily(1)
 def test_hover_shows_numpys_values_in_every_panel(
     explorer: Explorer, training: Training, layer: str
 ) -> None:
@@ -209,6 +210,7 @@ def test_the_slider_walks_through_the_training(explorer: Explorer, log_dir: Path
 
 @pytest.mark.parametrize("layer", [FORWARD, BACKWARD, TOP])
 @pytest.mark.parametrize("sequence", [0, 1])
+@pytest.mark.daily(1)
 def test_each_sequence_has_its_own_words(explorer: Explorer, layer: str, sequence: int) -> None:
     explorer.open(run=RUN, layers=[layer], step=8, sequence=sequence)
     picker = explorer.inside.get_by_label("Sequence of the probe")
@@ -240,6 +242,7 @@ def test_padding_is_said_to_be_masked(explorer: Explorer) -> None:
 @pytest.mark.parametrize(
     "sort", ["mean", pytest.param("horizon", marks=pytest.mark.long), "similarity"]
 )
+@pytest.mark.daily(1)
 def test_units_are_sorted(explorer: Explorer, training: Training, sort: str) -> None:
     explorer.open(run=RUN, layers=[FORWARD], step=8)
     explorer.inside.get_by_label("Sort units by").select_option(sort)
@@ -393,6 +396,7 @@ def test_an_alert_is_a_mark_on_the_slider_that_leads_to_it(explorer: Explorer) -
 
 
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.daily(1)
 def test_no_bytes_break_the_page(explorer: Explorer, seed: int) -> None:
     explorer.open(run=RUN, layers=[TOP], step=8)
     good = gates_value(tab_logs.analysis(0)).tensor.string_val[0]

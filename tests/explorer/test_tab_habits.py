@@ -104,6 +104,7 @@ def assert_inside(box: dict[str, float]) -> None:
 
 
 @pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.daily(1)
 def test_everything_fits_with_long_names(explorer: Explorer, view: str) -> None:
     explorer.open(run=LONG, view=view.lower(), compare=view == "Gates")
     explorer.inside.locator("#view canvas").first.wait_for()

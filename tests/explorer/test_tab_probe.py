@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import samples
 from tab_browser import Explorer
 
 from lstm_probe import Analysis, analyse
+from lstm_probe.core.groups import called
 from lstm_probe.explorer.page import write_page
 from lstm_probe.logs import RunLog
 from lstm_probe.logs.stored.reader import find_runs
@@ -27,6 +29,10 @@ WORDS = [[f"w{(k + t) % 4}" for t in range(TIME)] for k in range(BATCH)]
 HOSTILE = "<img src=x onerror=parent.hacked=1>"
 NAMES = ["plain", HOSTILE, *(f"name {k}" for k in range(2, BATCH))]
 X = np.random.default_rng(3).normal(size=(BATCH, TIME, 2))
+#: The named probes of other runs, what they are to give, and what a model gives at the last step.
+GROUPS = (("train", 4), (f"val {HOSTILE}"[:40], 2))
+BINARY = np.array([0, 1, 1, 0, 1, 0])
+GIVEN_TWO = np.array([-2.0, 0.25, 0.5, 0.1, -1.0, -0.5])
 #: The colour of a wrong step: theme.js's `warning`.
 WRONG = [179, 38, 30]
 
@@ -45,12 +51,16 @@ def analysis(step: int) -> Analysis:
     return replace(one, trace=replace(one.trace, labels=labels, sequence_names=tuple(NAMES)))
 
 
-def write_run(directory: Path, data: ProbeData, outputs: dict[int, Any]) -> None:
+def write_run(
+    directory: Path, data: ProbeData, outputs: dict[int, Any], groups: Any = None
+) -> None:
     with RunLog(directory, pictures=False, data=data) as log:
         for step, output in outputs.items():
-            log.write(
-                [analysis(step)], step=step, outputs={"": output} if output is not None else {}
-            )
+            one = analysis(step)
+            if groups is not None:
+                trace = replace(one.trace, groups=groups, sequence_names=called(groups))
+                one = replace(one, trace=trace)
+            log.write([one], step=step, outputs={"": output} if output is not None else {})
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +75,11 @@ def log_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     image = ProbeData({"": np.abs(X[:, :, :1] + np.linspace(0, 3, 20))})
     write_run(directory / "image", image, {0: None})
     write_run(directory / "bare", ProbeData(), {0: None})
+    outputs = {0: np.full((BATCH, 1), 0.3), 5: GIVEN_TWO[:, None]}
+    named = ProbeData({"": X}, {"": BINARY}, GROUPS)
+    write_run(directory / "named", named, outputs, GROUPS)
+    numbers = ProbeData({"": X}, {"": BINARY + 0.25}, GROUPS)
+    write_run(directory / "numbers", numbers, outputs, GROUPS)
     return directory
 
 
@@ -120,6 +135,7 @@ def options(explorer: Explorer) -> list[str]:
     return [str(text) for text in select.locator("option").all_inner_texts()]
 
 
+@pytest.mark.daily(1)
 def test_the_sequence_is_told_with_its_target_and_what_the_model_gives(explorer: Explorer) -> None:
     opened(explorer, "classes", sequence=2)
     assert told(explorer) == "Sequence 2 “name 2” · target 1, gives 1 (0.80), right"
@@ -237,6 +253,70 @@ def test_one_unit_over_all_sequences_and_its_means(explorer: Explorer) -> None:
         }
     )
     explorer.wait(lambda: view.locator("tr.chosen th").inner_text().strip() == "2")
+
+
+def test_named_probes_name_their_sequences_and_are_told_apart(explorer: Explorer) -> None:
+    opened(explorer, "named", step=5, view="probe", unit=3, sequence=5)
+    other = GROUPS[1][0]
+    # 0.25 is a 1, because the output has been below 0.
+    rights = ["0 ✓", "1 ✓", "1 ✓", "0, gives 1 ✗", "1, gives 0 ✗", "0 ✓"]
+    names = [*(f"train {k}" for k in range(4)), f"{other} 0", f"{other} 1"]
+    assert options(explorer) == [f"{n} · {r}" for n, r in zip(names, rights, strict=True)]
+    view = explorer.inside.locator(".probe-sheet")
+    said = view.inner_text()
+    assert f"4 of 6 right at this step: 3 of 4 of train, 1 of 2 of {other}." in said
+    assert "it is a logit, and above 0 it is taken for 1" in said
+    assert explorer.page.evaluate("window.hacked") is None
+    sentences = explorer.inside.locator("aside").inner_text()
+    assert (
+        f"Of the probe's sequences, 3 of 4 of train are right and 1 of 2 of {other}." in sentences
+    )
+
+    trace = analysis(5).trace
+    heads = view.locator(".labels thead th").all_inner_texts()
+    assert heads == ["label", "timesteps", "mean", "train", other]
+    for row in view.locator(".labels tbody tr").all():
+        label, _, _, *means = [
+            cell.replace("\N{MINUS SIGN}", "-") for cell in row.inner_text().split()
+        ]
+        for part, mean in zip((slice(0, 4), slice(4, 6)), means, strict=True):
+            chosen = np.array([[word == label for word in each] for each in WORDS])[part]
+            expected = trace.h[part, :, 3][chosen & trace.mask[part]].mean()
+            assert float(mean) == pytest.approx(expected, abs=1e-3)
+
+    select = explorer.inside.get_by_label("Group the sequences by")
+    assert "By class" in said
+    select.select_option("probe")
+    explorer.wait(lambda: "By probe" in view.inner_text())
+    chart = view.get_by_label("Means by group")
+    chart.hover(position={"x": 46, "y": 120})
+    tooltip = explorer.inside.locator(".tooltip").inner_text()
+    for part, name in ((slice(0, 4), "train (4)"), (slice(4, 6), f"{other} (2)")):
+        value = tooltip.split(name)[1].split()[0].replace("\N{MINUS SIGN}", "-")
+        assert float(value) == pytest.approx(trace.h[part, 0, 3].mean(), abs=1e-3)
+
+
+def test_numbers_have_an_error_and_are_neither_right_nor_wrong(explorer: Explorer) -> None:
+    opened(explorer, "numbers", step=5, view="probe")
+    view = explorer.inside.locator(".probe-sheet")
+    said = view.inner_text()
+    off = np.abs(BINARY + 0.25 - GIVEN_TWO)
+    told = re.search(r"Off by (\S+), on average, at this step: (\S+) of train, (\S+) of val", said)
+    means = [off.mean(), off[:4].mean(), off[4:].mean()]
+    assert told is not None
+    assert [float(each) for each in told.groups()] == pytest.approx(means, abs=1e-3)
+    rows = [row.inner_text().split("\t") for row in view.locator(".sequences tbody tr").all()]
+    assert [float(row[3]) for row in rows] == pytest.approx(off, abs=1e-3)
+    assert "right" not in said.replace("Copyright", "")
+    assert "By probe" in said
+    assert options(explorer)[0] == "train 0"
+
+
+def test_an_output_within_0_and_1_is_said_to_be_a_probability(explorer: Explorer) -> None:
+    opened(explorer, "named", step=0, view="probe")
+    said = explorer.inside.locator(".probe-sheet").inner_text()
+    assert "never left 0 … 1: it is a probability, and above 0.5" in said
+    assert "3 of 6 right at this step" in said
 
 
 def test_a_row_of_the_table_chooses_its_sequence(explorer: Explorer) -> None:

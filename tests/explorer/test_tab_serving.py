@@ -32,6 +32,7 @@ def log_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.param(["--load_fast=false"], "long/lstm_probe", id="legacy", marks=pytest.mark.long),
     ],
 )
+@pytest.mark.daily(1)
 def test_all_captures_of_hundreds_of_runs_are_served(
     log_dir: Path, options: list[str], run: str
 ) -> None:

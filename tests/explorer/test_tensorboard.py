@@ -25,6 +25,7 @@ def log_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("options", [(), ("--load_fast=false",)], ids=["fast", "legacy"])
+@pytest.mark.daily(1)
 def test_a_browser_shows_the_heatmap_of_each_gate(log_dir: Path, options: tuple[str, ...]) -> None:
     with browser.page() as page, browser.tensorboard(log_dir, *options) as address:
         errors: list[str] = []

@@ -103,7 +103,6 @@ def _run(directory: Path, test: str) -> None:
             os.dup2(output.fileno(), stream)
     for name in [name for name in os.environ if name.startswith("PYTEST")]:
         del os.environ[name]
-    os.environ.pop("LSTM_PROBE_PART", None)  # the one test is asked for by its name
     before = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(directory), *before]))
     sys.path.insert(0, str(directory))

@@ -64,6 +64,7 @@ def run(script: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[
     )  # fmt: skip
 
 
+@pytest.mark.long
 def test_mirrored_variables_are_read_and_nothing_changes(tmp_path: Path) -> None:
     done = run(ON_TWO_DEVICES, str(tmp_path), cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -145,6 +145,7 @@ def check(cell: str, layer: str, way: str, log_dir: Path) -> None:
 
 
 @pytest.mark.parametrize(("cell", "layer", "way"), EVERY_DAY)
+@pytest.mark.daily(1)
 def test_not_a_bit_changes(cell: str, layer: str, way: str, tmp_path: Path) -> None:
     check(cell, layer, way, tmp_path)
 

@@ -36,6 +36,7 @@ SAMPLE = [
 
 
 @pytest.mark.parametrize(("package", "name"), SAMPLE, ids=lambda v: getattr(v, "__name__", v))
+@pytest.mark.daily(1)
 def test_nothing_is_left_of_a_capture(package: Any, name: str, tmp_path: Path) -> None:
     control, probed = differences(package, "tensorflow", name, tmp_path)
     assert control == []

@@ -158,6 +158,7 @@ def trained(case: Case, package: Package, log_dir: Path | None) -> dict[str, Any
 @pytest.mark.filterwarnings("ignore:`build\\(\\)` was called on layer:UserWarning")
 @pytest.mark.parametrize("package", [keras, tf_keras], ids=["keras", "tf_keras"])
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.daily(1)
 def test_nothing_is_left_of_a_capture(name: str, package: Package, tmp_path: Path) -> None:
     without = trained(CASES[name], package, None)
     probed = trained(CASES[name], package, tmp_path)

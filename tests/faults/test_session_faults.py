@@ -339,6 +339,7 @@ except LstmProbeError as error:
 
 
 @pytest.mark.parametrize("enabled", ["", "1"])
+@pytest.mark.daily(1)
 def test_the_missing_legacy_cells_are_told_with_what_to_do(enabled: str, tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-c", WITHOUT_TF_KERAS],

@@ -58,6 +58,7 @@ def test_zeros_everywhere_are_a_flat_picture(tmp_path: Path, rng: np.random.Gene
 
 
 @pytest.mark.parametrize("background", [False, True])
+@pytest.mark.daily(1)
 def test_saturated_gates_are_no_error_when_numpy_raises_them(
     background: bool, tmp_path: Path
 ) -> None:
@@ -100,6 +101,7 @@ WRAPPED = {
 
 
 @pytest.mark.parametrize("name", WRAPPED)
+@pytest.mark.daily(1)
 def test_a_wrapped_layer_is_found(name: str, tmp_path: Path, rng: np.random.Generator) -> None:
     x, y = training_data(rng)
     model = keras.Sequential([keras.Input((6, 3)), WRAPPED[name](), layers.Dense(2)])
@@ -162,6 +164,7 @@ REBUILT: dict[str, Callable[[keras.Model], Any]] = {
 
 
 @pytest.mark.parametrize("change", [*HARMLESS, *REBUILT])
+@pytest.mark.daily(1)
 def test_a_model_that_is_changed_in_training_trains_on(
     change: str, tmp_path: Path, rng: np.random.Generator, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -241,6 +244,7 @@ CALL_SITES = [
 
 
 @pytest.mark.parametrize("site", CALL_SITES)
+@pytest.mark.daily(2)
 def test_an_error_anywhere_in_the_probe_does_not_stop_the_training(
     site: str,
     tmp_path: Path,

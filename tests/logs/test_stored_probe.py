@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import samples
 
-from lstm_probe import analyse
+from lstm_probe import GateTrace, LstmCell, analyse
 from lstm_probe.explorer.page.shrink import PLANS, shrunk
 from lstm_probe.logs import RunLog
+from lstm_probe.logs.stored.checked import checked_capture
 from lstm_probe.logs.stored.format import keep, unpack
+from lstm_probe.logs.stored.labels import stored_groups
 from lstm_probe.logs.stored.names import PROBE, PROBE_SERIES, stored_tag
 from lstm_probe.logs.stored.probe import output_arrays, packed_probe, part_of_probe
 from lstm_probe.logs.stored.reader import RunReader
+from lstm_probe.logs.stored.values import gates_value
 from lstm_probe.models.probe_data import ProbeData
 
 TAG = stored_tag(PROBE_SERIES, PROBE)
@@ -76,6 +80,74 @@ def test_outputs_are_kept_of_the_sequences_of_the_layer() -> None:
     assert output_arrays({"": np.ones((2, 2**14 + 1))}, keep((2, 5, 2)), 2) == ({}, {})
 
 
+GROUPS = (("train", 60), ("validation", 4))
+
+
+def test_of_named_probes_the_first_sequences_of_each_are_stored() -> None:
+    x = np.broadcast_to(np.arange(64.0)[:, None, None], (64, 1000, 600))
+    wide = np.broadcast_to(np.arange(64.0)[:, None], (64, 2**14))
+    stored = unpack(packed_probe(ProbeData({"": x}, {"": wide, "y": np.arange(64)}, GROUPS)))
+    assert stored.meta["groups"] == [list(group) for group in GROUPS]
+    kept = stored.arrays["inputs/0/sequences"]
+    assert {0, 60} <= set(kept.tolist())
+    assert (stored.arrays["inputs/0"][:, 0, 0] == kept).all()
+    assert stored.arrays["targets/0/sequences"].tolist() == [0, 1, 60, 61]
+    assert stored.arrays["targets/0"][:, 0].tolist() == [0, 1, 60, 61]
+    assert "targets/1/sequences" not in stored.arrays  # all are stored
+    part = part_of_probe(stored, 1)
+    for name in ("inputs/0", "targets/0", "targets/1"):
+        assert part.arrays[f"{name}/sequences"].tolist() == [0, 60]
+        assert part.arrays[name].reshape(2, -1)[:, 0].tolist() == [0, 60]
+
+
+def test_a_capture_keeps_some_of_each_probe_with_its_outputs_and_so_does_a_report(
+    rng: np.random.Generator,
+) -> None:
+    one = analyse(samples.snapshot(rng, batch=64, time=900))
+    trace = GateTrace(
+        {"h": np.broadcast_to(one.trace.h[:, :, :1], (64, 900, 300))}, {"h": None}, groups=GROUPS
+    )
+    given = np.broadcast_to(np.arange(64.0)[:, None], (64, 2**14))
+    value = gates_value(replace(one, trace=trace, parity=None), outputs={"": given})
+    stored = unpack(value.tensor.string_val[0])
+    kept = stored.arrays["sequences"]
+    assert {0, 60} <= set(kept.tolist())
+    assert stored_groups(stored.meta) == GROUPS
+    np.testing.assert_array_equal(
+        stored.arrays["gates/h"][:, 0, 0], trace.h[kept, 0, 0].astype(np.float16)
+    )
+    for plan in PLANS:
+        small = unpack(shrunk(stored, plan))
+        originals = small.arrays["sequences"]
+        assert {0, 60} <= set(originals.tolist())
+        [told] = small.meta["outputs"]
+        places = told.get("sequences", list(range(len(originals))))
+        assert small.arrays["output/0"][:, 0].tolist() == originals[places].tolist()
+        assert {0, 60} <= set(originals[places].tolist())
+
+
+def test_a_part_of_the_outputs_has_the_places_of_its_sequences() -> None:
+    groups, kept = (("a", 30), ("b", 10)), keep((40, 5, 2), (30, 10))
+    values = np.broadcast_to(np.arange(40.0)[:, None], (40, 2**14))
+    arrays, told = output_arrays({"": values}, kept, 40, groups)
+    places = told["outputs"][0]["sequences"]
+    assert arrays["output/0"][:, 0].tolist() == kept.sequences[places].tolist() == [0, 1, 30, 31]
+
+
+def test_a_projected_h_is_stored_of_the_sequences_of_the_gates(rng: np.random.Generator) -> None:
+    weights = replace(
+        samples.lstm_weights(rng, units=300),
+        recurrent_kernel=rng.normal(size=(4, 4, 300)) / 20,
+        projection=rng.normal(size=(300, 4)) / 20,
+    )
+    one = analyse(samples.snapshot(rng, batch=6, time=600, weights=weights, cell=LstmCell()))
+    stored = unpack(gates_value(one).tensor.string_val[0])
+    assert stored.arrays["gates/h"].shape == (2, 512, 4)
+    assert stored.arrays["gates/f"].shape == (2, 512, 256)
+    assert stored.arrays["error/h"].shape == (2, 512, 4)
+    checked_capture(stored)
+
+
 def written(directory: Path, rng: np.random.Generator, **options: object) -> RunReader:
     data = ProbeData({"": rng.normal(size=(2, 7, 3))}, {"": np.array([1, 0])})
     with RunLog(directory, pictures=False, data=data, **options) as log:  # type: ignore[arg-type]
@@ -95,7 +167,9 @@ def test_a_run_holds_the_probe_once_and_the_outputs_at_each_capture(
     for step in (0, 5):
         stored = reader.capture("memory", step)
         assert (stored.arrays["output/0"] == step).all()
-        assert stored.meta["outputs"] == [{"name": "", "shape": [3, 4]}]
+        assert stored.meta["outputs"] == [
+            {"name": "", "shape": [3, 4], "range": [0.0, float(step)]}
+        ]
 
 
 def test_a_log_of_numbers_alone_has_no_data(tmp_path: Path, rng: np.random.Generator) -> None:

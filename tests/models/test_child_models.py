@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import copy
+import os
+import signal
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -16,10 +21,14 @@ import samples
 import lstm_probe
 from lstm_probe import GruCell, LstmProbeError, SimpleRnnCell, analyse
 from lstm_probe.cells import custom
-from lstm_probe.models.files.child import pool
+from lstm_probe.models.explaining import explain_opened
+from lstm_probe.models.files.child import pool, rests
+from lstm_probe.models.files.child.allowance import allowance_for
 from lstm_probe.models.files.child.packed import Packer, pack_probe, unpack_probe, unpack_snapshot
+from lstm_probe.models.files.child.process import UnexpectedError
 from lstm_probe.models.files.child.protocol import Frame
 from lstm_probe.models.files.child.questions import ChildModel
+from lstm_probe.models.inspection import open_model
 from lstm_probe.weights import NamedWeights, from_keras
 
 PROBE = np.random.default_rng(7).normal(size=(2, 6, 3)).astype(np.float32)
@@ -237,6 +246,149 @@ class Answering:
 
     def forget(self, _: int) -> None:
         pass
+
+
+# What the child says of the rest of a model ------------------------------------------------------
+
+
+class Scripted(Answering):
+    """In place of what asks the child: answers each kind of question as it is told."""
+
+    def __init__(self, **answers: Any) -> None:
+        super().__init__(Frame({}))
+        self.answers = {"rests": Frame({"rests": ["memory"], "why": ""}), **answers}
+        self.allowance = allowance_for(Path(__file__))
+        self.asked: list[str] = []
+
+    def __call__(self, question: Frame, **_: Any) -> Frame:
+        self.asked.append(question.said["ask"])
+        answer = self.answers[question.said["ask"]]
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer(*question.arrays) if callable(answer) else answer
+
+
+def explained_with(child: Scripted, **asked: Any) -> Any:
+    """What is found of a layer, of a child that says nonsense of its rest alone."""
+    packer = Packer([])
+    packed = packer.pack(samples.snapshot(np.random.default_rng(1), batch=9))
+    child.answers["outputs"] = Frame({"snapshots": [packed]}, packer.arrays)
+    said = {"model": 1, "kind": "a model", "step": 0, "notes": []}
+    takes = {"dtype": "float32", "words": 2, "vocabulary": [], "separator": None}
+    opened = ChildModel(child, Frame({**said, "takes": takes}))  # type: ignore[arg-type]
+    asked.setdefault("analyses", ["ablation", "tracking", "attribution"])
+    return explain_opened(opened, PROBE, target=np.zeros(9), **asked)["memory"]
+
+
+def rows(h: Any, width: int = 1) -> Frame:
+    return Frame({}, [h[:, -1, :width].astype(np.float32)])
+
+
+def growing(h: Any, seen: list[int] = []) -> Frame:  # noqa: B006  # counts its calls
+    seen.append(1)
+    return rows(h, 1 if len(seen) < 4 else 3)
+
+
+NO_REST: dict[str, Any] = {
+    "nothing": (Frame({}), "gives no numbers. Received: arrays of nothing"),
+    "several": (
+        lambda h: Frame({}, [h, h]),
+        "gives no numbers. Received: arrays of float64, float",
+    ),
+    "texts": (Frame({}, [np.array(["x"] * 9)]), "gives no numbers. Received: arrays of <U1"),
+    "a scalar": (Frame({}, [np.float32(1) * np.ones(())]), "something else. Received: shape ()"),
+    "fewer rows": (
+        lambda h: rows(h[:2]),
+        "something else. Received: shape (2, 1). Expected: (9, 'outputs')",
+    ),
+    "another width": (growing, "something else. Received: shape (9, 3). Expected: (9, 1)"),
+    "no columns": (lambda h: rows(h, 0), "gives something else. Received: shape (9, 0)"),
+    "NaN": (lambda h: Frame({}, [np.full((9, 1), np.nan)]), "is not finite. Received: 9 of 9"),
+    "infinite": (lambda h: Frame({}, [np.full((9, 1), np.inf)]), "is not finite"),
+    "an error of ours": (UnexpectedError("KeyError: 1"), "does not answer as it should. Received"),
+    "an error of the system": (OSError(5, "Input/output error"), "Input/output error"),
+    "a refusal": (LstmProbeError("The child has ended."), "The child has ended."),
+}
+
+
+@pytest.mark.parametrize("name", NO_REST)
+def test_nonsense_of_the_rest_leaves_the_other_analyses(name):
+    answer, words = NO_REST[name]
+    found = explained_with(Scripted(rest=answer))
+    assert not found.missing
+    assert list(found.findings) == ["ablation", "tracking", "attribution"]
+    assert words in " ".join(found.notes)
+    assert all("\n" not in note for note in found.notes)
+    assert found.findings["ablation"].output_norm is None
+    assert found.findings["attribution"].word == "unit"
+    assert "asked of the model" not in str(found)
+
+
+def test_nonsense_of_the_gradient_ends_attribution_at_h():
+    def back(h: Any, by_output: Any) -> Frame:
+        return Frame({}, [h[:, :1]])
+
+    found = explained_with(Scripted(rest=rows, rest_back=back))
+    (note,) = found.notes
+    assert note.startswith("Attribution ends at the layer's own h. The gradient of the rest")
+    assert found.findings["ablation"].loss is not None
+    assert "asked of the model itself" in str(found)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{}, {"rests": 7, "why": ""}, {"rests": None, "why": ""}, {"rests": ["memory"]}],
+    ids=["nothing", "a number", "none", "no reason"],
+)
+def test_an_answer_that_names_no_rests_is_none(said):
+    found = explained_with(Scripted(rests=Frame(said)))
+    assert "model after its layers is not run. The process" in found.notes[0]
+    assert found.findings["ablation"].output_norm is None
+
+
+def test_a_reason_is_no_more_than_words():
+    why = "\x1b[31mred\nand " + "long " * 1000
+    found = explained_with(Scripted(rests=Frame({"rests": ["absent"], "why": why})))
+    assert len(found.notes[0]) <= 1000
+    assert found.notes[0].isprintable()
+
+
+def test_the_rest_is_asked_about_only_for_what_takes_it():
+    child = Scripted(rest=rows)
+    explained_with(child, analyses=["tracking"])
+    assert child.asked == ["outputs"]
+
+
+def test_all_questions_about_a_rest_have_a_limit_together(monkeypatch):
+    now = iter(range(0, 10**6, 20))  # each look at the clock comes 20 s after the last
+    monkeypatch.setattr(rests, "time", SimpleNamespace(monotonic=lambda: next(now)))
+    child = Scripted(rest=rows)
+    found = explained_with(child)
+    assert child.asked.count("rest") < 15
+    assert "takes longer than a file may. Received: no answer after 240 s" in found.notes[0]
+    assert "--timeout" in found.notes[0]
+    assert not found.missing
+
+
+@pytest.mark.long
+def test_a_child_that_hangs_or_dies_is_said_once_and_not_asked_again(tmp_path):
+    path = tmp_path / "model.keras"
+    stack = [keras.layers.LSTM(4, return_sequences=True, name="memory"), keras.layers.GRU(3)]
+    keras.Sequential([keras.Input((6, 3)), *stack, keras.layers.Dense(1)]).save(path)
+    opened = open_model(path)
+    assert isinstance(opened, ChildModel)
+    found = opened.analyses(PROBE)
+    opened._asked.allowance = replace(opened._asked.allowance, clock=1.0)
+    os.kill(opened._asked.child._process.pid, signal.SIGSTOP)
+    began = time.monotonic()
+    rests_, why = opened.rests(found)
+    assert rests_ == {}
+    assert "is not run." in why
+    assert "takes longer than a file may" in why
+    rests_, why = opened.rests(found)
+    assert rests_ == {}
+    assert "ends the process that reads it" in why
+    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize(

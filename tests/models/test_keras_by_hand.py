@@ -276,6 +276,7 @@ def test_stacked_cells_are_shown_one_by_one(kit: Any, rng: np.random.Generator) 
 
 @both
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", "SimpleRNN"])
+@pytest.mark.daily(1)
 def test_a_layer_that_is_called_once_a_step_is_one_sequence(
     kit: Any, kind: str, rng: np.random.Generator
 ) -> None:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from lstm_probe import LstmProbeError
-from lstm_probe.models.probe import as_probe, as_probe_and_targets
-from lstm_probe.models.probe_data import as_targets, data_of_probe, only_targets
+from lstm_probe.models.probe import as_probe, given_probe
+from lstm_probe.models.probe_data import data_of_probe
+from lstm_probe.models.targets import as_targets, only_targets
 
 X = np.random.default_rng(0).normal(size=(3, 4, 2))
 
@@ -64,8 +65,8 @@ def test_targets_have_one_source() -> None:
 
 
 def test_a_batch_of_a_pair_has_its_targets_and_another_tuple_waits_for_the_model() -> None:
-    inputs, targets = as_probe_and_targets(({"a": X}, [0, 1, 2]))
-    assert (list(inputs), targets) == (["a"], [0, 1, 2])
-    inputs, targets = as_probe_and_targets((X, np.arange(3)))
-    assert isinstance(inputs, tuple)
-    assert targets is None
+    given = given_probe(({"a": X}, [0, 1, 2]))
+    assert (list(given.inputs), given.targets) == (["a"], [0, 1, 2])
+    given = given_probe((X, np.arange(3)))
+    assert isinstance(given.inputs, tuple)
+    assert (given.targets, given.groups) == (None, None)

@@ -68,6 +68,7 @@ def test_strings_are_looked_up(package: Package, form: Any) -> None:
 
 @KERASES
 @pytest.mark.parametrize("kind", ["StringLookup", "Hashing"])
+@pytest.mark.daily(1)
 def test_words_are_looked_up(package: Package, kind: str) -> None:
     options = {"num_bins": 7} if kind == "Hashing" else {"vocabulary": ["good", "bad"]}
     model = reader_of(package, getattr(package.layers, kind)(**options), shape=(2,))
@@ -150,6 +151,7 @@ def test_wrapped_and_stacked_layers_read_ragged_tensors() -> None:
 
 
 @KERASES
+@pytest.mark.daily(1)
 def test_sequences_of_different_lengths_are_padded_with_what_the_model_masks(
     package: Package,
 ) -> None:

@@ -64,6 +64,7 @@ def fitted(
 
 
 @KITS
+@pytest.mark.long
 def test_a_translator_with_bahdanau_attention(
     kit: Any, tmp_path: Path, rng: np.random.Generator
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import keras
@@ -160,18 +161,60 @@ def test_a_layer_whose_rest_cannot_be_run_says_why(rng: np.random.Generator) -> 
     assert ablations["decoder"].output_norm > 0  # type: ignore[attr-defined]
 
 
-def test_a_file_that_is_trusted_is_run_as_a_live_model(tmp_path: Any, rng: Any) -> None:
-    model = built(rng, layers.LSTM(5, name="memory"), layers.Dense(2))
-    probe = rng.normal(size=(4, 6, 3)).astype(np.float32)
-    model.save(tmp_path / "model.keras")
-    live, trusted, alone = (
-        lstm_probe.explain(each, probe, analyses=["ablation"], **options)["memory"]
-        for each, options in (
-            (model, {}),
-            (tmp_path / "model.keras", {"trusted": True}),
-            (tmp_path / "model.keras", {}),
+def assert_same(found: Any, expected: Any) -> None:
+    """That the numbers behind the sentences are the same."""
+    assert list(found) == list(expected)
+    for name, each in expected.items():
+        other = found[name]
+        assert (each.missing, each.notes, each.asked_of) == (
+            other.missing,
+            other.notes,
+            other.asked_of,
         )
-    )
-    effects = [each.findings["ablation"].at_mean.on_output for each in (live, trusted, alone)]  # type: ignore[attr-defined]
-    assert effects[2] is None
-    assert effects[1] == pytest.approx(effects[0], rel=1e-4)
+        ours, theirs = (e.findings["ablation"] for e in (each, other))
+        for part in ("on_output", "loss", "on_others"):
+            pair = [getattr(clamp, part) for clamp in (ours.at_mean, theirs.at_mean)]
+            np.testing.assert_allclose(*pair, rtol=1e-4, atol=1e-6)
+        assert theirs.loss == pytest.approx(ours.loss, rel=1e-5)
+        ours, theirs = (e.findings["attribution"] for e in (each, other))
+        assert ours.word == theirs.word == "output"
+        np.testing.assert_allclose(ours.values, theirs.values, rtol=1e-3, atol=1e-5)
+        assert theirs.incompleteness < 1e-4
+
+
+FILES: dict[str, Any] = {
+    "lstm": lambda of: [of.LSTM(5, name="memory"), of.Dense(2)],
+    "both ways": lambda of: [
+        of.Bidirectional(of.GRU(3, return_sequences=True), name="both"),
+        of.LSTM(4, name="top"),
+        of.Dense(3, activation="softmax"),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("lstm", "keras"),
+        *(
+            pytest.param(name, kind, marks=pytest.mark.long)
+            for kind in ("keras", "h5", "tf_keras")
+            for name in FILES
+            if (name, kind) != ("lstm", "keras")
+        ),
+    ],
+)
+def test_a_file_is_run_as_a_live_model(name: str, kind: str, tmp_path: Any, rng: Any) -> None:
+    package = keras if kind != "tf_keras" else pytest.importorskip("tf_keras")
+    entry = package.layers.InputLayer if kind == "tf_keras" else package.Input
+    model = package.Sequential([entry((6, 3)), *FILES[name](package.layers)])
+    keras_models.randomise(model, rng)
+    probe = rng.normal(size=(8, 6, 3)).astype(np.float32)
+    target = rng.integers(0, 2, 8)
+    path = tmp_path / ("model.keras" if kind == "keras" else "model.h5")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # both Kerases say that HDF5 is of the past
+        model.save(path)
+    asked = {"target": target, "analyses": ["ablation", "attribution"]}
+    live = lstm_probe.explain(model, probe, **asked)
+    assert_same(lstm_probe.explain(path, probe, **asked), live)

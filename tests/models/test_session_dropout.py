@@ -134,6 +134,7 @@ def loops(request: pytest.FixtureRequest) -> Any:
 
 @pytest.mark.usefixtures("loops")
 @pytest.mark.parametrize("form", ["dynamic", "static", "last", "both ways"])
+@pytest.mark.long
 def test_a_stack_of_wrappers_drops_nothing_under_any_runner(
     form: str, tmp_path: Path, rng: np.random.Generator
 ) -> None:

@@ -41,6 +41,7 @@ CASES = [("float64", name) for name in sorted(tf_keras_models.MODELS)] + [
 
 
 @pytest.mark.parametrize(("floats", "name"), CASES, indirect=["floats"])
+@pytest.mark.daily(6)
 def test_parity_holds_when_layers_are_found_anywhere(
     floats: str, name: str, rng: np.random.Generator
 ) -> None:

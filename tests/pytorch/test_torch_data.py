@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from lstm_probe import Probes, inspect
 from lstm_probe.callbacks import TorchProbe
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.logs.stored.reader import RunReader
@@ -62,7 +63,10 @@ def test_inputs_targets_and_outputs_are_logged(form: str, named: bool, tmp_path:
     np.testing.assert_array_equal(stored.arrays["inputs/0"], X.numpy())
     assert stored.arrays["targets/0"].ravel().tolist() == Y.tolist()
     name = "logits" if named else ""
-    assert capture.meta["outputs"] == [{"name": name, "shape": [4]}]
+    values = capture.arrays["output/0"]
+    told = {"name": name, "shape": [4], "range": capture.meta["outputs"][0]["range"]}
+    assert capture.meta["outputs"] == [told]
+    assert told["range"][0] <= values.min() < values.max() <= told["range"][1]
     out = model(X)
     logits = (out["logits"] if named else out).detach().numpy()
     np.testing.assert_allclose(capture.arrays["output/0"], logits, atol=1e-6)
@@ -131,3 +135,53 @@ def test_not_a_bit_of_the_training_changes(tmp_path: Path) -> None:
     assert trained[0][0] == trained[1][0]
     for without, with_probe in zip(trained[0][1], trained[1][1], strict=True):
         np.testing.assert_array_equal(without, with_probe)
+
+
+@pytest.mark.parametrize("form", ["batch first", "time first", "packed", "dict"])
+def test_named_probes_are_one_batch_and_are_told_apart(form: str, tmp_path: Path) -> None:
+    model: Any = Classifier(batch_first=form != "time first")
+    parts: dict[str, Any] = {"train": X[:3], "validation": X[3:5]}
+    x = X
+    if form == "time first":
+        parts, x = {name: each.swapaxes(0, 1) for name, each in parts.items()}, X.swapaxes(0, 1)
+    elif form == "packed":
+        pack = nn.utils.rnn.pack_sequence
+        parts = {"train": pack([X[0], X[1], X[2]]), "validation": pack([X[3], X[4]])}
+        model.forward = lambda x: model.head(model.memory(x)[1][0][0])
+    elif form == "dict":
+        parts = {name: {"x": each} for name, each in parts.items()}
+    targets = {"train": Y[:3], "validation": Y[3:5]}
+    probes = Probes({name: (each, targets[name]) for name, each in parts.items()})
+    with TorchProbe(model, probes, tmp_path, every=1, max_overhead=None) as watch:
+        train(model, x)
+        watch.step(3)
+    run = RunReader(tmp_path / "lstm_probe")
+    capture = run.capture("memory/l0", 3)
+    assert capture.meta["groups"] == [["train", 3], ["validation", 2]]
+    np.testing.assert_array_equal(run.probe().arrays["inputs/0"], X[:5].numpy())
+    with torch.no_grad():
+        right = (Classifier.forward(model, x).argmax(dim=1) == Y)[:5].tolist()
+    outcomes = [(each["probe"], each["right"], each["of"]) for each in run.course[-1].outcomes]
+    assert outcomes == [("train", sum(right[:3]), 3), ("validation", sum(right[3:]), 2)]
+
+
+def test_a_bare_module_and_inspect_take_named_probes() -> None:
+    module = nn.GRU(3, 4)  # (time, batch, features)
+    x = torch.randn(5, 5, 3)
+    found = inspect(module, Probes(a=x[:, :2], b=x[:, 2:]))["l0"]
+    assert found.trace.groups == (("a", 2), ("b", 3))
+    np.testing.assert_array_equal(found.trace.h, inspect(module, x)["l0"].trace.h)
+
+
+@pytest.mark.parametrize(
+    ("probes", "said"),
+    [
+        (Probes(a=X[:2], b=X[2:4, :, :2]), "do not fit together.*'b': torch.float32"),
+        (Probes(a=X[:2], b={"x": X[:2]}), "do not fit together.*one form of input"),
+        (Probes(a=({"x": X[:2], "n": Y[:3]}, None)), "not known how many sequences"),
+        (Probes(a=(X[:2], Y[:2]), b=X[2:4]), "Some probes have targets"),
+    ],
+)
+def test_named_probes_that_do_not_fit_are_refused(probes: Any, said: str, tmp_path: Path) -> None:
+    with pytest.raises(LstmProbeError, match=said):
+        TorchProbe(Classifier(), probes, tmp_path)

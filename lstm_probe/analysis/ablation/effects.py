@@ -11,7 +11,6 @@ from lstm_probe.analysis.ablation.standing_out import standing_out
 from lstm_probe.analysis.captured import Captured
 from lstm_probe.analysis.rest import Rest
 from lstm_probe.core.arrays import Array
-from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.masks import emitted
 
 __all__ = ["Effects", "as_it_is", "effects_of", "root_mean"]
@@ -60,11 +59,7 @@ def as_it_is(seen: Captured, rest: Rest | None) -> tuple[Array | None, float | N
     """The model's output with nothing clamped, `(batch, outputs)`, and its loss."""
     if rest is None:
         return None, None
-    h = seen.trace.shown(
-        zero_output_for_mask=seen.snapshot.zero_output_for_mask,
-        initial_output_for_mask=seen.snapshot.initial_output_for_mask,
-    )
-    outputs = _rows(rest.outputs(h), len(h))
+    outputs = rest.rows(seen.output)
     return outputs, _loss(rest, outputs)
 
 
@@ -143,18 +138,7 @@ def _output_of(seen: Captured, h: Array, rest: Rest) -> Array:
         zero_output_for_mask=snapshot.zero_output_for_mask,
         initial_output_for_mask=snapshot.initial_output_for_mask,
     )
-    return _rows(rest.outputs(np.ascontiguousarray(output[:, flip])), len(output))
-
-
-def _rows(outputs: Array, batch: int) -> Array:
-    """The model's output as `(batch, outputs)`."""
-    array = np.asarray(outputs, np.float64)
-    if array.ndim == 0 or len(array) != batch:
-        raise LstmProbeError(
-            f"The rest of the model gives something else. Received: shape {array.shape}. Expected: "
-            f"an output for each of {batch} sequences, (batch, outputs)."
-        )
-    return array.reshape(batch, -1)
+    return rest.rows(np.ascontiguousarray(output[:, flip]))
 
 
 def _loss(rest: Rest, outputs: Array) -> float | None:

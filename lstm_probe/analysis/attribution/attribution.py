@@ -222,11 +222,7 @@ def _targets(
             f"{'a rest without its gradient' if units is None else 'both units and rest'}. "
             "Expected: units, or a rest that has `back`."
         )
-    h = seen.trace.shown(
-        zero_output_for_mask=seen.snapshot.zero_output_for_mask,
-        initial_output_for_mask=seen.snapshot.initial_output_for_mask,
-    )
-    size = np.asarray(rest.outputs(h)).reshape(len(h), -1).shape[1]
+    size = rest.rows(seen.output).shape[1]
     return Outputs(seen, _chosen("outputs", outputs, size), rest)
 
 

@@ -143,18 +143,15 @@ class Outputs(Targets):
     rest: Rest
 
     def _of(self, snapshot: Snapshot, trace: GateTrace) -> Array:
-        found = [self.rest.outputs(h) for h in self._shown(snapshot, trace)]
-        rows = np.concatenate([np.asarray(each, float).reshape(len(each), -1) for each in found])
+        rows = np.concatenate([self.rest.rows(h) for h in self._shown(snapshot, trace)])
         return self._by_copy(rows[:, list(self.chosen)])
 
     def _cotangents(self, snapshot: Snapshot, trace: GateTrace) -> Array:
-        assert self.rest.back is not None
         by_output = []
         for h in self._shown(snapshot, trace):
-            size = np.asarray(self.rest.outputs(h)).reshape(len(h), -1).shape[1]
-            unit = np.eye(size)[list(self.chosen)]
+            unit = np.eye(self.rest.rows(h).shape[1])[list(self.chosen)]
             by_output.append(
-                [self.rest.back(h, np.repeat(each[None], len(h), axis=0)) for each in unit]
+                [self.rest.gradient(h, np.repeat(each[None], len(h), axis=0)) for each in unit]
             )
         shown = np.concatenate(np.asarray(by_output, float), axis=1)  # (K, rows, time, output)
         reading = shown[:, :, :: -1 if snapshot.reverse else 1].transpose(0, 2, 1, 3)

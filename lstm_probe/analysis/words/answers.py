@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
+from lstm_probe.analysis.outcomes import ProbeOutcome
 from lstm_probe.analysis.words.summary import LayerSummary
 
 __all__ = ["Answer", "Figures", "answers", "figures_of"]
@@ -47,8 +48,8 @@ class Answer:
     Attributes:
         text: the sentence.
         value: the number behind it.
-        view: the view of the explorer that shows it: `gates`, `memory`, `saturation`, `gradient` or
-            `parity`.
+        view: the view of the explorer that shows it: `gates`, `memory`, `saturation`, `gradient`,
+            `parity` or `probe`.
         unit: the unit that it is about; None if it is about all.
         step: the training step that it is about; None for the one that is looked at.
 
@@ -88,6 +89,7 @@ class Figures:
         verdict: what the parity error means; None if it was not judged.
         max_abs: the parity error; None if there is none.
         training: loss and metrics of the training, by name.
+        outcomes: how the model does on each of several named probes.
     """
 
     step: int
@@ -101,6 +103,7 @@ class Figures:
     verdict: str | None = None
     max_abs: float | None = None
     training: Mapping[str, float] = field(default_factory=dict)
+    outcomes: Sequence[ProbeOutcome] = ()
 
 
 def figures_of(summary: LayerSummary, training: Mapping[str, float] | None = None) -> Figures:
@@ -138,7 +141,8 @@ def answers(
             followed them.
 
     Returns:
-        Three to six sentences, and fewer for a layer that has not been recomputed.
+        Three to six sentences, fewer for a layer that has not been recomputed, and one more where
+        there are several named probes.
 
     Example:
         >>> first = Figures(0, 302, 30, 3.2, 4, 20.0, means={"f": 0.73}, training={"loss": 0.7})
@@ -153,12 +157,19 @@ def answers(
         Nothing is wrong.
     """
     now = course[-1]
-    found = [_untrue(now), _memory(now), _gradient(now), _movement(course), _dead(now)]
+    found = [
+        _untrue(now),
+        _by_probe(now),
+        _memory(now),
+        _gradient(now),
+        _movement(course),
+        _dead(now),
+    ]
     said = [answer for answer in found if answer is not None]
     health = _health(standing, now)
     if len(said) + len(health) < _FEWEST:
         said += filter(None, [_true(now)])
-    return [*said, *health][:_MOST]
+    return [*said, *health][: _MOST + bool(now.outcomes)]
 
 
 def _untrue(now: Figures) -> Answer | None:
@@ -176,6 +187,29 @@ def _true(now: Figures) -> Answer | None:
         return None
     text = f"The pictures are true: the framework differs from them by {_short(now.max_abs)}"
     return Answer(f"{text}, which rounding explains.", now.max_abs, "parity")
+
+
+def _by_probe(now: Figures) -> Answer | None:
+    """How the model does on each named probe, by the first of its outputs that has a target."""
+    outcomes = [each for each in now.outcomes if each.output == now.outcomes[0].output]
+    if not outcomes:
+        return None
+    names = {each.output for each in now.outcomes}
+    whose = f" (output {outcomes[0].output})" if len(names) > 1 else ""
+    if outcomes[0].right is None:
+        parts = [f"{_short(each.error)} on {each.probe}" for each in outcomes]
+        text = f"What the model gives is off by {_listed(parts)}, on average{whose}."
+        return Answer(text, outcomes[0].error, "probe")
+    verb = "is" if outcomes[0].right == 1 else "are"
+    parts = [f"{each.right} of {each.of} of {each.probe}" for each in outcomes]
+    parts[0] += f" {verb} right"
+    what = "steps" if outcomes[0].by_step else "sequences"
+    text = f"Of the probe's {what}, {_listed(parts)}{whose}."
+    return Answer(text, outcomes[0].right / max(1, outcomes[0].of), "probe")
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def _memory(now: Figures) -> Answer | None:

@@ -72,11 +72,12 @@ def _of_label(found: Mapping[str, Any], k: int) -> Answer:
     if not np.isfinite(r2).any():
         return Answer(f"No {word} follows {name}: all of them do the same in every sequence.")
     best = int(np.nanargmax(r2))
+    square, chance = float(np.asarray(found["correlation"])[best, k] ** 2), found["chance"]["label"]
+    how = "closely" if square > chance else "beyond chance"
     return Answer(
-        f"No {word} follows {name} beyond chance: the best, {word} {best}, has R2 "
+        f"No {word} follows {name} {how}: the best, {word} {best}, has R2 "
         f"{short(float(r2[best]))} in sequences left out, and a squared correlation of "
-        f"{short(float(np.asarray(found['correlation'])[best, k] ** 2))}, where shuffles reach "
-        f"{short(found['chance']['label'])}.",
+        f"{short(square)}, where shuffles reach {short(chance)}.",
         float(r2[best]),
     )
 

@@ -56,6 +56,10 @@ class Network:
         """The hidden states, `(batch, time, units)`, for `x` of shape `(batch, time, features)`."""
         return self._forward(x)[1][1:].swapaxes(0, 1)
 
+    def answers(self, x: Array) -> Array:
+        """The probability of praise for each sequence, `(batch, 1)`, for `x` as of `hidden`."""
+        return self._answer(self._forward(x)[1])[:, None]
+
     def train(self, x: Array, y: Array) -> tuple[float, float]:
         """Make one step of Adam.
 
@@ -70,12 +74,15 @@ class Network:
             Kingma & Ba 2015, "Adam: a method for stochastic optimization".
         """
         gates, h, c = self._forward(x)
-        answer = _sigmoid(h[-1] @ self._head + self._offset)
+        answer = self._answer(h)
         change = _floats((answer - y) / len(y))
         gradients = [*self._backward(x, gates, h, c, change), h[-1].T @ change, change.sum()[None]]
         self._update(gradients)
         right = np.where(y == 1, answer, 1 - answer)
         return float(-np.log(right + 1e-7).mean()), float((right > 0.5).mean())
+
+    def _answer(self, h: Array) -> Array:
+        return _sigmoid(h[-1] @ self._head + self._offset)
 
     def _forward(self, x: Array) -> tuple[Array, Array, Array]:
         """Gates `(time, batch, 4, units)`, and `h` and `c`, which begin with the initial zeros."""

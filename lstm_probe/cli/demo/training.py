@@ -17,11 +17,13 @@ from lstm_probe.cli.demo.reviews import LENGTH, Reviews, write_reviews
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.blas import on_one_blas_thread
 from lstm_probe.logs.run_log import RunLog
+from lstm_probe.models.probe_data import ProbeData
 from lstm_probe.weights.keras import from_keras
 
 __all__ = ["RUNS", "Trained", "train"]
 
 _UNITS, _BATCH, _STEPS, _EVERY = 16, 32, 200, 8
+_SEQUENCES = 6
 #: So many steps are called an epoch.
 _EPOCH = 40
 
@@ -72,10 +74,11 @@ def train(log_dir: Path, name: str, *, steps: int = _STEPS) -> Trained:
         LstmProbeError: the directory cannot be written to.
     """
     forget_bias, input_bias = _chrono() if name == _CURED else np.zeros((2, _UNITS))
-    probe, rng = write_reviews(4, np.random.default_rng(5)), np.random.default_rng(0)
+    probe, rng = write_reviews(_SEQUENCES, np.random.default_rng(5)), np.random.default_rng(0)
     network = Network(probe.x.shape[-1], _UNITS, forget_bias=forget_bias, input_bias=input_bias)
     board, scores = AlertBoard(), np.zeros((0, 2))
-    with RunLog(log_dir / name, detail="full") as log:
+    data = ProbeData({"": probe.x}, {"": probe.y})
+    with RunLog(log_dir / name, detail="full", data=data) as log:
         for step in range(steps + 1):
             if step % _EVERY == 0:
                 recent = scores[-_EVERY:].mean(axis=0).tolist() if len(scores) else ()
@@ -89,6 +92,7 @@ def train(log_dir: Path, name: str, *, steps: int = _STEPS) -> Trained:
                     alerts=alerts,
                     others=[*board.noted, *board.cleared],
                     training=training,
+                    outputs={"": network.answers(probe.x)},
                 )
             batch = write_reviews(_BATCH, rng)
             scores = np.vstack([scores, network.train(batch.x, batch.y)])

@@ -2,14 +2,15 @@
 
 Every captured step is kept, whatever its cost. The first of these plans whose page stays within its
 size is taken: the gates as the log has them; float16 alone, where it has float32 too; one byte a
-value, in steps of 1/255 of a gate's range; then only the first sequence; then at most 96 units and
+value, in steps of 1/255 of a gate's range; then only the first sequence, of several named probes
+that of each; then at most 96 units and
 192 timesteps, 64 and 128, 32 and 64, 16 and 32, evenly spaced.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_probe.core.arrays import Array
+from lstm_probe.core.groups import first_of_each
 from lstm_probe.logs.stored.format import Stored, evenly, pack
-from lstm_probe.logs.stored.labels import stored_labels
+from lstm_probe.logs.stored.labels import stored_groups, stored_labels
 from lstm_probe.logs.stored.precision import FLOAT32
-from lstm_probe.logs.stored.probe import OUTPUT
+from lstm_probe.logs.stored.probe import OUTPUT, part_of_outputs
 
 __all__ = ["PLANS", "Plan", "compressed", "shrunk"]
 
@@ -31,7 +33,8 @@ class Plan:
 
     Attributes:
         one_byte: gates as one byte a value instead of float16.
-        sequences: at most so many, the first ones; None for all that are stored.
+        sequences: at most so many, the first ones, of each named probe; None for all that are
+            stored.
         units: at most so many, evenly spaced; None for all that are stored.
         timesteps: likewise.
         float32: gates in float32 too, where the log has them so; not with `one_byte`.
@@ -87,7 +90,13 @@ def shrunk(stored: Stored, plan: Plan) -> bytes:
         >>> unpack(shrunk(stored, Plan(one_byte=True))).arrays["gates/f"].ravel().tolist()
         [0, 51, 102, 153, 204, 255]
     """
-    arrays = _part(stored.arrays, plan)
+    sequences = _sequences(stored, plan)
+    arrays = _part(stored.arrays, plan, sequences)
+    outputs: dict[str, Any] = {}
+    if plan.sequences is not None:
+        arrays = {name: each for name, each in arrays.items() if not name.startswith(OUTPUT)}
+        of_outputs, outputs = part_of_outputs(stored, sequences)
+        arrays |= of_outputs
     quantised: dict[str, tuple[float, float]] = {}
     if plan.one_byte:
         for name in [name for name, array in arrays.items() if array.dtype == np.float16]:
@@ -97,42 +106,52 @@ def shrunk(stored: Stored, plan: Plan) -> bytes:
             low, step = _scale(arrays[name], interval if name.startswith("gates/") else None)
             arrays[name] = _codes(arrays[name], low, step)
             quantised[name] = low, step
-    return pack(arrays, {**stored.meta, **_labels(stored, plan), "quantised": quantised})
+    labels = _labels(stored, plan, sequences.tolist())
+    return pack(arrays, {**stored.meta, **labels, **outputs, "quantised": quantised})
 
 
-def _labels(stored: Stored, plan: Plan) -> dict[str, Any]:
+def _sequences(stored: Stored, plan: Plan) -> npt.NDArray[np.intp]:
+    """The positions of the sequences that are kept, among those that are stored."""
+    batches = [len(array) for array in stored.arrays.values() if array.ndim == 3]
+    batch = batches[0] if batches else 0
+    if plan.sequences is None:
+        return np.arange(batch)
+    known = stored.arrays.get("sequences", np.arange(batch))
+    kept = first_of_each(stored_groups(stored.meta), known, plan.sequences)
+    return kept if len(kept) else np.arange(min(batch, plan.sequences))
+
+
+def _labels(stored: Stored, plan: Plan, sequences: Sequence[int]) -> dict[str, Any]:
     """The fields of the header that tell the labels of what is kept."""
     rows, names = stored.meta.get("sequence_labels"), stored.meta.get("sequence_names")
     kept: dict[str, Any] = {}
     if isinstance(rows, list) and stored_labels(stored).rows is not None:
         columns = _limited(len(rows[0]), plan.timesteps).tolist()
-        kept["sequence_labels"] = [[row[t] for t in columns] for row in rows[: plan.sequences]]
+        kept["sequence_labels"] = [[rows[k][t] for t in columns] for k in sequences]
     if isinstance(names, list):
-        kept["sequence_names"] = names[: plan.sequences]
+        kept["sequence_names"] = [names[k] for k in sequences if k < len(names)]
     return kept
 
 
-def _part(arrays: Mapping[str, npt.NDArray[Any]], plan: Plan) -> dict[str, npt.NDArray[Any]]:
+def _part(
+    arrays: Mapping[str, npt.NDArray[Any]], plan: Plan, sequences: npt.NDArray[np.intp]
+) -> dict[str, npt.NDArray[Any]]:
     if plan.one_byte or not plan.float32:
         arrays = {name: a for name, a in arrays.items() if not name.startswith(FLOAT32)}
     kept = dict(arrays)
-    if plan.sequences is not None:
-        # Numbers of whole sequences: what the model gave for each.
-        outputs = {name: a for name, a in arrays.items() if name.startswith(OUTPUT)}
-        kept.update({name: array[: plan.sequences] for name, array in outputs.items()})
     for name in [name for name, array in arrays.items() if array.ndim == 3]:
         batch, time, units = arrays[name].shape
         rows, columns = _limited(time, plan.timesteps), _limited(units, plan.units)
-        count = batch if plan.sequences is None else min(batch, plan.sequences)
-        kept[name] = arrays[name][:count][:, rows][:, :, columns]
-        for axis, chosen in (("sequences", np.arange(count)), ("timesteps", rows)):
+        chosen_rows = sequences[sequences < batch]
+        kept[name] = arrays[name][chosen_rows][:, rows][:, :, columns]
+        for axis, chosen in (("sequences", chosen_rows), ("timesteps", rows)):
             if axis in arrays:
                 kept[axis] = arrays[axis][chosen]
         own = "units/h" if name.endswith("/h") and "units/h" in arrays else "units"
         if own in arrays:
             kept[own] = arrays[own][columns]
         if "mask" in arrays:
-            kept["mask"] = arrays["mask"][:count][:, rows]
+            kept["mask"] = arrays["mask"][chosen_rows][:, rows]
     return kept
 
 

@@ -41,16 +41,46 @@ export class Capture {
     this.outputs = this.#outputs(meta.outputs);
     const names = meta.sequence_names;
     this.names = Array.isArray(names) && names.length === this.batch ? names.map(clipped) : null;
+    this.groups = groupsIn(meta.groups, meta.shape?.[0]);
   }
 
-  /** What the model gave for the stored sequences: `{name, shape, count, width, data, value}` each. */
+  /** What a sequence is called: by its number, or by its named probe and the number in that, as `validation 3`. */
+  called(sequence) {
+    const { name = "", first = 0 } = this.#group(sequence) ?? {};
+    return `${name} ${this.sequences[sequence] - first}`.trim();
+  }
+
+  titleOf(sequence) {
+    const name = this.nameOf(sequence);
+    return this.called(sequence) + (name ? ` “${name}”` : "");
+  }
+
+  nameOf(sequence) {
+    const name = this.names?.[sequence];
+    return name && name !== this.called(sequence) ? name : null;
+  }
+
+  /** The positions of the stored sequences of each named probe: `{name, sequences}`. */
+  get probes() {
+    const all = Array.from(this.sequences.keys());
+    return this.groups.map((group) => ({ name: group.name, sequences: all.filter((b) => this.#group(b) === group) }));
+  }
+
+  #group(sequence) {
+    return this.groups.findLast(({ first }) => this.sequences[sequence] >= first);
+  }
+
+  /** What the model gave for the stored sequences: `{name, shape, range, count, width, data, value}` each. */
   #outputs(told) {
     if (!Array.isArray(told)) return [];
     return told.flatMap((each, number) => {
       const array = this.arrays.get(`output/${number}`);
       if (array?.dtype !== "F32" || array.shape.length !== 2 || !Array.isArray(each?.shape) || !each.shape.every(Number.isInteger)) return [];
       const [count, width] = array.shape;
-      return [{ name: clipped(each.name ?? ""), shape: each.shape, count, width, data: array.data, value: (sequence, index) => array.data[sequence * width + index] }];
+      // Of large outputs only some sequences are stored: the first ones, or those that the header names.
+      const rows = new Map(Array.from({ length: count }, (_, row) => [Array.isArray(each.sequences) ? each.sequences[row] : row, row]));
+      const range = Array.isArray(each.range) && each.range.every(Number.isFinite) ? each.range : null;
+      return [{ name: clipped(each.name ?? ""), shape: each.shape, range, count, width, data: array.data, has: (sequence) => rows.has(sequence), value: (sequence, index) => array.data[rows.get(sequence) * width + index] ?? null }];
     });
   }
 
@@ -192,6 +222,14 @@ export class Capture {
     const array = this.arrays.get(name);
     return array?.dtype === "F32" && array.shape.length === 1 ? array.data : null;
   }
+}
+
+/** The named probes of which the header lists `[name, count]`: `{name, first}`; none unless they make up the batch. */
+function groupsIn(told, batch) {
+  if (!Array.isArray(told) || !told.every((each) => Array.isArray(each) && each[1] > 0)) return [];
+  let end = 0;
+  const groups = told.map(([name, count]) => ({ name: clipped(name), first: (end += count) - count }));
+  return end === batch ? groups : [];
 }
 
 function clipped(label) {

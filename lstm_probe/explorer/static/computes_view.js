@@ -129,7 +129,7 @@ export class ComputesView extends Sheet {
     this.#shown = signature;
     this.pictures = [];
     const later = found.step > frame.a.step ? " Nothing was analysed before." : "";
-    const notes = [`Analysed at step ${whole(found.step)}${found.steps.length > 1 ? `, one of ${found.steps.length}` : ""}.${later}`, ...found.notes].join(" ");
+    const notes = [`Analysed at step ${whole(found.step)}${found.steps.length > 1 ? `, one of ${found.steps.length}` : ""}.${later}`, ...(found.asked_of ? [found.asked_of] : []), ...found.notes].join(" ");
     fill(this.element, el("p", { class: "wide note" }, notes), ANALYSES.map((name) => this.#block(name, found, frame)));
     this.draw();
   }

@@ -62,8 +62,7 @@ export class GatesView {
     const a = this.app.frames.find((frame) => frame.a)?.a;
     const sequence = a ? Math.min(this.app.state.sequence, a.batch - 1) : 0;
     const parts = a ? outcomesOf(a, this.app.probe).map((each) => [each.name && `${each.name}: `, each.text(sequence)].filter(Boolean).join("")).filter(Boolean) : [];
-    const name = a?.names?.[sequence] ? ` “${a.names[sequence]}”` : "";
-    fill(this.told, parts.length ? `Sequence ${a.sequences[sequence]}${name} · ${parts.join(" · ")}` : "");
+    fill(this.told, parts.length ? `Sequence ${a.titleOf(sequence)} · ${parts.join(" · ")}` : "");
     this.told.hidden = !parts.length;
   }
 

@@ -1,4 +1,4 @@
-// Means over the sequences of the probe: by class at each timestep, and by the label of the timestep.
+// Means over the sequences of the probe: by class or by named probe at each timestep, and by the label of the timestep.
 
 /** The sequences of each class, the largest classes first: `[{name, sequences}]`; empty without classes. */
 export function classesOf(outcome, batch, of = "target") {
@@ -17,9 +17,9 @@ export function meanOver(capture, letter, u, sequences) {
 }
 
 /** The mean of a gate of one unit over all timesteps of each label: `[{label, count, mean}]`, by their means. */
-export function meansByLabel(capture, letter, u) {
+export function meansByLabel(capture, letter, u, sequences = capture.sequences.keys()) {
   const values = new Map();
-  for (let b = 0; b < capture.batch; b++) {
+  for (const b of sequences) {
     for (let t = 0; t < capture.time; t++) {
       const label = capture.label(b, t);
       if (label && capture.counts(b, t)) values.set(label, [...(values.get(label) ?? []), capture.value(letter, b, t, u)]);
@@ -28,7 +28,7 @@ export function meansByLabel(capture, letter, u) {
   return [...values].map(([label, each]) => ({ label, count: each.length, mean: mean(each) })).sort((a, b) => b.mean - a.mean);
 }
 
-function mean(values) {
+export function mean(values) {
   const finite = values.filter(Number.isFinite);
   return finite.length ? finite.reduce((sum, value) => sum + value, 0) / finite.length : NaN;
 }

@@ -27,7 +27,8 @@ export class Heat {
 
   /**
    * @param options `{title, rows, columns, value(row, column), map, scale, rowName(row),
-   *   columnName(column), text(row, column), xLabel, yLabel, at, strip(column), blank(row, column), pick}`.
+   *   columnName(column), text(row, column), xLabel, yLabel, at, strip(column), blank(row, column), pick,
+   *   groups: [{name, count}], left}`, the room for names of groups.
    */
   show(options) {
     this.options = options;
@@ -49,7 +50,8 @@ export class Heat {
     const width = this.element.clientWidth || 380;
     const context = sized(this.canvas, width, this.height);
     const strip = options.strip ? STRIP + 3 : 0;
-    this.rect = { x: LEFT, y: TITLE_HEIGHT + strip, width: width - LEFT - 8, height: this.height - TITLE_HEIGHT - strip - 34 };
+    const left = options.left ?? LEFT;
+    this.rect = { x: left, y: TITLE_HEIGHT + strip, width: width - left - 8, height: this.height - TITLE_HEIGHT - strip - 34 };
     drawPanel(
       context,
       {

@@ -2,6 +2,8 @@
 // right or wrong, or numbers.
 
 import { number } from "./format.js";
+import { mean } from "./groups.js";
+import { extent } from "./probe_data.js";
 
 /** More different whole numbers than this are no classes, where no output tells. */
 const MOST_CLASSES = 50;
@@ -48,7 +50,7 @@ export class Outcome {
     this.steps = output ? (shape.length > 1 ? shape[0] : null) : shape.length > 1 || (shape.length === 1 && this.target.width === capture.meta.shape?.[1]) ? shape[0] : null;
     this.width = output ? output.width / (this.steps ?? 1) : 1;
     this.kind = this.#kind();
-    this.threshold = this.kind === "binary" ? this.#threshold() : null;
+    this.threshold = this.kind === "binary" ? (this.#isLogit() ? 0 : 0.5) : null;
   }
 
   get hasTarget() {
@@ -69,7 +71,7 @@ export class Outcome {
 
   /** What the model gives: `{value, score}`, a class with its number, or a number; null where nothing is stored. */
   givenAt(sequence, step = 0) {
-    if (!this.output || sequence >= this.output.count) return null;
+    if (!this.output?.has(sequence)) return null;
     const at = (index) => this.output.value(sequence, step * this.width + index);
     if (this.kind === "binary") return { value: at(0) > this.threshold ? 1 : 0, score: at(0) };
     if (this.kind === "values") return { value: at(0), score: null };
@@ -89,11 +91,20 @@ export class Outcome {
     return found.length ? found.filter(Boolean).length / found.length : null;
   }
 
-  /** `target 7, gives 2 (0.61): wrong`, of a whole sequence. */
+  /** How far the numbers of a sequence are from their targets, on average; null where that is no question. */
+  error(sequence) {
+    if (this.isClass || !this.output?.has(sequence) || this.target.width !== this.output.width) return null;
+    const original = this.capture.sequences[sequence];
+    const found = mean(Array.from({ length: this.output.width }, (_, index) => Math.abs((this.target.value(original, index) ?? NaN) - this.output.value(sequence, index))));
+    return Number.isNaN(found) ? null : found;
+  }
+
+  /** `target 7, gives 2 (0.61), wrong`, or `target 7, gives 6.5, off by 0.5`, of a whole sequence. */
   text(sequence) {
     const right = this.right(sequence);
-    if (this.steps !== null) return right === null ? "" : `${Math.round(100 * right)} % of the steps right`;
-    return [["target", this.targetText(sequence)], ["gives", this.givenText(sequence)], ["", right === null ? "" : right ? "right" : "wrong"]].flatMap(([head, text]) => (text ? `${head} ${text}`.trim() : [])).join(", ");
+    const off = this.error(sequence) === null ? "" : number(this.error(sequence), 3);
+    if (this.steps !== null) return right !== null ? `${Math.round(100 * right)} % of the steps right` : off && `off by ${off} on average`;
+    return [["target", this.targetText(sequence)], ["gives", this.givenText(sequence)], ["off by", off], ["", right === null ? "" : right ? "right" : "wrong"]].flatMap(([head, text]) => (text ? `${head} ${text}`.trim() : [])).join(", ");
   }
 
   targetText(sequence) {
@@ -109,9 +120,10 @@ export class Outcome {
     return `${given.value} (${number(given.score, 2)})`;
   }
 
-  /** How a class is found, where that is not plain. */
+  /** How a class is found, in words, where that is not plain. */
   get rule() {
-    return this.kind === "binary" && this.output ? `1 where the output is above ${this.threshold}` : "";
+    if (this.kind !== "binary") return "";
+    return this.threshold === 0 ? "The output has left 0 … 1: it is a logit, and above 0 it is taken for 1." : "The output has never left 0 … 1: it is a probability, and above 0.5 it is taken for 1.";
   }
 
   get #perStep() {
@@ -131,9 +143,10 @@ export class Outcome {
     return isOneHot(target, this.width) ? "one-hot" : "values";
   }
 
-  /** A probability is compared with one half; a number that may be below 0 or above 1 with 0. */
-  #threshold() {
-    return this.output?.data.every((value) => value >= 0 && value <= 1) ? 0.5 : 0;
+  /** Whether a single output is no probability. The log has its range at all captures so far. */
+  #isLogit() {
+    const [low, high] = this.output.range ?? extent(this.output.data);
+    return low < 0 || high > 1;
   }
 }
 

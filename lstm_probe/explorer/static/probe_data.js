@@ -75,11 +75,14 @@ class Target {
     [this.count, this.width] = stored;
     this.data = data;
     this.isWhole = dtype === "I32" || data.every(Number.isInteger);
+    const sequences = indices(arrays, `targets/${number}/sequences`, this.count);
+    this.rows = new Map(Array.from(sequences, (original, row) => [original, row]));
   }
 
   /** A number of a sequence; null where none is stored. */
   value(sequence, index) {
-    return sequence < this.count && index < this.width ? this.data[sequence * this.width + index] : null;
+    const row = this.rows.get(sequence);
+    return row !== undefined && index < this.width ? this.data[row * this.width + index] : null;
   }
 }
 

@@ -1,11 +1,10 @@
-// All sequences of the probe at once: which are right, one unit over all of them, and its means by class
-// and by label.
+// All sequences of the probe at once: which are right, one unit over all of them, and its means.
 
 import { position } from "./capture.js";
 import { Chart } from "./chart.js";
 import { button, choice, el, fill, setOptions } from "./dom.js";
-import { number } from "./format.js";
-import { classesOf, meanOver, meansByLabel } from "./groups.js";
+import { clip, number } from "./format.js";
+import { classesOf, mean, meanOver, meansByLabel } from "./groups.js";
 import { Heat } from "./heat.js";
 import { outcomesOf } from "./outcomes.js";
 import { gateScale } from "./scale.js";
@@ -14,29 +13,26 @@ import { block, Sheet } from "./sheet.js";
 const MOST_ROWS = 512;
 const MOST_LABELS = 30;
 const MOST_CURVES = 6; // as many as there are colours
-const HEATMAP = "Each row is a sequence of the probe. Click to go to one.";
 
 export class ProbeView extends Sheet {
-  #wrongOnly = false;
+  wrongOnly = false;
+  by = "class";
 
   constructor(app) {
     super(app);
     this.element.classList.add("probe-sheet");
     this.letter = "";
-    this.gate = choice("Gate of the chosen unit", [], "", (letter) => this.#choose(letter), { caption: "Gate" });
+    this.gate = choice("Gate of the chosen unit", [], "", (letter) => this.#set({ letter }), { caption: "Gate" });
     this.unit = el("input", { type: "number", min: 0, step: 1, "aria-label": "Unit", onchange: () => this.#typed() });
-    this.controls = el("div", { class: "wide inputs" }, this.gate.element, el("label", { class: "field" }, el("span", {}, "Unit"), this.unit));
-    this.only = button("Show only the sequences that are wrong", "Only wrong", () => this.#toggle(), { class: "toggle" });
+    this.grouping = choice("Group the sequences by", ["class", "probe"], this.by, (by) => this.#set({ by }), { caption: "Group by" });
+    this.controls = el("div", { class: "wide inputs" }, this.gate.element, el("label", { class: "field" }, el("span", {}, "Unit"), this.unit), this.grouping.element);
+    this.only = button("Show only the sequences that are wrong", "Only wrong", () => this.#set({ wrongOnly: !this.wrongOnly }), { class: "toggle" });
     this.list = el("div", { class: "sequences" });
     this.heat = new Heat("One unit over all sequences and timesteps", 320);
-    this.byClass = new Chart("Means by class", 260);
+    this.means = new Chart("Means by group", 260);
     this.byLabel = el("div", { class: "labels" });
-    this.blocks = {
-      list: block("Sequences", "", el("div", {}, this.only, this.list), true),
-      heat: block("One unit over all sequences", HEATMAP, this.heat.element, true),
-      byClass: block("By class", "", this.byClass.element, true),
-      byLabel: block("By label", "", this.byLabel, true),
-    };
+    const titled = (content) => block("", "", content, true);
+    this.blocks = { list: titled(el("div", {}, this.only, this.list)), heat: titled(this.heat.element), means: titled(this.means.element), byLabel: titled(this.byLabel) };
   }
 
   render() {
@@ -51,22 +47,26 @@ export class ProbeView extends Sheet {
     this.unit.value = a.unitIndices()[this.u];
     const labelled = a.longestLabel !== null;
     const main = this.outcomes.find((outcome) => outcome.isClass) ?? null;
-    this.classes = classesOf(main, a.batch, main?.hasTarget ? "target" : "given");
-    const parts = [this.controls, this.blocks.heat.element, this.classes.length > 1 && this.blocks.byClass.element, labelled && this.blocks.byLabel.element, this.blocks.list.element].filter(Boolean);
+    const classes = classesOf(main, a.batch, main?.hasTarget ? "target" : "given");
+    this.probes = a.probes.length > 1 ? a.probes : [];
+    this.grouping.element.hidden = classes.length < 2 || !this.probes.length;
+    this.of = this.probes.length && (this.by === "probe" || classes.length < 2) ? "probe" : "class";
+    this.groups = this.of === "probe" ? this.probes : classes.length > 1 ? classes : [];
+    const parts = [this.controls, this.blocks.heat.element, this.groups.length && this.blocks.means.element, labelled && this.blocks.byLabel.element, this.blocks.list.element].filter(Boolean);
     if (parts.length !== this.element.childElementCount || parts.some((part, index) => this.element.children[index] !== part)) fill(this.element, parts);
     this.#heat(a);
-    if (this.classes.length > 1) this.#classes(a, main);
+    if (this.groups.length) this.#means(a, main);
     if (labelled) this.#labels(a);
     this.#sequences(a);
   }
 
   draw() {
     this.heat.draw();
-    this.byClass.draw();
+    this.means.draw();
   }
 
-  #choose(letter) {
-    this.letter = letter;
+  #set(values) {
+    Object.assign(this, values);
     this.render();
   }
 
@@ -77,30 +77,20 @@ export class ProbeView extends Sheet {
     this.app.pick(units[position(units, this.unit.valueAsNumber)], this.app.state.time ?? a.timesteps[0], this.frame.layer);
   }
 
-  #toggle() {
-    this.#wrongOnly = !this.#wrongOnly;
-    this.render();
-  }
-
   get #what() {
     const { a } = this.frame;
     return `unit ${a.unitIndices()[this.u]}, ${a.title(this.letter)}`;
   }
 
-  /** What stands for a sequence on an axis. */
-  #name(b) {
-    const { a } = this.frame;
-    return a.names?.[b] ?? String(a.sequences[b]);
-  }
-
   #heat(a) {
-    // Sequences of one class stand together, so that a unit that tells them apart shows it.
-    const grouped = this.classes.flatMap(({ sequences }) => sequences);
-    const rows = [...grouped, ...Array.from({ length: a.batch }, (_, b) => b).filter((b) => !grouped.includes(b))];
-    const grouping = this.classes.length > 1;
+    // Sequences of one class or probe stand together, so that a unit that tells them apart shows it.
+    const { of, groups } = this;
+    const grouped = groups.flatMap(({ sequences }) => sequences);
+    const rows = [...new Set([...grouped, ...a.sequences.keys()])];
+    const grouping = groups.length > 0;
     const scale = gateScale(this.app.state, this.letter, [a]);
     const stored = a.meta.shape?.[0] > a.batch ? ` The log holds the gates of ${a.batch} of its ${a.meta.shape[0]} sequences.` : "";
-    this.blocks.heat.show("One unit over all sequences", `${HEATMAP}${grouping ? " Sequences of a class stand together." : ""}${stored}`);
+    this.blocks.heat.show("One unit over all sequences", `Each row is a sequence of the probe. Click to go to one.${grouping ? ` Sequences of a ${of} stand together.` : ""}${stored}`);
     this.heat.height = Math.max(120, Math.min(420, 70 + 14 * a.batch));
     this.heat.show({
       title: this.#what,
@@ -110,22 +100,25 @@ export class ProbeView extends Sheet {
       map: this.app.state.map,
       scale,
       blank: (row, t) => !a.counts(rows[row], t),
-      rowName: grouping ? null : (row) => this.#name(rows[row]).slice(0, 6),
-      groups: grouping ? [...this.classes.map(({ name, sequences }) => ({ name: String(name), count: sequences.length })), { name: "–", count: a.batch - grouped.length }].filter(({ count }) => count) : null,
+      rowName: grouping ? null : (row) => (a.nameOf(rows[row]) ?? a.called(rows[row])).slice(0, 6),
+      left: of === "probe" ? 110 : undefined,
+      groups: grouping && [...groups.map(({ name, sequences }) => ({ name: clip(String(name), 12), count: sequences.length })), { name: "–", count: a.batch - grouped.length }].filter(({ count }) => count),
       columnName: (t) => String(a.timesteps[t]),
-      text: (row, t) => [`sequence ${a.sequences[rows[row]]}${a.names ? ` “${a.names[rows[row]]}”` : ""}, timestep ${a.timesteps[t]}${a.label(rows[row], t) ? ` “${a.label(rows[row], t)}”` : ""}`, a.counts(rows[row], t) ? `${this.letter} ${number(a.value(this.letter, rows[row], t, this.u))}` : "masked", ...this.outcomes.map((outcome) => outcome.text(rows[row])).filter(Boolean)],
+      text: (row, t) => [`sequence ${a.titleOf(rows[row])}, timestep ${a.timesteps[t]}${a.label(rows[row], t) ? ` “${a.label(rows[row], t)}”` : ""}`, a.counts(rows[row], t) ? `${this.letter} ${number(a.value(this.letter, rows[row], t, this.u))}` : "masked", ...this.outcomes.map((outcome) => outcome.text(rows[row])).filter(Boolean)],
       xLabel: "timestep",
-      yLabel: grouping ? "class of the sequence" : "sequence",
+      yLabel: grouping ? `${of} of the sequence` : "sequence",
       pick: (row, t) => this.app.state.set({ sequence: rows[row], unit: a.unitIndices()[this.u], time: a.timesteps[t] }),
     });
   }
 
-  #classes(a, outcome) {
-    const shown = [...this.classes].sort((one, other) => other.sequences.length - one.sequences.length).slice(0, MOST_CURVES).sort((one, other) => one.name - other.name);
-    const more = this.classes.length > shown.length ? ` The ${shown.length} largest of ${this.classes.length} classes.` : "";
-    const whose = outcome.hasTarget ? "target" : "class that the model gives";
-    this.blocks.byClass.show("By class", `The mean over the sequences of each ${whose}, of ${this.#what}, at each timestep; masked steps do not count.${more}`);
-    this.byClass.show({
+  #means(a, outcome) {
+    const { of, groups } = this;
+    const largest = [...groups].sort((one, other) => other.sequences.length - one.sequences.length).slice(0, MOST_CURVES);
+    const shown = groups.filter((each) => largest.includes(each));
+    const more = groups.length > shown.length ? ` The ${shown.length} largest of ${groups.length}.` : "";
+    const whose = of === "probe" ? "named probe" : outcome.hasTarget ? "target" : "class that the model gives";
+    this.blocks.means.show(`By ${of}`, `The mean of ${this.#what} over the sequences of each ${whose}; masked steps do not count.${more}`);
+    this.means.show({
       xs: Array.from(a.timesteps),
       series: shown.map(({ name, sequences }, index) => ({ name: `${name} (${sequences.length})`, colour: index, values: meanOver(a, this.letter, this.u, sequences) })),
       xLabel: "timestep",
@@ -139,45 +132,60 @@ export class ProbeView extends Sheet {
 
   #labels(a) {
     const found = meansByLabel(a, this.letter, this.u);
+    const probes = this.probes.map(({ sequences }) => new Map(meansByLabel(a, this.letter, this.u, sequences).map(({ label, mean }) => [label, mean])));
+    const inEach = (label) => probes.map((means) => el("td", { class: "value" }, number(means.get(label), 3)));
     const half = MOST_LABELS / 2;
     const rows = found.length > MOST_LABELS ? [...found.slice(0, half), ...found.slice(-half)] : found;
     this.blocks.byLabel.show("By label", `The mean of ${this.#what} over all timesteps with a label, the largest first.${rows.length < found.length ? ` The first and the last ${half} of ${found.length} labels.` : ""}`);
-    fill(this.byLabel, el("table", { class: "plain" }, el("thead", {}, el("tr", {}, ["label", "timesteps", "mean"].map((text) => el("th", { scope: "col" }, text)))), el("tbody", {}, rows.map(({ label, count, mean }) => el("tr", {}, el("th", { scope: "row" }, label), el("td", { class: "value" }, String(count)), el("td", { class: "value" }, number(mean, 3)))))));
+    fill(this.byLabel, el("table", { class: "plain" }, el("thead", {}, el("tr", {}, ["label", "timesteps", "mean", ...this.probes.map(({ name }) => name)].map((text) => el("th", { scope: "col" }, text)))), el("tbody", {}, rows.map(({ label, count, mean }) => el("tr", {}, el("th", { scope: "row" }, label), el("td", { class: "value" }, String(count)), el("td", { class: "value" }, number(mean, 3)), inEach(label))))));
   }
 
   #sequences(a) {
     const judged = this.outcomes.find((outcome) => outcome.isClass && outcome.hasTarget && outcome.output) ?? null;
-    const all = Array.from({ length: a.batch }, (_, b) => b);
-    const isWrong = (b) => judged?.right(b) !== null && judged?.right(b) < 1;
-    const right = judged ? all.filter((b) => judged.right(b) === 1).length : 0;
-    const known = judged ? all.filter((b) => judged.right(b) !== null).length : 0;
-    const rule = judged?.rule ? ` A class is ${judged.rule}.` : "";
-    this.blocks.list.show("Sequences", [judged ? `${right} of ${known} right at this step.${rule}` : "", this.#without].filter(Boolean).join(" "));
+    const all = Array.from(a.sequences.keys());
+    this.blocks.list.show("Sequences", [this.#share(judged ?? this.outcomes.find(isNumber), all), judged?.rule, this.#without].filter(Boolean).join(" "));
     this.only.hidden = !judged;
-    this.only.setAttribute("aria-pressed", String(this.#wrongOnly));
-    const rows = all.filter((b) => !this.#wrongOnly || !judged || isWrong(b)).slice(0, MOST_ROWS);
-    const heads = ["", a.names ? "name" : null, ...this.outcomes.flatMap((outcome) => [outcome.hasTarget && `target ${outcome.name}`, outcome.output && `gives ${outcome.name}`]), judged && ""].filter((head) => head !== null && head !== false);
-    fill(this.list, el("table", { class: "plain pick" }, el("thead", {}, el("tr", {}, heads.map((text) => el("th", { scope: "col" }, text)))), el("tbody", {}, rows.map((b) => this.#row(a, b, judged)))));
+    this.only.setAttribute("aria-pressed", String(this.wrongOnly));
+    const rows = all.filter((b) => !this.wrongOnly || !judged || (judged.right(b) ?? 1) < 1).slice(0, MOST_ROWS);
+    const columns = this.outcomes.flatMap((outcome) => {
+      const whole = outcome.steps === null;
+      return [outcome.hasTarget && [`target ${outcome.name}`, (b) => (whole ? outcome.targetText(b) : "each step")], outcome.output && [`gives ${outcome.name}`, (b) => (whole ? outcome.givenText(b) : outcome.text(b))], isNumber(outcome) && ["off by", (b) => number(outcome.error(b), 3)]].filter(Boolean);
+    });
+    if (all.some((b) => a.nameOf(b))) columns.unshift(["name", (b) => a.nameOf(b) ?? "", "name"]);
+    const heads = ["", ...columns.map(([head]) => head), ...(judged ? [""] : [])];
+    fill(this.list, el("table", { class: "plain pick" }, el("thead", {}, el("tr", {}, heads.map((text) => el("th", { scope: "col" }, text)))), el("tbody", {}, rows.map((b) => this.#row(a, b, judged, columns)))));
+  }
+
+  /** How the model does on all sequences, and on those of each named probe. */
+  #share(outcome, all) {
+    if (!outcome) return "";
+    const of = (sequences) => {
+      const found = sequences.map((b) => (outcome.isClass ? outcome.right(b) : outcome.error(b))).filter((each) => each !== null);
+      return outcome.isClass ? `${found.filter((each) => each === 1).length} of ${found.length}` : number(mean(found), 3);
+    };
+    const each = this.probes.map(({ name, sequences }) => `${of(sequences)} of ${name}`).join(", ");
+    return `${outcome.isClass ? `${of(all)} right` : `Off by ${of(all)}, on average,`} at this step${each && `: ${each}`}.`;
   }
 
   /** Why there is no target or output. */
   get #without() {
     if (this.outcomes.length) return "";
-    return "Give the probe as (x, y), or targets=y, to see what the model gives beside what it is to give. The log has neither, or this layer reads other sequences than the probe has.";
+    return "Give the probe as (x, y), or targets=y, to see what the model gives beside what it is to give. The log has neither, or the layer reads other sequences.";
   }
 
-  #row(a, b, judged) {
-    const chosen = b === Math.min(this.app.state.sequence, a.batch - 1);
+  #row(a, b, judged, columns) {
     const right = judged?.right(b) ?? null;
-    const cells = this.outcomes.flatMap((outcome) => [outcome.hasTarget && (outcome.steps === null ? outcome.targetText(b) : "each step"), outcome.output && (outcome.steps === null ? outcome.givenText(b) : outcome.text(b))]).filter((each) => each !== false && each !== null);
-    const pick = () => this.app.state.set({ sequence: b });
     return el(
       "tr",
-      { class: chosen ? "chosen" : null },
-      el("th", { scope: "row" }, button(`Choose sequence ${a.sequences[b]}`, String(a.sequences[b]), pick, { class: "link" })),
-      a.names ? el("td", { class: "name" }, a.names[b]) : null,
-      cells.map((text) => el("td", { class: "value" }, text)),
+      { class: b === Math.min(this.app.state.sequence, a.batch - 1) ? "chosen" : null },
+      el("th", { scope: "row" }, button(`Choose sequence ${a.called(b)}`, a.called(b), () => this.app.state.set({ sequence: b }), { class: "link" })),
+      columns.map(([, text, kind = "value"]) => el("td", { class: kind }, text(b))),
       judged ? el("td", { class: right === null ? null : right === 1 ? "right" : "wrong" }, right === null ? "" : right === 1 ? "✓ right" : right === 0 || judged.steps === null ? "✗ wrong" : `${Math.round(100 * right)} % right`) : null,
     );
   }
+}
+
+/** Whether what is given and the target are numbers, of which the difference is told. */
+function isNumber(outcome) {
+  return !outcome.isClass && outcome.steps === null && outcome.output !== null && outcome.hasTarget;
 }

@@ -144,8 +144,8 @@ export class Toolbar {
     this.sequence.element.firstChild.hidden = Boolean(capture?.names); // names say what they are, and need room
     const value = Math.min(this.app.state.sequence, Math.max(0, sequences.length - 1));
     const outcomes = capture ? outcomesOf(capture, this.app.probe) : [];
-    const name = (original, index) => [capture.names?.[index] ? `${original}: ${clip(capture.names[index], LONGEST_NAME)}` : String(original), markOf(outcomes, index)].filter(Boolean).join(" · ");
-    setOptions(this.sequence.select, sequences.map((original, index) => [String(index), name(original, index)]), String(value));
+    const name = (index) => [[capture.called(index), clip(capture.nameOf(index) ?? "", LONGEST_NAME)].filter(Boolean).join(": "), markOf(outcomes, index)].filter(Boolean).join(" · ");
+    setOptions(this.sequence.select, sequences.map((_, index) => [String(index), name(index)]), String(value));
   }
 
   #saveMenu() {

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.groups import names_by_sequence
 from lstm_probe.core.optional import optional_import
 from lstm_probe.core.trace import GateTrace, title
 
@@ -77,8 +78,10 @@ def to_dataframe(trace: GateTrace) -> pandas.DataFrame:
 
 
 def _texts(trace: GateTrace) -> dict[str, npt.NDArray[np.str_]]:
-    """The names of sequences `(sequence,)` and timesteps `(sequence, time)`, if there are any."""
-    found = {"sequence_name": trace.sequence_names, "label": trace.labels}
+    """The names of sequences and of their probes `(sequence,)`, and those of timesteps
+    `(sequence, time)`, if there are any."""
+    probes = None if trace.groups is None else names_by_sequence(trace.groups)
+    found = {"sequence_name": trace.sequence_names, "probe": probes, "label": trace.labels}
     return {name: np.array(texts, np.str_) for name, texts in found.items() if texts is not None}
 
 

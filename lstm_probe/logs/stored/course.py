@@ -13,6 +13,7 @@ from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_TENSOR, Summary
 
 from lstm_probe.analysis.alerts.board import Alert
 from lstm_probe.analysis.change.dynamics import Dynamics
+from lstm_probe.analysis.outcomes import ProbeOutcome
 from lstm_probe.analysis.words.answers import Answer, Figures, answers
 from lstm_probe.analysis.words.summary import LayerSummary, ParitySummary
 from lstm_probe.core.arrays import Array
@@ -37,6 +38,7 @@ def point_of(
     alerts: Sequence[Alert] = (),
     others: Sequence[Alert] = (),
     training: Mapping[str, float] | None = None,
+    outcomes: Sequence[ProbeOutcome] = (),
 ) -> Point:
     """What is said of one capture.
 
@@ -47,6 +49,7 @@ def point_of(
         alerts: those that begin to stand.
         others: those that are only noted, and those that have cleared.
         training: loss and metrics by name.
+        outcomes: how the model does on each named probe.
     """
     changes = dynamics or {}
     return Point(
@@ -57,6 +60,7 @@ def point_of(
         noted=[alert.plain() for alert in others if alert.state == "noted"],
         cleared=[alert.plain() for alert in others if alert.state == "cleared"],
         training=training or {},
+        outcomes=[each.plain() for each in outcomes],
     )
 
 
@@ -110,7 +114,12 @@ def figures_of_point(point: Point, layer: str) -> Figures | None:
         verdict=stored.get("verdict"),
         max_abs=_number(stored.get("max_abs")),
         training={name: float(value) for name, value in point.training.items()},
+        outcomes=[_outcome(each) for each in point.outcomes],
     )
+
+
+def _outcome(told: Mapping[str, Any]) -> ProbeOutcome:
+    return ProbeOutcome(**{**told, "error": _number(told["error"])})
 
 
 def _number(value: Any) -> float | None:

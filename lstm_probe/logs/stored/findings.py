@@ -60,6 +60,7 @@ def packed_findings(explained: Explained, *, data: bool = True) -> bytes:
         "findings": findings,
         "missing": dict(explained.missing),
         "notes": list(explained.notes),
+        "asked_of": explained.asked_of,
     }
     return as_json(_short(plain(document))).encode()
 

@@ -20,9 +20,10 @@ import numpy.typing as npt
 
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.groups import spread
 from lstm_probe.logs.stored.names import FORMAT, HEADER_KEY
 
-__all__ = ["Kept", "Stored", "as_json", "evenly", "keep", "pack", "unpack"]
+__all__ = ["MAX_UNITS", "Kept", "Stored", "as_json", "evenly", "keep", "pack", "unpack"]
 
 #: How much of one gate is kept at most: units, timesteps, and values in all.
 MAX_UNITS, MAX_TIMESTEPS, MAX_VALUES = 256, 512, 2**18
@@ -71,6 +72,7 @@ def evenly(size: int, limit: int) -> npt.NDArray[np.int32]:
 @lru_cache(maxsize=256)
 def keep(
     shape: tuple[int, ...],
+    counts: tuple[int, ...] = (),
     *,
     units: int = MAX_UNITS,
     timesteps: int = MAX_TIMESTEPS,
@@ -79,10 +81,12 @@ def keep(
     """Choose which part of an array is kept.
 
     Units and timesteps are chosen at even distances. Then as many of the first sequences are kept
-    as the number of values allows, and at least one.
+    as the number of values allows, and at least one. Of several named probes the first sequences of
+    each are kept, and at least one of each: where these have no room, fewer timesteps are.
 
     Args:
         shape: `(batch, time, units)` of the array.
+        counts: how many sequences each named probe has; none if there is one without a name.
         units: how many units are kept at most.
         timesteps: how many timesteps are kept at most.
         values: how many values are kept at most.
@@ -91,11 +95,15 @@ def keep(
         >>> kept = keep((64, 1000, 1024))
         >>> len(kept.sequences), len(kept.timesteps), len(kept.units)
         (2, 512, 256)
+        >>> kept = keep((64, 1000, 1024), (60, 2, 2))
+        >>> kept.sequences.tolist(), len(kept.timesteps), len(kept.units)
+        ([0, 60, 62], 341, 256)
     """
     batch, time, width = shape
-    columns, rows = evenly(width, units), evenly(time, timesteps)
-    sequences = max(1, min(batch, values // max(1, len(columns) * len(rows))))
-    kept = Kept(np.arange(sequences, dtype=np.int32), rows, columns)
+    columns, least = evenly(width, units), max(1, len(counts))
+    rows = evenly(time, max(1, min(timesteps, values // max(1, len(columns) * least))))
+    limit = max(least, values // max(1, len(columns) * len(rows)))
+    kept = Kept(spread(batch, limit, counts), rows, columns)
     for indices in (kept.sequences, kept.timesteps, kept.units):
         indices.setflags(write=False)  # all captures of one shape share them
     return kept

@@ -4,17 +4,25 @@
 know only this field and draw it under every sequence, so it is left out where that would put the
 words of one sequence under the gates of another. `sequence_labels` then has a list for each stored
 sequence, with a label for each stored timestep. `sequence_names` names the stored sequences.
+
+`groups` lists the named probes, each with the number of its sequences, of which only some may be
+stored: the original indices in `sequences` tell whose they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from lstm_probe.core.groups import Groups
 from lstm_probe.core.trace import GateTrace
 from lstm_probe.logs.stored.format import Kept, Stored
 
-__all__ = ["StoredLabels", "labels_header", "stored_labels"]
+__all__ = ["StoredLabels", "labels_header", "stored_groups", "stored_labels"]
+
+
+#: A header that names more has not been written by lstm_probe, and nobody waits for its indices.
+_MOST_SEQUENCES: Final = 2**24
 
 
 class StoredLabels(NamedTuple):
@@ -56,6 +64,8 @@ def labels_header(trace: GateTrace, kept: Kept) -> dict[str, Any]:
     if trace.sequence_names is not None:
         names = trace.sequence_names
         fields["sequence_names"] = [names[k] for k in kept.sequences.tolist()]
+    if trace.groups is not None:
+        fields["groups"] = [list(group) for group in trace.groups]
     return fields
 
 
@@ -77,6 +87,31 @@ def stored_labels(stored: Stored) -> StoredLabels:
         _rows(stored.meta, sequences, timesteps),
         list(map(str, names)) if isinstance(names, list) and len(names) == sequences else None,
     )
+
+
+def stored_groups(meta: Mapping[str, Any]) -> Groups:
+    """The named probes in the header of a capture or of a probe's data; none if it names none.
+
+    Args:
+        meta: the header, which may hold anything.
+
+    Example:
+        >>> stored_groups({"groups": [["train", 8], ["validation", 4]]})
+        (('train', 8), ('validation', 4))
+        >>> stored_groups({"groups": [["train", -1]]}), stored_groups({})
+        ((), ())
+    """
+    groups = meta.get("groups")
+    if not isinstance(groups, list) or not all(map(_is_group, groups)):
+        return ()
+    return tuple((name, count) for name, count in groups)
+
+
+def _is_group(group: Any) -> bool:
+    if not isinstance(group, list) or len(group) != 2:
+        return False
+    name, count = group
+    return isinstance(name, str) and type(count) is int and 0 < count < _MOST_SEQUENCES
 
 
 def _rows(

@@ -37,6 +37,8 @@ class Point:
         noted: those that are only noted. Older logs have none, as of the two that follow.
         cleared: those that stood at the capture before and no longer do.
         training: the loss and the metrics of the training, by name.
+        outcomes: how the model does on each of several named probes, as `ProbeOutcome.plain` gives
+            them.
 
     Example:
         >>> Point(7, None, layers={}, alerts=()).as_data()
@@ -52,6 +54,7 @@ class Point:
     noted: Sequence[Mapping[str, Any]] = ()
     cleared: Sequence[Mapping[str, Any]] = ()
     training: Mapping[str, Any] = field(default_factory=dict)
+    outcomes: Sequence[Mapping[str, Any]] = ()
 
     def as_data(self) -> dict[str, Any]:
         """The point as the log holds it."""
@@ -63,6 +66,7 @@ class Point:
             "alerts": list(self.alerts),
             **{name: list(each) for name, each in self._others.items() if each},
             **({"training": dict(self.training)} if self.training else {}),
+            **({"outcomes": list(self.outcomes)} if self.outcomes else {}),
         }
 
     @property
@@ -103,6 +107,7 @@ def parse_point(data: object) -> Point | None:
         noted=_alerts(found, "noted"),
         cleared=_alerts(found, "cleared"),
         training=found.get("training", {}),
+        outcomes=tuple(_known(each, _OUTCOME) for each in found.get("outcomes", ())),
     )
 
 
@@ -132,6 +137,7 @@ def _is_point(found: Any) -> bool:
         and _all(_is_alert)(found.get("alerts"))
         and all(_all(_is_alert)(found.get(name, [])) for name in ("noted", "cleared"))
         and _by_name(_is_figure)(found.get("training", {}))
+        and _all(lambda each: _has(each, _OUTCOME, *_OUTCOME))(found.get("outcomes", []))
     )
 
 
@@ -206,6 +212,16 @@ _ALERT: Mapping[str, _Check] = {
     "timestep": _or_none(_is_integer),
     "text": _is_text,
     "state": _is_text,
+}
+
+#: How the model does on a named probe.
+_OUTCOME: Mapping[str, _Check] = {
+    "output": _is_text,
+    "probe": _is_text,
+    "right": _or_none(_is_integer),
+    "of": _is_integer,
+    "error": _or_none(_is_figure),
+    "by_step": lambda value: type(value) is bool,
 }
 
 

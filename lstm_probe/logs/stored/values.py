@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -28,7 +29,7 @@ from lstm_probe.analysis.words.summary import summarise_parity
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.trace import GateTrace, title
 from lstm_probe.logs.stored.findings import packed_findings
-from lstm_probe.logs.stored.format import evenly, keep, pack
+from lstm_probe.logs.stored.format import MAX_UNITS, evenly, keep, pack
 from lstm_probe.logs.stored.labels import labels_header
 from lstm_probe.logs.stored.names import (
     CAPTURE,
@@ -56,6 +57,7 @@ def gates_value(
     alerts: Sequence[Alert] = (),
     float32: bool = False,
     outputs: Mapping[str, Array] | None = None,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
 ) -> Summary.Value:
     """Every gate of a layer at one step, as a stored capture.
 
@@ -65,17 +67,22 @@ def gates_value(
         float32: whether the gates are stored in float32 too, as `float32/<letter>` beside
             `gates/<letter>`, which all releases read.
         outputs: what the model itself gave for the probe, by the name of the output.
+        ranges: the smallest and the largest number of each output so far, by its name.
     """
     arrays, scale = _gates(analysis, float32=float32)
     arrays.update(_by_timestep(analysis))
     arrays.update(_by_unit(analysis))
-    shape = _shape(analysis.trace)
-    given, told = output_arrays(outputs or {}, keep(shape), shape[0])
+    shape, counts = _shape(analysis.trace), _counts(analysis.trace)
+    kept = keep(shape, counts)
+    given, told = output_arrays(outputs or {}, kept, shape[0], analysis.trace.groups or ())
     arrays.update(given)
+    for each in told.get("outputs", []):
+        if each["name"] in (ranges or {}):
+            each["range"] = (ranges or {})[each["name"]]
     meta = {
         **_meta(analysis),
         "error_scale": scale,
-        **labels_header(analysis.trace, keep(shape)),
+        **labels_header(analysis.trace, kept),
         **told,
         "parity": _parity(analysis.parity),
         "alerts": [alert.plain() for alert in alerts],
@@ -167,28 +174,37 @@ def _shape(trace: GateTrace) -> tuple[int, ...]:
     return trace[trace.letters[0]].shape
 
 
+def _counts(trace: GateTrace) -> tuple[int, ...]:
+    """How many sequences each named probe has."""
+    return tuple(count for _, count in trace.groups or ())
+
+
 def _gates(analysis: Analysis, *, float32: bool) -> tuple[dict[str, Any], float]:
     trace, snapshot, scale = analysis.trace, analysis.snapshot, 1.0
-    first = keep(_shape(trace))
+    first = keep(_shape(trace), _counts(trace))
+    # A projected h has units of its own, of the same sequences and timesteps.
+    of_h = (
+        first
+        if trace.h.shape[-1] == trace.units
+        else replace(first, units=evenly(trace.h.shape[-1], MAX_UNITS))
+    )
     arrays: dict[str, Any] = {
         "sequences": first.sequences,
         "timesteps": first.timesteps,
         "units": first.units,
     }
     for letter in trace.letters:
-        kept = first if trace[letter].shape[-1] == trace.units else keep(trace[letter].shape)
-        part = kept.of(trace[letter])
+        part = (of_h if letter == "h" else first).of(trace[letter])
         arrays[f"gates/{letter}"] = as_half(part)
         if float32 and part.dtype != np.float16:
             with np.errstate(over="ignore"):
                 arrays[f"{FLOAT32}{letter}"] = part.astype(np.float32)
-    if trace.h.shape[-1] != trace.units:  # a projection
-        arrays["units/h"] = keep(trace.h.shape).units
+    if of_h is not first:
+        arrays["units/h"] = of_h.units
     if trace.mask is not None:
         arrays["mask"] = trace.mask[np.ix_(first.sequences, first.timesteps)].astype(np.uint8)
     if analysis.parity is not None:
-        kept = keep(trace.h.shape)
-        error, scale = _error(kept.of(snapshot.output), kept.of(trace.h), arrays.get("mask"))
+        error, scale = _error(of_h.of(snapshot.output), of_h.of(trace.h), arrays.get("mask"))
         arrays["error/h"] = error
     return arrays, scale
 

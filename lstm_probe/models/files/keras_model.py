@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from lstm_probe.models.files.loaded_names import LoadedNames
 from lstm_probe.models.files.probes import RandomProbe
 from lstm_probe.models.files.vocabulary import known_to, separator
 from lstm_probe.models.opened import Opened
+
+if TYPE_CHECKING:
+    from lstm_probe.models.keras.reader import KerasReader
 
 __all__ = ["KerasModel"]
 
@@ -53,6 +56,7 @@ class KerasModel(Opened):
         self.model, self.kind, self.step = model, kind, step
         self._layers = self._names.own(layers)
         self._forward = forward
+        self._read: tuple[KerasReader, list[Snapshot]] | None = None
         self.notes: list[str] = []
 
     def analyses(self, probe: Any) -> dict[str, Analysis]:
@@ -74,18 +78,13 @@ class KerasModel(Opened):
             warn(_log, UNUSED)
         with _refused(self.model, probe):
             seen = reader.read(self.model, step=self.step)
+        self._read = reader, seen
         return [replace(each, layer=self._names.of(each.layer)) for each in seen]
 
-    def rests(self, probe: Any) -> tuple[dict[str, Rest], str]:
-        """The part of the model after each layer, by the layer's name; and why some have none.
-
-        Args:
-            probe: as for `snapshots`.
-        """
-        from lstm_probe.models.live import live_look
-
-        look = live_look(self.model, probe, layers=self._layers, forward=self._forward)
-        rests, why = look.rests()
+    def rests(self, found: Mapping[str, Analysis]) -> tuple[Mapping[str, Rest], str]:
+        assert self._read is not None
+        reader, seen = self._read
+        rests, why = reader.rests(self.model, seen)
         return {self._names.of(name): rest for name, rest in rests.items()}, why
 
     def contents(self) -> Contents:

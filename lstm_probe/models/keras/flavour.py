@@ -78,6 +78,34 @@ class Flavour(Protocol):
     def flip(self, tensor: Tensor) -> Tensor:
         """`(batch, time, ...)` from the last timestep to the first."""
 
+    def reshaped(self, tensor: Tensor, shape: Sequence[int], dtype: Any) -> Tensor:
+        """A tensor in another shape and dtype."""
+
+    def tensors(self, probe: Any) -> Any:
+        """Tensors of the arrays of a probe, in its structure."""
+
+    def pulled_back(
+        self, function: Callable[[Tensor], Tensor], x: Tensor, cotangent: Tensor
+    ) -> Tensor:
+        """The gradient with respect to `x` of a function's value times a cotangent of its shape."""
+
+    def pure(
+        self,
+        model: Model,
+        function: Callable[..., Tensor],
+        examples: Sequence[Array],
+        trial: Trial,
+    ) -> Callable[..., Array]:
+        """A function of tensors that runs parts of a model, as one of arrays: in float32, on the
+        values that the model's variables have now, and without a trace in it.
+
+        Args:
+            model: the model.
+            function: takes and gives tensors.
+            examples: arrays of the shapes that it will be called with.
+            trial: watches the passes.
+        """
+
     def reader(self, variable: Any) -> Callable[[], Tensor]:
         """What reads a variable's value as it then is, as a tensor that later assignments do not
         change."""

@@ -18,7 +18,8 @@ from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.models.arrays import Leaf
 from lstm_probe.models.keras.flavour import Forward, Layer, Model, Run, Tensor
-from lstm_probe.models.keras.on_tensorflow import constant, reader_of
+from lstm_probe.models.keras.on_tensorflow import constant, pulled_back, reader_of
+from lstm_probe.models.keras.pure2 import Pure2
 from lstm_probe.models.keras.workers import is_chief
 from lstm_probe.models.purity.random_states import restored
 from lstm_probe.models.purity.trial import Trial
@@ -65,6 +66,26 @@ class TfKeras:
 
     def flip(self, tensor: Tensor) -> Tensor:
         return tf.reverse(tensor, [1])
+
+    def reshaped(self, tensor: Tensor, shape: Sequence[int], dtype: Any) -> Tensor:
+        return tf.reshape(tf.cast(tensor, dtype), tuple(shape))
+
+    def tensors(self, probe: Any) -> Any:
+        return tf.nest.map_structure(constant, probe)
+
+    def pulled_back(
+        self, function: Callable[[Tensor], Tensor], x: Tensor, cotangent: Tensor
+    ) -> Tensor:
+        return pulled_back(function, x, cotangent)
+
+    def pure(
+        self,
+        model: Model,
+        function: Callable[..., Tensor],
+        examples: Sequence[Array],
+        trial: Trial,
+    ) -> Callable[..., Array]:
+        return Pure2(function, examples, trial)
 
     def reader(self, variable: Any) -> Callable[[], Tensor]:
         return reader_of(variable)

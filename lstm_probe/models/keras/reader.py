@@ -228,28 +228,12 @@ class KerasReader:
             The rest of each layer that has one, by its name; and why others have none, in a
             sentence, or nothing.
         """
-        if self._flavour.package != "keras":
-            return {}, "The rest of a model of tf_keras is not run."
-        import keras
-
-        from lstm_probe.models.keras.keras3 import backend_in_use
-        from lstm_probe.models.keras.rest import rest_of, why_no_rest
-
-        shapes = {each.layer: each.output.shape for each in snapshots}
-        trial = self._flavour.trial(model)
+        from lstm_probe.models.keras.rest import rests_of  # few trainings ask for it
 
         def run() -> Any:
-            tensors = keras.tree.map_structure(backend_in_use().constant, self.probe)
-            return self._pass(model, tensors)
+            return self._pass(model, self._flavour.tensors(self.probe))
 
-        found, without = dict[str, Rest](), []
-        for site in self._sites:
-            why = why_no_rest(site, self._sites)
-            if why is None and site.name in shapes:
-                found[site.name] = rest_of(model, site, run, shapes[site.name], trial)
-            elif why is not None:
-                without.append(f"The model after {site.name} is not run: {why}.")
-        return found, " ".join(without)
+        return rests_of(model, self._sites, snapshots, run, self._flavour.trial(model))
 
     def _listen(self, model: Model, probe: Any) -> Any:
         layers = listened_to(model, self._layers)

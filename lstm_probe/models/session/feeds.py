@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,75 @@ import tensorflow as tf
 
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
-from lstm_probe.models.probe import as_probe
+from lstm_probe.core.groups import Groups
+from lstm_probe.models.named_probes import Probes
+from lstm_probe.models.probe import as_probe, given_probe
 from lstm_probe.models.probe_data import ProbeData, data_of_arrays
 
-__all__ = ["checked_feeds", "data_of_feeds"]
+__all__ = ["JoinedFeeds", "checked_feeds", "data_of_feeds", "joined_feeds"]
+
+
+@dataclass(frozen=True)
+class JoinedFeeds:
+    """A feed_dict in which named probes have become one batch.
+
+    Attributes:
+        feeds: as `session.run` takes it.
+        targets: those of the probes; None if they have none.
+        groups: how many sequences each probe has; None if there are no named ones.
+    """
+
+    feeds: Mapping[Any, Any]
+    targets: Any = None
+    groups: Groups | None = None
+
+
+def joined_feeds(feed_dict: Mapping[Any, Any], *, time_major: bool) -> JoinedFeeds:
+    """Make one batch of the `Probes` in a feed_dict.
+
+    Args:
+        feed_dict: by tensor or name; values are arrays, or `Probes` of the same names.
+        time_major: whether sequences are fed as `(time, batch, ...)`.
+
+    Raises:
+        LstmProbeError: the `Probes` have other names or numbers of sequences, or several have
+            targets.
+    """
+    feeds, found, targets = dict[Any, Any](), dict[Any, Groups](), None
+    for key, value in feed_dict.items() if isinstance(feed_dict, Mapping) else ():
+        if not isinstance(value, Probes):
+            feeds[key] = value
+            continue
+        given = given_probe(_batch_first(value) if time_major else value)
+        if given.targets is not None and targets is not None:
+            raise LstmProbeError(
+                f"There are two sources of targets. Received: {key!r} and another "
+                "that is fed, both with targets. Expected: (inputs, targets) for one of them."
+            )
+        targets = given.targets if targets is None else targets
+        inputs, found[key] = given.inputs, given.groups or ()
+        is_sequence = time_major and inputs.ndim > 1
+        feeds[key] = inputs.swapaxes(0, 1) if is_sequence else inputs
+    if len(set(found.values())) > 1:
+        said = "; ".join(f"{key!r}: {groups}" for key, groups in found.items())
+        raise LstmProbeError(
+            f"The named probes do not fit together. Received: {said}. Expected: the same names, "
+            "with as many sequences, for everything that is fed by sequence."
+        )
+    if not found:
+        return JoinedFeeds(feed_dict)
+    return JoinedFeeds(feeds, targets, next(iter(found.values())))
+
+
+def _batch_first(probes: Probes) -> Probes:
+    """Probes that are fed as `(time, batch, ...)`, with the batch first."""
+
+    def swapped(probe: Any) -> Any:
+        inputs, targets = probe if isinstance(probe, tuple) and len(probe) == 2 else (probe, None)
+        array = np.asarray(inputs)
+        return (array.swapaxes(0, 1) if array.ndim > 1 else array), targets
+
+    return Probes({name: swapped(each) for name, each in probes.items()})
 
 
 def checked_feeds(graph: tf.Graph, feed_dict: Mapping[Any, Any]) -> dict[Any, Array]:
@@ -37,7 +103,13 @@ def checked_feeds(graph: tf.Graph, feed_dict: Mapping[Any, Any]) -> dict[Any, Ar
     return dict(_checked(graph, key, value) for key, value in feed_dict.items())
 
 
-def data_of_feeds(feeds: Mapping[Any, Array], targets: Any, *, time_major: bool) -> ProbeData:
+def data_of_feeds(
+    feeds: Mapping[Any, Array],
+    targets: Any,
+    *,
+    time_major: bool,
+    groups: Groups | None = None,
+) -> ProbeData:
     """What a log keeps of a probe that is fed to a graph, by the names of the tensors.
 
     Args:
@@ -45,6 +117,7 @@ def data_of_feeds(feeds: Mapping[Any, Array], targets: Any, *, time_major: bool)
             left out.
         targets: as `as_targets` takes them; None for none.
         time_major: whether sequences are fed as `(time, batch, ...)`.
+        groups: of named probes.
 
     Raises:
         LstmProbeError: the targets do not fit the probe.
@@ -52,7 +125,7 @@ def data_of_feeds(feeds: Mapping[Any, Array], targets: Any, *, time_major: bool)
     batches = {tensor.op.name: array for tensor, array in feeds.items() if array.ndim}
     if time_major:
         batches = {k: v.swapaxes(0, 1) if v.ndim > 1 else v for k, v in batches.items()}
-    return data_of_arrays(batches, targets)
+    return data_of_arrays(batches, targets, groups)
 
 
 def _checked(graph: tf.Graph, key: Any, value: Any) -> tuple[Any, Array]:

@@ -134,20 +134,27 @@ def named_arrays(probe: TorchInput) -> dict[str, Any]:
     return dict(zip(names, arrays, strict=True))
 
 
-def batch_first(inputs: Mapping[str, Any], shape: tuple[int, int]) -> dict[str, Any]:
+def batch_first(
+    inputs: Mapping[str, Any], shape: tuple[int, int], *, time_first: bool = True
+) -> dict[str, Any]:
     """Arrays `(time, batch, ...)`, as `nn.LSTM` takes them by default, with the batch first.
 
     Args:
         inputs: arrays by name.
         shape: how many sequences and timesteps a layer reads of them.
+        time_first: whether the layer reads the time first: this decides where there are as many
+            sequences as timesteps.
 
     Example:
         >>> batch_first({"": np.zeros((5, 2, 3))}, (2, 5))[""].shape
         (2, 5, 3)
     """
     swapped = shape[::-1]
+    is_swapped = time_first or shape != swapped
     return {
-        name: each.swapaxes(0, 1) if each.ndim > 1 and each.shape[:2] == swapped else each
+        name: each.swapaxes(0, 1)
+        if is_swapped and each.ndim > 1 and each.shape[:2] == swapped
+        else each
         for name, each in inputs.items()
     }
 

@@ -130,6 +130,7 @@ class TorchReader:
 
     Attributes:
         shape: how many sequences and timesteps the first of its layers reads.
+        time_first: whether its first module reads `(time, batch, ...)`.
 
     Raises:
         LstmProbeError: there is no such module, or the model does not take the probe.
@@ -168,6 +169,7 @@ class TorchReader:
                 f"Expected some of {', '.join(self._modules)}."
             )
         self.shape: tuple[int, int] = seen[0].x.shape[:2]
+        self.time_first = not getattr(self._modules[heard.calls[0].name], "batch_first", False)
 
     def take(self, *, step: int, epoch: float | None = None) -> Taken:
         """Run the model on the probe, and copy what its recurrent modules read, give and are.

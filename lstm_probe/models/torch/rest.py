@@ -10,18 +10,15 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import PackedSequence
 
-from lstm_probe.analysis.rest import Rest
+from lstm_probe.analysis.rest import IN_FLOAT32, Rest, RestError
 from lstm_probe.analysis.snapshot import Snapshot
 from lstm_probe.core.arrays import Array
-from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.models.torch.modules import Module, is_stacked
 from lstm_probe.models.torch.stacks import stack_name
 from lstm_probe.models.torch.taps import Heard
 
 __all__ = ["rests_of"]
 
-#: Frameworks compute the rest in float32: sums of its gradients are exact to this part.
-_TOLERANCE = 1e-4
 #: Runs the model, in a context in which nothing of it changes, and returns what it gives.
 Run = Callable[[], Any]
 
@@ -124,7 +121,7 @@ def _rest(
             handle.remove()
         rows = [each.reshape(shape[0], -1).float() for each in leaves if each.is_floating_point()]
         if not rows:
-            raise LstmProbeError(
+            raise RestError(
                 "The model gives no output for each sequence. Received: nothing of "
                 f"{shape[0]} rows. Expected: a tensor (batch, ...) among what it returns."
             )
@@ -142,7 +139,7 @@ def _rest(
             (gradient,) = torch.autograd.grad(value, tensor, cotangent, allow_unused=True)
         return np.zeros(shape) if gradient is None else _array(gradient)
 
-    return Rest(outputs, back, tolerance=_TOLERANCE)
+    return Rest(outputs, back, tolerance=IN_FLOAT32)
 
 
 @contextmanager

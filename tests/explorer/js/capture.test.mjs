@@ -170,3 +170,41 @@ test("the position of an index is that of the nearest, of two the higher", () =>
     assert.equal(position(indices, wanted), distances.lastIndexOf(Math.min(...distances)), `${wanted} in ${indices}`);
   });
 });
+
+const floats = (shape) => ({ dtype: "F32", shape, data: Float32Array.from({ length: shape[0] * shape[1] }, (_, index) => index) });
+
+/** Four of twelve sequences, with changes of the header. */
+function grouped(changes = {}, output = floats([4, 1])) {
+  const arrays = new Map([
+    ["gates/h", { dtype: "F16", shape: [4, 2, 1], data: new Uint16Array(8) }],
+    ["sequences", { dtype: "I32", shape: [4], data: Int32Array.from([0, 1, 8, 9]) }],
+    ["output/0", output],
+  ]);
+  const groups = [["train", 8], ["validation", 4]];
+  return new Capture(packed(arrays, { format: 1, letters: ["h"], ranges: { h: null }, shape: [12, 2, 1], groups, outputs: [{ name: "", shape: [1] }], ...changes }));
+}
+
+test("sequences of named probes are called by these, and by their numbers in them", () => {
+  const named = grouped({ sequence_names: ["train 0", "good", "validation 0", "bad"] });
+  assert.deepEqual([0, 1, 2, 3].map((b) => named.called(b)), ["train 0", "train 1", "validation 0", "validation 1"]);
+  assert.deepEqual([0, 1, 2, 3].map((b) => named.nameOf(b)), [null, "good", null, "bad"]);
+  assert.deepEqual([1, 2].map((b) => named.titleOf(b)), ["train 1 “good”", "validation 0"]);
+  assert.deepEqual(named.probes, [{ name: "train", sequences: [0, 1] }, { name: "validation", sequences: [2, 3] }]);
+});
+
+test("probes that make up no batch are none", () => {
+  for (const groups of [undefined, 7, [["train", 8]], [["train", 12.5]], [["train", -1], ["b", 13]], ["train"], [["a", "12"]]]) {
+    const plain = grouped({ groups });
+    assert.deepEqual([plain.probes.length, plain.called(2)], [0, "8"], JSON.stringify(groups));
+  }
+});
+
+test("of large outputs those sequences are told that are stored", () => {
+  const [all] = grouped().outputs;
+  assert.deepEqual([0, 3].map((b) => [all.has(b), all.value(b, 0)]), [[true, 0], [true, 3]]);
+  const [part] = grouped({ outputs: [{ name: "", shape: [1], sequences: [0, 2], range: [-1, 2] }] }, floats([2, 1])).outputs;
+  assert.deepEqual([0, 1, 2].map((b) => [part.has(b), part.value(b, 0)]), [[true, 0], [false, null], [true, 1]]);
+  assert.deepEqual(part.range, [-1, 2]);
+  const [strange] = grouped({ outputs: [{ name: "", shape: [1], sequences: "all", range: ["a", null] }] }).outputs;
+  assert.deepEqual([strange.value(1, 0), strange.range], [1, null]);
+});

@@ -69,9 +69,9 @@ test("while there is nothing it asks again, and no more when it has something", 
 });
 
 test("findings that are all missing are as many reasons", async () => {
-  const explained = async () => ({ step: 7, steps: [7], notes: ["A note."], findings: {}, missing: Object.fromEntries(ANALYSES.map((name) => [name, `No ${name}.`])) });
+  const explained = async () => ({ step: 7, steps: [7], notes: ["A note."], asked_of: "It was asked.", findings: {}, missing: Object.fromEntries(ANALYSES.map((name) => [name, `No ${name}.`])) });
   const view = new ComputesView({ steps: [0], frames: [{ a: { step: 7 }, aRun: "run", layer: "memory" }], state: {}, data: { ...nothing, explained, explainedNow: () => null } });
   await view.render();
   const text = within(view.element).textContent;
-  for (const said of ["Analysed at step 7. A note.", ...ANALYSES.map((name) => `Not made. No ${name}.`)]) assert.ok(text.includes(said), said);
+  for (const said of ["Analysed at step 7. It was asked. A note.", ...ANALYSES.map((name) => `Not made. No ${name}.`)]) assert.ok(text.includes(said), said);
 });

@@ -16,7 +16,7 @@ function captureOf(outputs, { batch = 3, time = 4, ...more } = {}) {
     outputs: outputs.map(([name, shape, values]) => {
       const data = Float32Array.from(values);
       const width = data.length / batch;
-      return { name, shape, count: batch, width, data, value: (b, index) => data[b * width + index] };
+      return { name, shape, count: batch, width, data, has: (b) => b < batch, value: (b, index) => data[b * width + index] };
     }),
     ...more,
   };
@@ -59,9 +59,24 @@ test("one output of two classes is compared with one half, or with zero where it
   assert.deepEqual([logit.threshold, ...[0, 1, 2].map((b) => logit.right(b))], [0, 1, 0, 0]);
 });
 
+test("the log tells in which range a single output has been so far", () => {
+  const capture = captureOf([["", [1], [0.4, 0.6, 0.9]]]);
+  capture.outputs[0].range = [-2, 0.9];
+  const [logit] = outcomesOf(capture, probeOf(targetOf([1, 1, 0])));
+  assert.deepEqual([logit.threshold, ...[0, 1, 2].map((b) => logit.right(b))], [0, 1, 1, 0]);
+  assert.match(logit.rule, /has left 0 … 1: it is a logit/);
+});
+
+test("an error leaves out what is not known", () => {
+  const [outcome] = outcomesOf(captureOf([["", [2], [1, 2, 3, 4, 5, 6]]]), probeOf(targetOf([1.5, NaN, 2, 2.5, NaN, NaN], [2])));
+  assert.deepEqual([0, 1, 2].map((b) => outcome.error(b)), [0.5, 1.25, null]);
+  const [few] = outcomesOf(captureOf([["", [1], [1, 2, 3]]]), probeOf({ ...targetOf([0.5, 0.5, 0.5]), value: (b) => (b ? null : 0.5) }));
+  assert.deepEqual([few.error(0), few.error(1)], [0.5, null]);
+});
+
 test("numbers are shown beside their targets, and are neither right nor wrong", () => {
   const [outcome] = outcomesOf(captureOf([["", [1], [0.5, 1.5, -2]]]), probeOf(targetOf([0.25, 1, 7])));
-  assert.deepEqual([outcome.kind, outcome.right(0), outcome.text(0)], ["values", null, "target 0.250, gives 0.500"]);
+  assert.deepEqual([outcome.kind, outcome.right(0), outcome.text(0)], ["values", null, "target 0.250, gives 0.500, off by 0.250"]);
   assert.equal(markOf([outcome], 0), "");
 });
 

@@ -36,6 +36,12 @@ test("inputs and targets are read by sequence, timestep and feature", () => {
   assert.deepEqual([targets[0].value(1, 0), targets[0].value(2, 0), targets[0].value(0, 1)], [9, null, null]);
 });
 
+test("of named probes targets of some sequences are stored, by their numbers", () => {
+  const arrays = { "targets/0": whole([2, 1], [4, 9]), "targets/0/sequences": whole([2], [0, 60]) };
+  const [target] = new ProbeData(stored({ arrays })).targets;
+  assert.deepEqual([target.value(0, 0), target.value(1, 0), target.value(60, 0)], [4, null, 9]);
+});
+
 test("an input stands over a layer whose timesteps it has, or that reads a sequence of vectors", () => {
   const probe = new ProbeData(stored());
   const names = (shape) => probe.inputsOf(capture(shape)).map(({ name }) => name);

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from lstm_probe.analysis.analysis import Analysis, analyse
+from lstm_probe.analysis.rest import Rest
 from lstm_probe.cells.custom import registered_cell, registered_kinds
 from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
@@ -20,6 +21,7 @@ from lstm_probe.models.files.child.packed import pack_probe, unpack_layer, unpac
 from lstm_probe.models.files.child.pool import child_for
 from lstm_probe.models.files.child.process import Child
 from lstm_probe.models.files.child.protocol import Frame
+from lstm_probe.models.files.child.rests import rests_in_child
 from lstm_probe.models.files.onnx_session import NotLoadedError
 from lstm_probe.models.files.places import Place
 from lstm_probe.models.files.probes import RandomProbe
@@ -76,6 +78,12 @@ class ChildModel(Opened):
         found = [analyse(each) for each in snapshots]
         return {each.snapshot.layer: each for each in found}
 
+    def rests(self, found: Mapping[str, Analysis]) -> tuple[Mapping[str, Rest], str]:
+        def ask(question: Frame, allowance: Allowance) -> Frame:
+            return self._asked(question, opens=False, allowance=allowance)
+
+        return rests_in_child(self._kept.number, found, ask, self._asked.allowance)
+
     def _remote(self, number: int) -> Callable[[Array], Array]:
         return _RemoteFunction(self._kept, number)
 
@@ -99,9 +107,11 @@ class _Asked:
         if self.config is not None:
             self._given[self.config] = str(config)
 
-    def __call__(self, question: Frame, *, opens: bool = True) -> Frame:
+    def __call__(
+        self, question: Frame, *, opens: bool = True, allowance: Allowance | None = None
+    ) -> Frame:
         try:
-            return self.child.ask(question, self.allowance, opens=opens)
+            return self.child.ask(question, allowance or self.allowance, opens=opens)
         except LstmProbeError as error:
             raise LstmProbeError(self.as_given(str(error))) from error.__cause__
         except OSError as error:

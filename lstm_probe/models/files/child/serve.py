@@ -24,6 +24,7 @@ from lstm_probe.models.files.child.protocol import Frame, read_frame, write_fram
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from lstm_probe.analysis.rest import Rest
     from lstm_probe.core.activations import Activation
     from lstm_probe.models.files.keras_files import Plan
     from lstm_probe.models.files.keras_model import KerasModel
@@ -77,6 +78,7 @@ class _Server:
         self._stream = stream
         self._models: dict[int, KerasModel] = {}
         self._functions: dict[int, list[Activation]] = {}
+        self._rests: dict[int, Mapping[str, Rest]] = {}
         self._opened = 0
 
     def serve(self, questions: queue.SimpleQueue[Frame]) -> None:
@@ -89,6 +91,7 @@ class _Server:
         for number in said["forget"]:
             self._models.pop(number, None)
             self._functions.pop(number, None)
+            self._rests.pop(number, None)
         hold_back_files(said["limits"]["size"])
         ask: Callable[[Frame], Frame] = getattr(self, f"_on_{said['ask']}")
         try:
@@ -151,6 +154,24 @@ class _Server:
         snapshots = model.snapshots(unpack_probe(said["probe"], question.arrays))
         packed = [packer.pack(each) for each in snapshots]
         return Frame({"snapshots": packed}, packer.arrays)
+
+    def _on_rests(self, question: Frame) -> Frame:
+        """Which layers the model can be run on from, on the probe of the last `outputs`."""
+        said = question.said
+        hold_back(said["limits"])
+        self._rests[said["model"]], why = self._models[said["model"]].rests({})
+        return Frame({"rests": list(self._rests[said["model"]]), "why": why})
+
+    def _on_rest(self, question: Frame) -> Frame:
+        return Frame({}, [self._rest(question).rows(*question.arrays)])
+
+    def _on_rest_back(self, question: Frame) -> Frame:
+        return Frame({}, [self._rest(question).gradient(*question.arrays)])
+
+    def _rest(self, question: Frame) -> Rest:
+        said = question.said
+        hold_back(said["limits"])
+        return self._rests[said["model"]][said["layer"]]
 
     def _on_function(self, question: Frame) -> Frame:
         function = self._functions[question.said["model"]][question.said["number"]]
