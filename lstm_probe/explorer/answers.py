@@ -83,7 +83,8 @@ class Answers:
     ) -> dict[str, Any]:
         """What the analyses say of a layer: at which `step`, and all `steps` of which there is
         something; by the name of each analysis its `findings` with their `sentences`, or why it is
-        `missing`; and `notes`. None if the log has nothing of it.
+        `missing`; `asked_of`, who gave the model's output; and `notes`. None if the log has nothing
+        of it.
 
         Args:
             scope: whose data.

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib.resources import files
 
 from lstm_probe.explorer.requests import Reply
 
-__all__ = ["OF_TENSORBOARD", "static_files"]
+__all__ = ["OF_TENSORBOARD", "static_files", "without_comments"]
 
 #: The modules by which TensorBoard opens the page and answers it; no other home needs them.
 OF_TENSORBOARD = ("index.js", "tensorboard_source.js", "gates_address.js")
 _TYPES = {".js": "text/javascript", ".css": "text/css"}
+#: Comments that have their lines to themselves.
+_COMMENT = re.compile(r"^[ \t]*(?://.*|/\*\*(?s:.*?)\*/)\n", re.MULTILINE)
 
 
 def static_files(*more: str) -> Mapping[str, Reply]:
@@ -33,3 +36,13 @@ def static_files(*more: str) -> Mapping[str, Reply]:
         for file in folder.iterdir()
         if (suffix := "." + file.name.rpartition(".")[2]) in _TYPES
     }
+
+
+def without_comments(source: str) -> str:
+    """A script without the comments between its lines, for files that carry the page with them.
+
+    Example:
+        >>> without_comments("// What it is.\\nlet a = 1; // why\\n")
+        'let a = 1; // why\\n'
+    """
+    return _COMMENT.sub("", source)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 from threading import Thread
 
@@ -18,7 +18,11 @@ import tab_logs
 from werkzeug.serving import make_server
 
 from lstm_probe.explorer.log_captures import LogCaptures
+from lstm_probe.explorer.page import write_page
 from lstm_probe.explorer.server import Access, Application, Serving
+from lstm_probe.explorer.static_files import static_files
+from lstm_probe.explorer.widget.scripts import script
+from lstm_probe.logs.stored.reader import find_runs
 
 _TESTS = Path(__file__).parent / "js"
 _OLDEST_NODE = 18
@@ -88,11 +92,28 @@ def test_modules_do_what_node_tests_of_them(
     assert (counts["skipped"], counts["todo"]) == ("0", "0"), result.stdout
 
 
-@pytest.mark.parametrize("own", ["", "page", "server", "widget"])
-def test_the_front_end_of_each_home_stays_small(own: str) -> None:
-    """What a reader loads: the page's scripts, and those of TensorBoard or of another home."""
-    explorer = files("lstm_probe.explorer")
-    folders = [explorer / name for name in ("static", own) if name]
-    entries = [each for folder in folders for each in folder.iterdir()]
-    shipped = [each for each in entries if each.name.endswith((".js", ".css"))]
-    assert sum(len(each.read_bytes()) for each in shipped) < _MOST_BYTES
+def served(*packages: str) -> int:
+    return sum(len(reply.content) for reply in static_files(*packages).values())
+
+
+def carried_by_a_report(folder: Path) -> int:
+    tab_logs.write_run(folder / "logs", [0])
+    path = folder / "report.html"
+    write_page(path, find_runs(folder / "logs"))
+    text = path.read_text()
+    scripts = re.findall(r"data:text/javascript;base64,([\w+/=]+)", text)
+    (style,) = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
+    assert len(scripts) > 40
+    return sum(len(base64.b64decode(each)) for each in scripts) + len(style.encode())
+
+
+def test_the_front_end_of_each_home_stays_small(tmp_path: Path) -> None:
+    """What a reader loads: the page's scripts and style, and those of TensorBoard or of another
+    home."""
+    homes = {
+        "tensorboard": served(),
+        "server": served("lstm_probe.explorer.server"),
+        "report": carried_by_a_report(tmp_path),
+        "widget": len(script().encode()),
+    }
+    assert {home: size for home, size in homes.items() if size >= _MOST_BYTES} == {}, homes

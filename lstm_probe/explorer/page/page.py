@@ -15,7 +15,7 @@ from lstm_probe import __version__
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.explorer.page.index import analysed_steps, index_of
 from lstm_probe.explorer.page.shrink import PLANS, Plan, compressed, shrunk
-from lstm_probe.explorer.static_files import OF_TENSORBOARD
+from lstm_probe.explorer.static_files import OF_TENSORBOARD, without_comments
 from lstm_probe.logs.stored.format import as_json, pack
 from lstm_probe.logs.stored.probe import part_of_probe
 from lstm_probe.logs.stored.reader import RunReader
@@ -194,7 +194,7 @@ def _modules() -> Iterator[tuple[str, str]]:
     for folder in (files("lstm_probe.explorer") / "static", files(__package__)):
         for entry in folder.iterdir():
             if entry.name.endswith(".js") and entry.name not in _OF_OTHERS:
-                source = entry.read_text(encoding="utf-8")
+                source = without_comments(entry.read_text(encoding="utf-8"))
                 yield entry.name, source.replace('from "./', 'from "report/')
 
 

@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 from importlib.resources import files
 
-from lstm_probe.explorer.static_files import OF_TENSORBOARD
+from lstm_probe.explorer.static_files import OF_TENSORBOARD, without_comments
 
 __all__ = ["script"]
 
@@ -31,7 +31,7 @@ def script() -> str:
     explorer = files("lstm_probe.explorer")
     folders = [explorer / "static", explorer / "page", explorer / "widget"]
     found = {
-        entry.name: entry.read_text(encoding="utf-8")
+        entry.name: without_comments(entry.read_text(encoding="utf-8"))
         for folder in folders
         for entry in folder.iterdir()
         if entry.name.endswith(".js") and entry.name not in _OF_OTHERS
