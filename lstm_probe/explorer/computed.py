@@ -8,7 +8,8 @@ from typing import Any, Final
 import numpy as np
 
 from lstm_probe.analysis.geometry.cka import similarity
-from lstm_probe.core.arrays import Array
+from lstm_probe.core.arrays import Array, BoolArray
+from lstm_probe.core.blas import on_one_blas_thread
 from lstm_probe.logs.stored.format import Stored, evenly
 from lstm_probe.logs.stored.precision import best_gate
 
@@ -40,7 +41,7 @@ def cka_rows(captures: Iterable[tuple[int, Stored]], last: Stored) -> Iterator[t
         if now.shape[:2] != then.shape[:2] or not np.array_equal(valid, there):
             continue
         finite = all(np.isfinite(each[valid]).all() for each in (now, then)) and valid.any()
-        found = similarity(now, then, valid, orders=_ORDERS) if finite else (None, None)
+        found = _compared(now, then, valid) if finite else (None, None)
         yield step, np.array([np.nan if each is None else each for each in found])
 
 
@@ -68,6 +69,11 @@ def exponent_rows(
         values, low, high = (each.get(name) or [] for name in ("exponents", "low", "high"))
         if values and low and high:
             yield step, np.array([values[0], low[0], high[0]], np.float64)
+
+
+@on_one_blas_thread
+def _compared(now: Array, then: Array, valid: BoolArray) -> tuple[float | None, float | None]:
+    return similarity(now, then, valid, orders=_ORDERS)
 
 
 def _states(stored: Stored) -> tuple[Array, Array]:
