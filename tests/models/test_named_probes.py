@@ -24,7 +24,7 @@ def test_the_sequences_of_all_probes_are_one_batch_in_their_order() -> None:
     np.testing.assert_array_equal(given.inputs, X)
     assert given.targets[""].tolist() == Y.tolist()
     assert given.groups == (("hard ones", 4), ("validation", 3))
-    assert list(given.parts) == ["hard ones", "validation"]
+    assert [each.shape for each, _ in given.parts.values()] == [(4, 4, 2), (3, 4, 2)]
     data = data_of_probe(given.inputs, given.targets, given.groups)
     assert (data.sequences, data.groups) == (7, given.groups)
 
