@@ -107,7 +107,7 @@ def read_series(path: Path, what: str) -> dict[str, Array]:
     Example:
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "y.csv"
-        >>> _ = path.write_text("class\n0\n2\n1\n")
+        >>> _ = path.write_text("class\\n0\\n2\\n1\\n")
         >>> read_series(path, "target")["y"].tolist()
         [0.0, 2.0, 1.0]
     """
