@@ -154,7 +154,7 @@ def test_a_layer_whose_rest_cannot_be_run_says_why(rng: np.random.Generator) -> 
         model, rng.normal(size=(4, 6, 3)).astype(np.float32), analyses=["ablation"]
     )
     notes = " ".join(found["encoder"].notes)
-    assert "after encoder is not run: it hands on a state that is more than its output" in notes
+    assert "is not run. It reads a state of the layer that is more than its output" in notes
     assert "after twice is not run: the model calls it more than once" in notes
     ablations = {name: each.findings["ablation"] for name, each in found.items()}
     assert ablations["encoder"].output_norm is None  # type: ignore[attr-defined]
@@ -218,3 +218,19 @@ def test_a_file_is_run_as_a_live_model(name: str, kind: str, tmp_path: Any, rng:
     asked = {"target": target, "analyses": ["ablation", "attribution"]}
     live = lstm_probe.explain(model, probe, **asked)
     assert_same(lstm_probe.explain(path, probe, **asked), live)
+
+
+def test_a_cell_state_that_nobody_reads_does_not_matter(rng: np.random.Generator) -> None:
+    entry = keras.Input((6, 3))
+    h, last, _ = layers.LSTM(3, return_sequences=True, return_state=True, name="memory")(entry)
+    model = keras.Model(entry, layers.Dense(1)(layers.concatenate([h[:, 0], last])))
+    probe = rng.normal(size=(4, 6, 3)).astype(np.float32)
+    look = live_look(model, probe)
+    rests, why = look.rests()
+    assert why == ""
+    rest, seen = rests["memory"], look.snapshots[0]
+    expected = keras.ops.convert_to_numpy(model(probe))
+    assert rest.outputs(seen.output) == pytest.approx(expected, abs=1e-5)
+    changed = np.array(seen.output)
+    changed[:, -1] += 1  # the last step is read as the last state alone
+    assert np.abs(rest.outputs(changed) - expected).max() > 0.01

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -320,3 +321,21 @@ def test_what_is_reported_survives_the_end_of_the_process(tmp_path: Path) -> Non
     assert done.returncode == -signal.SIGKILL
     reported = int(done.stdout.split()[-1])
     assert len(captured_steps(tmp_path, "l0/parity/max_abs_error")) == reported >= 15
+
+
+def test_every_second_capture_is_analysed_and_the_training_goes_on(
+    model: Model, tmp_path: Path
+) -> None:
+    other = deepcopy(model)
+    options: dict[str, Any] = {"every": 2, "max_overhead": None, "analyses": ["ablation"]}
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    with TorchProbe(
+        model, X[:4], tmp_path, optimizer=optimizer, analyses_every=2, **options
+    ) as probe:
+        train(model, optimizer, 6)
+        assert probe.explained["memory/l0"].step == 4
+    run = RunReader(tmp_path / "lstm_probe")
+    assert run.findings_steps("memory/l0") == [0, 4, 6]
+    train(other, torch.optim.SGD(other.parameters(), 0.1), 6)
+    for one, without in zip(model.parameters(), other.parameters(), strict=True):
+        assert torch.equal(one, without)

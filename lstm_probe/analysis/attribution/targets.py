@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -23,7 +24,7 @@ _NUMBERS = 2**22
 
 
 @dataclass(frozen=True, eq=False)
-class Targets:
+class Targets(ABC):
     """`K` scalars of each sequence of a probe.
 
     Attributes:
@@ -77,13 +78,14 @@ class Targets:
         )
         return snapshot, trace
 
+    @abstractmethod
     def _of(self, snapshot: Snapshot, trace: GateTrace) -> Array:
-        raise NotImplementedError
+        """The scalars of each copy, `(K, copies, batch)`."""
 
+    @abstractmethod
     def _cotangents(self, snapshot: Snapshot, trace: GateTrace) -> Array:
         """The gradients with respect to `h`, `(time or 1, K, rows, output)` as it is read; those of
         one step belong to the last."""
-        raise NotImplementedError
 
     def _back(self, snapshot: Snapshot, trace: GateTrace) -> Array:
         run = run_of(snapshot, trace)

@@ -68,10 +68,13 @@ def _why_not(site: Site, sites: Sequence[Site]) -> str | None:
         return "the model calls it more than once"
     if getattr(layer, "time_major", False):
         return "its first axis is that of the time"
-    size = cells_of(layer)[0].state_size
-    if layer.return_state and isinstance(size, (list, tuple)) and len(size) > 1:
-        return "it hands on a state that is more than its output"
     return None
+
+
+def _returns_more(layer: Layer) -> bool:
+    """Whether a layer returns a state that is more than its output, such as an LSTM's `c`."""
+    size = cells_of(layer)[0].state_size
+    return bool(layer.return_state) and isinstance(size, (list, tuple)) and len(size) > 1
 
 
 def _rest(
@@ -79,8 +82,8 @@ def _rest(
 ) -> Rest:
     flavour, batch, zeros = flavour_of(model), shape[0], np.zeros(shape, np.float32)
 
-    def outputs_of(h: Tensor) -> Tensor:
-        with overlaid(site.layer, _StandIn(site.layer, h, flavour)):
+    def outputs_of(h: Tensor, shift: Tensor | None = None) -> Tensor:
+        with overlaid(site.layer, _StandIn(site.layer, h, flavour, shift)):
             found = run()
         tensors = [each for each in flavour.flatten(found) if hasattr(each, "shape")]
         rows = [flavour.reshaped(each, (batch, -1), "float32") for each in tensors]
@@ -91,6 +94,8 @@ def _rest(
 
     @cache  # both are compiled when they are first asked for
     def forward() -> Callable[..., Array]:
+        if _returns_more(site.layer):
+            _check_unread(flavour.pure(model, outputs_of, [zeros, zeros[:1, 0, 0]], trial), shape)
         return flavour.pure(model, outputs_of, [zeros], trial)
 
     @cache
@@ -106,6 +111,25 @@ def _rest(
             return backward()(h, by_output)
 
     return Rest(outputs, back, tolerance=IN_FLOAT32)
+
+
+def _check_unread(shifted: Callable[..., Array], shape: tuple[int, ...]) -> None:
+    """Check that a model's output depends on nothing but the output of a layer.
+
+    Args:
+        shifted: the model's output, of that of the layer and a shift of its other states.
+        shape: that of the layer's output.
+
+    Raises:
+        RestError: the model reads the other states too, which the rest does not take.
+    """
+    some = np.random.default_rng(0).normal(size=shape)
+    if not np.array_equal(shifted(some, np.zeros(1)), shifted(some, np.ones(1))):
+        raise RestError(
+            "It reads a state of the layer that is more than its output. Received: return_state="
+            "True, and a model that goes on from the cell state. Expected: one that reads the "
+            "layer's output and the last h alone."
+        )
 
 
 @contextmanager
@@ -126,10 +150,17 @@ def _failing() -> Iterator[None]:
 
 
 class _StandIn:
-    """Stands in for a layer's `call`, and gives another output than the layer would."""
+    """Stands in for a layer's `call`, and gives another output than the layer would.
 
-    def __init__(self, layer: Layer, h: Tensor, flavour: Flavour) -> None:
-        self._layer, self._h, self._flavour = layer, h, flavour
+    Args:
+        layer: the layer.
+        h: its output, `(batch, time, units)` in the order of the input's time.
+        flavour: the Keras of the layer.
+        shift: is added to the states that the layer returns beside its output; None for nothing.
+    """
+
+    def __init__(self, layer: Layer, h: Tensor, flavour: Flavour, shift: Tensor | None) -> None:
+        self._layer, self._h, self._flavour, self._shift = layer, h, flavour, shift
         self._call = flavour.call(layer)
         self.__signature__ = inspect.signature(layer.call)
 
@@ -147,4 +178,7 @@ class _StandIn:
             h = self._flavour.flip(h)
         steps = self._flavour.reshaped(h, (*h.shape[:2], *space), output.dtype)
         given = steps if layer.return_sequences else steps[:, -1]
-        return [given, steps[:, -1]] if layer.return_state else given
+        if not layer.return_state:
+            return given
+        others = [s if self._shift is None else s + self._shift for s in result[2:]]
+        return [given, steps[:, -1], *others]
