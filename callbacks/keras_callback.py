@@ -14,6 +14,7 @@ from lstm_probe.callbacks.keras_config import (
     current,
     described_probe,
     described_schedule,
+    probe_from,
     schedule_from,
 )
 from lstm_probe.callbacks.recording.options import Options, check_kept_apart
@@ -200,7 +201,7 @@ class ProbeCallback(ShownInNotebooks, Callback):
         if not enabled:
             self._config["enabled"] = False
         self._probe = probe
-        self._parts: Mapping[str, Any] = {}
+        self._named = probe if isinstance(probe, Probes) else None
         self._is_watching = False
         self._recorder: Recorder | None = None
         self._reader: KerasReader | None = None
@@ -209,9 +210,11 @@ class ProbeCallback(ShownInNotebooks, Callback):
         from lstm_probe.callbacks.recording.recorder import Recorder  # TensorBoard, matplotlib
 
         given = given_probe(probe, ragged=True)
-        self._probe, self._groups, self._parts = given.inputs, given.groups, given.parts
+        self._probe, self._groups = given.inputs, given.groups
         self._targets = only_targets(given.targets, targets)
-        if self._targets:
+        if given.groups:
+            self._named = Probes(given.parts)
+        elif self._targets:
             self._config["targets"] = self._targets
         found = as_labels(
             self._probe,
@@ -263,17 +266,15 @@ class ProbeCallback(ShownInNotebooks, Callback):
             >>> again.get_config()["every"], again.get_config()["probe"].shape
             (10, (1, 5, 1))
         """
-        if self._parts:
-            return {"probe": described_probe(dict(self._parts)), "named": True, **self._config}
-        return {"probe": described_probe(self._probe), **self._config}
+        held = self._probe if self._named is None else self._named
+        return {"probe": described_probe(held), **self._config}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> ProbeCallback:
         """A callback that is made as `get_config` says."""
         given = {name: deserialised(value) for name, value in config.items()}
-        if given.pop("named", False):
-            given["probe"] = Probes({k: (each, None) for k, each in given["probe"].items()})
-        return cls(**{**current(given), "every": schedule_from(given["every"])})
+        probe, every = probe_from(given["probe"]), schedule_from(given["every"])
+        return cls(**{**current(given), "probe": probe, "every": every})
 
     @property
     def log_dir(self) -> Path | None:

@@ -182,8 +182,9 @@ class Rest:
                     losses=lambda outputs: np.square(outputs - wanted).mean(axis=1),
                     loss_name="mean squared error",
                 )
+        seen = f"from {wanted.min()} to {wanted.max()}, " if fits and wanted.size else ""
         raise LstmProbeError(
-            f"The target does not fit the model's output. Received: {wanted.dtype} of shape "
+            f"The target does not fit the model's output. Received: {seen}{wanted.dtype} of shape "
             f"{np.shape(target)}. Expected: finite numbers of shape {(batch, size)}, or a class "
             f"from 0 to {size - 1} for each of {batch} sequences."
         )

@@ -55,13 +55,16 @@ def explain_model(
         Path | None,
         typer.Option(
             help="Series to look for in the units: an .npz with an array (batch, time) or (batch,) "
-            "by name, or one array in an .npy or .csv file.",
+            "by name, or one array in an .npy or a .csv, which has a row for each sequence.",
             metavar="FILE",
         ),
     ] = None,
     target: Annotated[
         Path | None,
-        typer.Option(help="What each sequence should give: an .npy or .csv file.", metavar="FILE"),
+        typer.Option(
+            help="What each sequence should give: an .npy, or a .csv with a row for each sequence.",
+            metavar="FILE",
+        ),
     ] = None,
     analysis: Annotated[
         list[str] | None,
@@ -105,8 +108,13 @@ def explain_model(
         names = check_names(analysis)
         series, wanted = _labels(labels), _target(target)
         if is_log(model):
+            given = {"--probe": probe, "--random": random, "--target": target, "--config": config,
+                     "--cell": cell, "--trusted": trusted, "--weights-only": weights_only,
+                     "--max-memory": max_memory, "--timeout": timeout}  # fmt: skip
+            _check_of_no_use(given, model, "a log, whose gates are compared with --labels")
             _explain_log(model, run, series, layer, names, as_json=as_json)
             return
+        _check_of_no_use({"--run": run}, model, "a model; runs are those of a log")
         check_probe(probe, random)
         opened = open_model(
             model,
@@ -125,6 +133,16 @@ def explain_model(
             )
         about = _About(model, opened.kind, opened.step, opened.notes)
         (_print_json if as_json else _print_text)(about, found)
+
+
+def _check_of_no_use(given: Mapping[str, Any], path: Path, what: str) -> None:
+    """Refuse options that say nothing about what is explained."""
+    of_no_use = [name for name, value in given.items() if value]
+    if of_no_use:
+        raise LstmProbeError(
+            f"An option is of no use here. Received: {', '.join(of_no_use)} for {path}, {what}. "
+            "Expected: no such option."
+        )
 
 
 class _About(NamedTuple):
@@ -155,27 +173,21 @@ def _explain_log(
 
 def _labels(path: Path | None) -> Mapping[str, Any] | None:
     """The series of a file by name; a file with one array gives it its own name."""
-    if path is None:
-        return None
-    if path.suffix.lower() == ".npz":
-        from lstm_probe.core.limits import read_npz
+    from lstm_probe.models.files.probes import read_series
 
-        return read_npz(path)
-    return {path.stem: _target(path)}
+    return None if path is None else read_series(path, "file of labels")
 
 
 def _target(path: Path | None) -> Any:
-    if path is None:
-        return None
-    from lstm_probe.models.files.probes import read_probe
+    from lstm_probe.models.files.probes import read_series
 
-    found = read_probe(path)
-    if isinstance(found, Mapping):
+    found = {"": None} if path is None else read_series(path, "target")
+    if len(found) > 1:
         raise LstmProbeError(
             f"One array is needed. Received: {path} with {', '.join(found)}. Expected: "
             "one array, in an .npy or .csv file."
         )
-    return found
+    return next(iter(found.values()))
 
 
 @contextmanager
@@ -219,6 +231,7 @@ def _print_text(about: _About, found: Explanations) -> None:
     out = console()
     out.print(Text(f"{about.path}: {about.kind}, step {about.step}"))
     for each in found.values():
-        out.print("", Text(str(each)))
+        out.print()
+        out.print(Text(str(each)))
     for note in about.notes:
         out.print(Text(f"note: {note}", style="dim"))

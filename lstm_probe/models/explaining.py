@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from lstm_probe.analysis.analysis import Analysis, analyse
@@ -134,6 +135,7 @@ def _explain_followed(
     **asked: Any,
 ) -> Explanations:
     """As `explain_analyses`, with the rests of a model, which are made if an analysis takes one."""
+    _check_target(asked.get("target"), found)
     follow = not FOLLOWING.isdisjoint(check_names(asked.get("analyses")))
     rests, why = make() if follow else ({}, "")
     return explain_analyses(found, rests=rests, notes=[why] if why else [], **asked)
@@ -195,6 +197,27 @@ def explain_analyses(
             for name, each in found.items()
         }
     )
+
+
+def _check_target(target: npt.ArrayLike | None, found: Mapping[str, Analysis]) -> None:
+    """Check that the target has something for each sequence of the probe: of what kind that is, the
+    analyses say."""
+    if target is None or not found:
+        return
+    given, batches = np.asarray(target), {len(each.snapshot.x) for each in found.values()}
+    # A layer may read a sequence of the probe in parts, as within TimeDistributed.
+    if given.ndim == 0 or not len(given) or all(batch % len(given) for batch in batches):
+        raise LstmProbeError(
+            f"The target does not fit the probe. Received: shape {given.shape}. Expected: a value "
+            f"for each of its {' or '.join(map(str, sorted(batches)))} sequences, (batch,), or "
+            "several, (batch, outputs)."
+        )
+    if given.ndim == 1 and given.dtype.kind == "f" and not np.isfinite(given).all():
+        raise LstmProbeError(
+            "The target is not finite. Received: "
+            f"{len(given) - int(np.isfinite(given).sum())} of {len(given)} values that are NaN or "
+            "infinite. Expected: a number or a class for each sequence."
+        )
 
 
 def _check_labels(labels: Mapping[str, Any], analyses: Sequence[Analysis]) -> None:

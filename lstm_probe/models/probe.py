@@ -83,13 +83,13 @@ class GivenProbe:
         targets: those of what is certainly a pair of inputs and targets, as they were given; None
             if there are none.
         groups: the named probes whose sequences these are; None if it is one without a name.
-        parts: the inputs of each of them, by its name.
+        parts: inputs and targets of each of them, by its name.
     """
 
     inputs: Probe
     targets: Any = None
     groups: Groups | None = None
-    parts: Mapping[str, Probe] = field(default_factory=dict)
+    parts: Mapping[str, tuple[Probe, Any]] = field(default_factory=dict)
 
 
 def given_probe(probe: Probe, *, ragged: bool = False) -> GivenProbe:
@@ -121,8 +121,9 @@ def given_probe(probe: Probe, *, ragged: bool = False) -> GivenProbe:
         for name, (inputs, _) in pairs.items()
     }
     inputs, groups = joined(parts, ragged=ragged)
-    targets = joined_targets({name: each for name, (_, each) in pairs.items()})
-    return GivenProbe(inputs, targets, groups, parts)
+    targets = {name: each for name, (_, each) in pairs.items()}
+    both = {name: (each, targets[name]) for name, each in parts.items()}
+    return GivenProbe(inputs, joined_targets(targets), groups, both)
 
 
 def _as_leaves(probe: Any, *, ragged: bool, called: str = "probe") -> Probe:

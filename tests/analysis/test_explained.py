@@ -74,6 +74,12 @@ def test_a_loss_is_measured_when_the_target_fits_the_output():
     )
     assert wrong.findings["ablation"].loss is None
     assert wrong.notes[0].startswith("The loss is not measured: The target does not fit")
+    classes = Rest(lambda h: np.repeat(net.rest.outputs(h), 3, axis=1))
+    from_one = explain_layer(
+        analyse(net.snapshot), rest=classes, target=[1, 2, 3] * 4, analyses=["ablation"]
+    )
+    assert "Received: from 1 to 3, int64 of shape (12,)" in from_one.notes[0]
+    assert "or a class from 0 to 2 for each of 12 sequences" in from_one.notes[0]
 
 
 def test_a_large_layer_is_analysed_on_fewer_sequences(rng, monkeypatch):

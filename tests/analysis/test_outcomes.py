@@ -88,10 +88,11 @@ def test_other_numbers_have_an_error(rng):
 def test_outputs_have_the_target_of_their_name_and_others_are_left_out(rng):
     y = rng.integers(0, 2, 12)
     outputs = {"a": np.eye(2)[y], "b": np.eye(2)[1 - y]}
-    named = found(outputs, {"b": y, "a": y})
-    assert [(each.output, each.right) for each in named] == [
-        ("a", 8), ("a", 4), ("b", 0), ("b", 0)
-    ]  # fmt: skip
+    named = found(outputs, {"b": 1 - y, "a": y})
+    whole = [("a", 8), ("a", 4), ("b", 8), ("b", 4)]
+    assert [(each.output, each.right) for each in named] == whole
+    placed = found(outputs, {"0": y, "1": 1 - y})
+    assert [(each.output, each.right) for each in placed] == whole
     assert found(np.eye(2)[y][:5], y) == []  # of other sequences
     assert found(rng.normal(size=(12, 7)), rng.normal(size=(12, 3))) == []
     assert found(np.full((12, 3), np.nan), np.full((12, 3), 0.5)) == []

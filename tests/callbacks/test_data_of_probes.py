@@ -225,12 +225,19 @@ def test_the_words_of_texts_stand_on_the_time_axis_unless_the_data_stays_out(
         assert meta["sequence_names"] == ["one 0", "other 0", "other 1"]
 
 
-def test_a_configuration_holds_named_probes(data: Any, tmp_path: Path) -> None:
-    made = ProbeCallback(named(*data), tmp_path)
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_configuration_holds_named_probes(enabled: bool, data: Any, tmp_path: Path) -> None:
+    made = ProbeCallback(named(*data), tmp_path, enabled=enabled)
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(made))
-    assert again._groups == made._groups == (("train", 3), ("not seen", 2))
-    np.testing.assert_array_equal(again._probe, made._probe)
-    assert again._targets[""].tolist() == made._targets[""].tolist()
+    assert isinstance(again._named, Probes)
+    x, y = data
+    for name, part in (("train", slice(0, 3)), ("not seen", slice(3, 5))):
+        inputs, targets = again._named[name]
+        np.testing.assert_array_equal(inputs, x[part])
+        np.testing.assert_array_equal(targets, y[part])
+    if enabled:
+        assert again._groups == made._groups == (("train", 3), ("not seen", 2))
+        assert again._targets[""].tolist() == made._targets[""].tolist() == y[:5].tolist()
 
 
 def test_a_model_of_several_inputs_takes_named_probes(data: Any, tmp_path: Path) -> None:

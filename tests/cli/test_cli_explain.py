@@ -68,6 +68,20 @@ def test_json_holds_what_python_gives(tmp_path: Path) -> None:
     assert "<b>tracking</b>" in ours._repr_html_()
 
 
+def test_a_table_has_a_row_for_each_sequence(tmp_path: Path) -> None:
+    given = sums(tmp_path)
+    total = given["x"][..., 0].cumsum(axis=1)
+    np.savetxt(tmp_path / "total.csv", total, delimiter=",")
+    np.savetxt(tmp_path / "last.csv", total[:, -1], header="last", comments="")
+    found = run(
+        "explain", given["model"], "--probe", given["probe"], "--labels", tmp_path / "total.csv",
+        "--target", tmp_path / "last.csv", "-a", "tracking", "-a", "need", "--json",
+    )  # fmt: skip
+    findings = json.loads(found.stdout)["layers"]["memory"]["findings"]
+    assert findings["tracking"]["named"]["total"] == [1]
+    assert findings["need"]["sequences"] == 10
+
+
 def test_one_sequence_is_too_few(tmp_path: Path) -> None:
     given = sums(tmp_path)
     found = run("explain", given["model"], "--random", "1,20,1", "-a", "tracking")
@@ -79,7 +93,17 @@ def test_one_sequence_is_too_few(tmp_path: Path) -> None:
     [
         (["--random", "8,20,1", "-a", "magic"], "no such analysis. Received: ['magic']"),
         (["--random", "8,20,1", "--labels", "{}/labels.npz"], "'total' do not fit the probe"),
-        (["--random", "8,20,1", "--labels", "{}/absent.npz"], "absent.npz"),
+        (["--random", "8,20,1", "--labels", "{}/absent.npz"], "no file of labels. Received: "),
+        (["--random", "8,20,1", "--labels", "{}/empty.npz"], "an .npz without arrays"),
+        (["--random", "8,20,1", "--labels", "{}/words.csv"], "no numbers in any line"),
+        (["--random", "8,20,1", "--target", "{}/absent.npy"], "There is no target. Received: "),
+        (["--random", "8,20,1", "--target", "{}/seven.npy"], "Received: shape (7,). Expected: a v"),
+        (
+            ["--random", "7,20,1", "--target", "{}/seven.npy"],
+            "Received: 1 of 7 values that are NaN",
+        ),
+        (["--random", "8,20,1", "--target", "{}/one.npy"], "Received: shape (). Expected: a value"),
+        (["--random", "8,20,1", "--run", "a"], "of no use here. Received: --run for"),
         (["--random", "8,20,1", "--target", "{}/two.npz"], "One array is needed"),
         ([], "One probe is needed"),
     ],
@@ -87,6 +111,10 @@ def test_one_sequence_is_too_few(tmp_path: Path) -> None:
 def test_bad_input_gets_one_line(tmp_path: Path, options: list[str], expected: str) -> None:
     given = sums(tmp_path)
     np.savez(tmp_path / "two.npz", a=np.ones((2, 2)), b=np.ones((2, 2)))
+    np.savez(tmp_path / "empty.npz")
+    np.save(tmp_path / "seven.npy", [np.nan, *range(6)])
+    np.save(tmp_path / "one.npy", 3.0)
+    (tmp_path / "words.csv").write_text("depth\n")
     filled = [each.format(tmp_path) for each in options]
     assert expected in one_line(run("explain", given["model"], *filled))
 
@@ -101,6 +129,8 @@ def test_a_log_tells_what_its_gates_follow(tmp_path: Path) -> None:
     layer = json.loads(found.stdout)["layers"]["memory"]
     assert layer["findings"]["tracking"]["named"] == {"total": [1]}
     assert "explain the saved model" in layer["missing"]["ablation"]
+    refused = run("explain", tmp_path / "logs", "--target", given["probe"], "--trusted")
+    assert "Received: --target, --trusted for " in one_line(refused)
     bare = run("explain", tmp_path / "logs")
     assert "There are no labels" in " ".join(bare.stdout.split())
     np.save(tmp_path / "short.npy", np.ones((3, 20)))

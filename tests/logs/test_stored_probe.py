@@ -13,10 +13,15 @@ from lstm_probe import GateTrace, LstmCell, analyse
 from lstm_probe.explorer.page.shrink import PLANS, shrunk
 from lstm_probe.logs import RunLog
 from lstm_probe.logs.stored.checked import checked_capture
-from lstm_probe.logs.stored.format import keep, unpack
+from lstm_probe.logs.stored.format import Stored, keep, unpack
 from lstm_probe.logs.stored.labels import stored_groups
 from lstm_probe.logs.stored.names import PROBE, PROBE_SERIES, stored_tag
-from lstm_probe.logs.stored.probe import output_arrays, packed_probe, part_of_probe
+from lstm_probe.logs.stored.probe import (
+    output_arrays,
+    packed_probe,
+    part_of_outputs,
+    part_of_probe,
+)
 from lstm_probe.logs.stored.reader import RunReader
 from lstm_probe.logs.stored.values import gates_value
 from lstm_probe.models.probe_data import ProbeData
@@ -131,6 +136,9 @@ def test_a_part_of_the_outputs_has_the_places_of_its_sequences() -> None:
     values = np.broadcast_to(np.arange(40.0)[:, None], (40, 2**14))
     arrays, told = output_arrays({"": values}, kept, 40, groups)
     places = told["outputs"][0]["sequences"]
+    few, field = part_of_outputs(Stored(arrays, told), np.array([0, 30, 31]))
+    assert few["output/0"][:, 0].tolist() == kept.sequences[[0, 30, 31]].tolist()
+    assert field["outputs"][0]["sequences"] == [0, 1, 2]
     assert arrays["output/0"][:, 0].tolist() == kept.sequences[places].tolist() == [0, 1, 30, 31]
 
 

@@ -12,6 +12,7 @@ import lstm_probe
 from lstm_probe import LstmProbeError, Probes
 from lstm_probe.core.groups import called, first_of_each, spread
 from lstm_probe.models.given_labels import as_labels
+from lstm_probe.models.labels import ProbeLabels
 from lstm_probe.models.probe import as_probe, given_probe
 from lstm_probe.models.probe_data import data_of_probe
 
@@ -24,7 +25,7 @@ def test_the_sequences_of_all_probes_are_one_batch_in_their_order() -> None:
     np.testing.assert_array_equal(given.inputs, X)
     assert given.targets[""].tolist() == Y.tolist()
     assert given.groups == (("hard ones", 4), ("validation", 3))
-    assert list(given.parts) == ["hard ones", "validation"]
+    assert [each.shape for each, _ in given.parts.values()] == [(4, 4, 2), (3, 4, 2)]
     data = data_of_probe(given.inputs, given.targets, given.groups)
     assert (data.sequences, data.groups) == (7, given.groups)
 
@@ -100,6 +101,7 @@ def test_labels_tell_which_sequence_is_of_which_probe() -> None:
     assert seen.sequence_names[5] == "validation 0"
     other = lstm_probe.GateTrace({"h": np.zeros((14, 4, 3))}, {"h": None})
     assert labels.on(other).groups is None  # the layer reads other sequences
+    assert ProbeLabels(groups=given.groups).on(other).groups is None
     named = as_labels(given.inputs, names=list("abcdefg"), groups=given.groups)
     assert named is not None
     assert named.on(trace).sequence_names == tuple("abcdefg")

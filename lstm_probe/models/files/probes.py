@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +15,7 @@ from lstm_probe.core.arrays import Array
 from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.limits import damaged, read_npy, read_npz
 
-__all__ = ["RandomProbe", "parse_shape", "read_probe"]
+__all__ = ["RandomProbe", "parse_shape", "read_probe", "read_series"]
 
 
 #: How many words a random sentence has.
@@ -84,39 +84,86 @@ def read_probe(path: Path) -> Any:
         >>> read_probe(path).shape
         (1, 3, 2)
     """
+    found = _read(path, "probe", "; or --random 1,50,3 for random numbers")
+    if path.suffix in _TABLES:
+        return found[None]
+    if isinstance(found, Mapping) and len(found) == 1:
+        return next(iter(found.values()))
+    return found
+
+
+def read_series(path: Path, what: str) -> dict[str, Array]:
+    """What a user knows of each sequence of a probe, out of an .npy, .npz or .csv file.
+
+    Args:
+        path: an .npz holds arrays by name; the only array of another file has the file's name. A
+            table has a row for each sequence, and a column for each timestep or output; where it
+            has one column, the array is `(batch,)`.
+        what: what it holds, for messages.
+
+    Raises:
+        LstmProbeError: there is no such file, it is damaged, or it holds nothing.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "y.csv"
+        >>> _ = path.write_text("class\\n0\\n2\\n1\\n")
+        >>> read_series(path, "target")["y"].tolist()
+        [0.0, 2.0, 1.0]
+    """
+    found = _read(path, what)
+    if isinstance(found, Mapping):
+        if not found:
+            raise LstmProbeError(
+                f"{path} is no {what}. Received: an .npz without arrays. Expected: at least one."
+            )
+        return dict(found)
+    is_column = path.suffix in _TABLES and found.shape[1] == 1
+    return {path.stem: found[:, 0] if is_column else found}
+
+
+#: Files of text with a row on each line.
+_TABLES: Final = (".csv", ".tsv", ".txt")
+
+
+def _read(path: Path, what: str, other_way: str = "") -> Any:
+    """What is in a file: arrays by name for an .npz, one array for others."""
     if not path.is_file():
         raise LstmProbeError(
-            f"There is no probe. Received: {path}. Expected: an .npy, .npz or .csv file; or "
-            "--random 1,50,3 for random numbers."
+            f"There is no {what}. Received: {path}. Expected: an .npy, .npz or .csv file"
+            f"{other_way}."
         )
     if path.suffix == ".npy":
         return read_npy(path)
     if path.suffix == ".npz":
-        arrays = read_npz(path)
-        return next(iter(arrays.values())) if len(arrays) == 1 else arrays
-    if path.suffix in (".csv", ".tsv", ".txt"):
+        return read_npz(path)
+    if path.suffix in _TABLES:
         return _table(path)
     raise LstmProbeError(
-        f"{path} is no probe. Received: a name that ends with {path.suffix!r}. Expected: .npy, "
+        f"{path} is no {what}. Received: a name that ends with {path.suffix!r}. Expected: .npy, "
         ".npz or .csv."
     )
 
 
 def _table(path: Path) -> Array:
+    """The rows of a table, without a first one of words."""
     delimiter = "\t" if path.suffix == ".tsv" else ","
     try:
         with path.open() as file:
             lines = file.readlines()
         header = bool(lines) and not _numbers(lines[0], delimiter)
-        rows = np.loadtxt(lines[header:], delimiter=delimiter, ndmin=2, dtype=np.float32)
+        told = [line for line in lines[header:] if line.partition("#")[0].strip()]
+        if not told:
+            raise LstmProbeError(
+                f"{path} is empty. Received: no numbers in any line. Expected: a table "
+                "with a row for each timestep and a column for each feature; a first row of words "
+                "is skipped."
+            )
+        return np.loadtxt(told, delimiter=delimiter, ndmin=2, dtype=np.float32)
+    except LstmProbeError:
+        raise
     except ValueError as error:
         raise damaged(path, "a table of numbers", error) from error
-    if not rows.size:
-        raise LstmProbeError(
-            f"{path} is empty. Expected: a table with a row for each timestep and a column for "
-            "each feature."
-        )
-    return rows[None]
 
 
 def _numbers(line: str, delimiter: str) -> bool:
