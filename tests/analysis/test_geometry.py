@@ -11,6 +11,7 @@ import samples
 
 from lstm_probe import LstmProbeError, analyse
 from lstm_probe.analysis import linear_cka, measure_geometry, participation_ratio
+from lstm_probe.analysis.geometry.ends import ends_by_class
 from lstm_probe.analysis.geometry.geometry import geometry_of
 from lstm_probe.core.trace import GateTrace
 
@@ -236,3 +237,15 @@ def test_classes_may_be_words_truth_values_and_whole_numbers(rng, kind):
     again = geometry_of(GateTrace({"h": found.path}, {"h": "output"}), step=0, target=given)
     assert again.ends.right == 20
     json.dumps(again.plain(), allow_nan=False)
+
+
+def test_each_end_is_held_against_the_means_of_the_others(rng):
+    for _ in range(5):
+        classes, ends = rng.permutation(np.arange(15) % 3), rng.normal(size=(15, 1, 2)) + 3
+        found = ends_by_class(ends, np.ones((15, 1), bool), classes)
+        right = 0
+        for k in range(15):
+            others = np.arange(15) != k
+            means = [ends[others & (classes == kind), 0].mean(axis=0) for kind in range(3)]
+            right += np.argmin([np.linalg.norm(ends[k, 0] - mean) for mean in means]) == classes[k]
+        assert found.right == right
