@@ -20,7 +20,7 @@ __all__ = ["OutputRanges", "ProbeOutcome", "outcomes_of"]
 
 #: By name, the smallest and the largest number that an output has ever been.
 Ranges = Mapping[str, tuple[float, float]]
-#: A class that is not known, as where shorter sequences were filled up, is below 0.
+#: A class that is not known is below 0. Shorter sequences are filled up with it, or with NaN.
 _UNKNOWN: Final = -1
 
 
@@ -164,31 +164,44 @@ def _classes(
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]] | None:
     """Which classes `(batch, steps)` are right, and which are known; None where these are numbers.
 
+    Where a model gives NaN, nothing is right.
+
     Args:
         scores: `(batch, steps, classes)`.
         target: `(batch, steps)` or `(batch, steps * classes)`.
         seen: the range of the output so far.
     """
     batch, steps, width = scores.shape
-    if not (np.isfinite(target).all() and (target == np.round(target)).all()):
+    rows = target.reshape(batch, steps, -1)
+    known = ~_filled_up(rows)
+    numbers = rows[known]  # (known steps, 1 or classes)
+    if not (np.isfinite(numbers).all() and (numbers == np.round(numbers)).all()):
         return None
+    wanted = rows[:, :, 0]
+    chosen: npt.NDArray[Any]
     if width == 1:
-        if not np.isin(target, (0, 1)).all():
+        if not np.isin(numbers, (0, 1)).all():
             return None
         low, high = seen or (0.0, 1.0)
         chosen = scores[:, :, 0] > (0.5 if low >= 0 and high <= 1 else 0.0)
-        return chosen == (target == 1), np.ones((batch, steps), bool)
-    if target.shape[1] == steps:
-        wanted = target
-        if (wanted >= width).any():
-            return None
     else:
-        rows = target.reshape(batch, steps, width)
-        if not (np.isin(rows, (0, 1)).all() and (rows.sum(axis=2) == 1).all()):
+        if rows.shape[2] > 1:
+            if not (np.isin(numbers, (0, 1)).all() and (numbers.sum(axis=1) == 1).all()):
+                return None
+            wanted = rows.argmax(axis=2)
+        elif (numbers >= width).any():
             return None
-        wanted = rows.argmax(axis=2)
-    known = wanted > _UNKNOWN
-    return (_largest(scores) == wanted) & known, known
+        known = known & (wanted > _UNKNOWN)
+        chosen = _largest(scores)
+    return (chosen == wanted) & known & ~np.isnan(scores).all(axis=2), known
+
+
+def _filled_up(rows: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """`(batch, steps)`: the last steps, with which sequences shorter than others were filled up."""
+    if rows.shape[1] == 1:
+        return np.zeros(rows.shape[:2], np.bool_)
+    blank = (np.isnan(rows) | (rows == _UNKNOWN)).all(axis=2)
+    return np.logical_and.accumulate(blank[:, ::-1], axis=1)[:, ::-1]
 
 
 def _largest(scores: Array) -> npt.NDArray[np.intp]:

@@ -52,7 +52,7 @@ def joined(parts: Mapping[str, Any], *, ragged: bool) -> tuple[Any, Groups]:
     whole = next(iter(parts.values()))
     if isinstance(whole, Mapping):
         return dict(zip(whole, arrays, strict=True)), groups
-    return (arrays if isinstance(whole, list) else arrays[0]), groups
+    return (arrays if isinstance(whole, (list, tuple)) else arrays[0]), groups
 
 
 def counted(name: str, counts: Sequence[int | None], shapes: str) -> int:

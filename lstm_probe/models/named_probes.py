@@ -25,8 +25,9 @@ class Probes(Mapping[str, Any]):
     Args:
         probes: The probes by name, for names that are no words of Python.
         **named: The probes by name. Each is an input of the model, such as `x[:8]`, or a tuple
-            `(inputs, targets)`. A tuple of two is always that: several inputs are a list or a
-            dict, and `(inputs, None)` has no targets. All probes have targets, or none has. Their
+            `(inputs, targets)`. A tuple of two is always that, and one of three has weights in
+            addition, which are left out: several inputs are a list or a dict, and
+            `(inputs, None)` has no targets. All probes have targets, or none has. Their
             arrays have one shape, the number of sequences aside; sequences of other lengths are
             taken where a probe may hold them.
 

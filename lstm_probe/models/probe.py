@@ -123,10 +123,18 @@ def given_probe(probe: Probe, *, ragged: bool = False) -> GivenProbe:
     inputs, groups = joined(parts, ragged=ragged)
     targets = {name: each for name, (_, each) in pairs.items()}
     both = {name: (each, targets[name]) for name, each in parts.items()}
-    return GivenProbe(inputs, joined_targets(targets), groups, both)
+    return GivenProbe(inputs, joined_targets(targets, groups), groups, both)
 
 
 def _as_leaves(probe: Any, *, ragged: bool, called: str = "probe") -> Probe:
+    members = probe.values() if isinstance(probe, Mapping) else probe
+    inside = [*members] if isinstance(probe, (Mapping, list, tuple)) else []
+    if any(isinstance(each, Probes) for each in (probe, *inside)):
+        raise LstmProbeError(
+            f"Named probes are inside of another probe. Received: {called}, which holds Probes. "
+            "Expected: Probes on the outside, with inputs and targets in each of them, as in "
+            "Probes(train=(x[:8], y[:8]), validation=(x_val[:8], y_val[:8]))."
+        )
     if isinstance(probe, Mapping):
         return {
             name: as_leaf(f"{called}[{name!r}]", leaf, ragged=ragged)
@@ -139,8 +147,9 @@ def _as_leaves(probe: Any, *, ragged: bool, called: str = "probe") -> Probe:
 
 
 def _pair(probe: Any) -> tuple[Any, Any]:
-    """Inputs and targets of one of several named probes: a tuple of two is always that."""
-    if isinstance(probe, tuple) and len(probe) == 2:
+    """Inputs and targets of one of several named probes: a tuple of two is always that, and one of
+    three ends with weights, as batches of Keras do."""
+    if isinstance(probe, tuple) and len(probe) in (2, 3):
         inputs = first_batch(_read(probe[0]))[0]
         return list(inputs) if isinstance(inputs, tuple) else inputs, probe[1]
     return _parts(probe)

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lstm_probe.core.errors import LstmProbeError
 from lstm_probe.core.groups import Groups
 from lstm_probe.models.joining import check_groups
 from lstm_probe.models.probe import Probe, padded_leaves
-from lstm_probe.models.targets import as_targets
+from lstm_probe.models.targets import as_targets, check_targets
 
 __all__ = ["ProbeData", "data_of_arrays", "data_of_probe"]
 
@@ -94,7 +93,7 @@ probe=(x_test[:8], y_test[:8]).
     data = ProbeData(leaves, as_targets(targets))
     # Texts tell how many sequences there are, and are no numbers that could be shown.
     check_groups(groups, data.sequences)
-    _check(data.targets, data.sequences)
+    check_targets(data.targets, data.sequences)
     numbers = {name: each for name, each in data.inputs.items() if each.dtype.kind not in "USO"}
     return ProbeData(numbers, data.targets, groups or ())
 
@@ -103,18 +102,3 @@ def _named(leaves: Sequence[Any], names: Sequence[str] | None) -> dict[str, npt.
     if names is None:
         names = [""] if len(leaves) == 1 else [str(number) for number in range(len(leaves))]
     return dict(zip(names, leaves, strict=True))
-
-
-def _check(targets: Named, sequences: int | None) -> None:
-    for name, each in targets.items():
-        count = len(each) if each.ndim else None
-        if count is None or sequences not in (None, count):
-            what = f"targets[{name!r}]" if name else "targets"
-            received = (
-                "a single number" if count is None else f"{count} of them, shape {each.shape}"
-            )
-            raise LstmProbeError(
-                f"The targets do not fit the probe. Received: {what} with {received}. Expected: "
-                f"one for each of its {'' if sequences is None else f'{sequences} '}sequences, the "
-                "batch first, as in probe=(x_test[:8], y_test[:8])."
-            )

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_probe.core.errors import LstmProbeError
+from lstm_probe.core.groups import Groups
 from lstm_probe.models.arrays import as_leaf
 from lstm_probe.models.ragged import Ragged
 
-__all__ = ["as_targets", "joined_targets", "only_targets"]
+__all__ = ["as_targets", "check_targets", "joined_targets", "only_targets"]
 
 
 def as_targets(targets: Any) -> dict[str, npt.NDArray[Any]]:
@@ -66,6 +67,37 @@ def only_targets(of_probe: Any, option: Any) -> dict[str, npt.NDArray[Any]]:
     return as_targets(option if of_probe is None else of_probe)
 
 
+def check_targets(
+    targets: Mapping[str, npt.NDArray[Any]], sequences: int | None, probe: str = ""
+) -> None:
+    """Check that there is a target for each sequence.
+
+    Args:
+        targets: by name.
+        sequences: how many the probe has; None if that is not known.
+        probe: its name, of one of several.
+
+    Raises:
+        LstmProbeError: there are more or fewer, or a single number.
+
+    Example:
+        >>> check_targets({"": np.zeros(3)}, 3)
+    """
+    for name, each in targets.items():
+        count = len(each) if each.ndim else None
+        if count is None or sequences not in (None, count):
+            what = f"targets[{name!r}]" if name else "targets"
+            received = (
+                "a single number" if count is None else f"{count} of them, shape {each.shape}"
+            )
+            raise LstmProbeError(
+                f"The targets do not fit the probe{f' {probe!r}' if probe else ''}. Received: "
+                f"{what} with {received}. Expected: one for each of its "
+                f"{'' if sequences is None else f'{sequences} '}sequences, the batch first, as in "
+                "probe=(x_test[:8], y_test[:8])."
+            )
+
+
 def _target(name: str, given: Any) -> npt.NDArray[Any]:
     leaf = as_leaf(name, given, ragged=True)
     if leaf.dtype.kind not in "biuf" and leaf.dtype.name != "bfloat16":
@@ -78,7 +110,7 @@ def _target(name: str, given: Any) -> npt.NDArray[Any]:
     return leaf
 
 
-def joined_targets(parts: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]] | None:
+def joined_targets(parts: Mapping[str, Any], groups: Groups) -> dict[str, npt.NDArray[Any]] | None:
     """The targets of several named probes as those of one batch.
 
     Where those of one probe are longer than those of another, classes are filled up with -1 and
@@ -86,15 +118,19 @@ def joined_targets(parts: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]] | No
 
     Args:
         parts: the targets of each probe, as `as_targets` takes them, or None.
+        groups: how many sequences each probe has.
 
     Returns:
         The targets by their names; None where no probe has any.
 
     Raises:
-        LstmProbeError: some probes have targets and others have none, or they do not fit together.
+        LstmProbeError: some probes have targets and others have none, a probe has more or fewer
+            than sequences, or they do not fit together.
 
     Example:
-        >>> joined_targets({"train": [0, 1], "validation": [1]})[""].tolist()
+        >>> joined_targets(
+        ...     {"train": [0, 1], "validation": [1]}, (("train", 2), ("validation", 1))
+        ... )[""].tolist()
         [0, 1, 1]
     """
     without = [name for name, each in parts.items() if each is None]
@@ -107,6 +143,8 @@ def joined_targets(parts: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]] | No
             "inputs alone for all."
         )
     found = {name: as_targets(each) for name, each in parts.items()}
+    for name, count in groups:
+        check_targets(found[name], count, name)
     first = next(iter(found.values()))
     if any(each.keys() != first.keys() for each in found.values()):
         said = "; ".join(f"{name!r}: {len(each)}" for name, each in found.items())

@@ -62,6 +62,29 @@ def test_each_step_counts_where_each_has_a_class(rng):
     assert all(each.by_step for each in outcomes)
 
 
+@pytest.mark.parametrize("filling", [-1, np.nan])
+@pytest.mark.parametrize("form", ["one output", "classes", "one-hot"])
+def test_steps_with_which_shorter_sequences_were_filled_up_do_not_count(rng, filling, form):
+    y = rng.integers(0, 2, (12, 5))
+    scores = rng.uniform(size=(12, 5, 1 if form == "one output" else 2))
+    chosen = scores[:, :, 0] > 0.5 if form == "one output" else scores.argmax(axis=2)
+    rights = [
+        [None if b % 4 == 0 and t > 2 else bool(chosen[b, t] == y[b, t]) for t in range(5)]
+        for b in range(12)
+    ]
+    wanted = np.eye(2)[y] if form == "one-hot" else y.astype(float)
+    wanted[::4, 3:] = filling
+    outcomes = found(scores, wanted)
+    assert right_of(outcomes) == counted(rights)
+    assert [each.of for each in outcomes] == [36, 18]
+
+
+def test_what_is_not_a_number_is_not_right(rng):
+    y = np.arange(12) % 2
+    assert right_of(found(np.full((12, 1), np.nan), y)) == [(0, 8), (0, 4)]
+    assert right_of(found(np.full((12, 2), np.nan), y)) == [(0, 8), (0, 4)]
+
+
 @pytest.mark.parametrize(("low", "high", "threshold"), [(0, 1, 0.5), (-0.1, 1, 0), (0, 1.2, 0)])
 def test_a_single_output_is_a_probability_until_one_has_left_0_to_1(rng, low, high, threshold):
     given, y = rng.uniform(0, 1, (12, 1)), rng.integers(0, 2, 12)

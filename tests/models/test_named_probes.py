@@ -37,6 +37,14 @@ def test_several_inputs_keep_their_structure() -> None:
     given = given_probe(Probes(a=([X[:1], X[:1]], None), b=[X[1:], X[1:]]))
     assert [each.shape for each in given.inputs] == [X.shape, X.shape]
     assert given.targets is None
+    given = given_probe(Probes(a=(X[:1],) * 4, b=(X[1:],) * 4))
+    assert [each.shape for each in given.inputs] == [X.shape] * 4
+
+
+def test_weights_after_the_targets_are_left_out() -> None:
+    given = given_probe(Probes(a=(X[:2], Y[:2], np.ones(2)), b=(X[2:], Y[2:], np.ones(5))))
+    assert given.inputs.shape == X.shape
+    assert given.targets[""].tolist() == Y.tolist()
 
 
 def test_sequences_of_other_lengths_are_ragged_where_a_probe_may_be() -> None:
@@ -77,6 +85,10 @@ def test_targets_of_other_lengths_are_filled_up() -> None:
         (lambda: Probes(a={"x": X, "n": Y[:2]}), "not known how many sequences the probe 'a'"),
         (lambda: Probes(a=[["x"]], b=[[1]]), "do not fit together"),
         (lambda: Probes(a=(X, Y[:2])), "targets with 2 of them.*its 7 sequences"),
+        (lambda: Probes(a=(X[:2], Y[:3]), b=(X[:3], Y[:2])), "probe 'a'.*3 of them.*its 2 seq"),
+        (lambda: Probes(a=Probes(b=X), c=X), r"inside of another probe. Received: probe\['a'\]"),
+        (lambda: (Probes(a=X, b=X), Y), "inside of another probe. Received: probe, which holds"),
+        (lambda: {"x": Probes(a=X, b=X)}, "Expected: Probes on the outside"),
         (lambda: Probes(a=(X, [Y, Y]), b=(X, Y)), "targets for as many outputs"),
         (lambda: Probes(a=(X, Y), b=(X, np.ones((7, 2)))), "targets of the probes do not fit"),
     ],

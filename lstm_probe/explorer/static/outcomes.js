@@ -7,6 +7,8 @@ import { extent } from "./probe_data.js";
 
 /** More different whole numbers than this are no classes, where no output tells. */
 const MOST_CLASSES = 50;
+/** A class that is not known. Shorter sequences are filled up with it, or with NaN. */
+const UNKNOWN = -1;
 const TARGET = { value: () => null, count: 0, width: 0, shape: [], isWhole: false, name: "" };
 
 /**
@@ -64,7 +66,10 @@ export class Outcome {
   /** What is to be given: a class or a number; null where nothing is. */
   targetAt(sequence, step = 0) {
     const original = this.capture.sequences[sequence];
-    if (this.kind === "one-hot") return largest(this.width, (index) => this.target.value(original, step * this.width + index))?.index ?? null;
+    if (this.kind === "one-hot") {
+      const found = largest(this.width, (index) => this.target.value(original, step * this.width + index));
+      return found?.value > 0 ? found.index : null;
+    }
     const value = this.target.value(original, this.#perStep ? step : 0);
     return value === null || Number.isNaN(value) || (this.isClass && value < 0) ? null : value;
   }
@@ -73,10 +78,10 @@ export class Outcome {
   givenAt(sequence, step = 0) {
     if (!this.output?.has(sequence)) return null;
     const at = (index) => this.output.value(sequence, step * this.width + index);
-    if (this.kind === "binary") return { value: at(0) > this.threshold ? 1 : 0, score: at(0) };
+    if (this.kind === "binary") return { value: Number.isNaN(at(0)) ? NaN : at(0) > this.threshold ? 1 : 0, score: at(0) };
     if (this.kind === "values") return { value: at(0), score: null };
     const found = largest(this.width, at);
-    return found && { value: found.index, score: found.value };
+    return found ? { value: found.index, score: found.value } : { value: NaN, score: NaN };
   }
 
   /** Whether the class is the right one; null where that is no question. */
@@ -117,7 +122,7 @@ export class Outcome {
     const given = this.givenAt(sequence);
     if (!given) return "";
     if (this.kind === "values") return some(this.width, (index) => this.output.value(sequence, index));
-    return `${given.value} (${number(given.score, 2)})`;
+    return Number.isNaN(given.value) ? "NaN" : `${given.value} (${number(given.score, 2)})`;
   }
 
   /** How a class is found, in words, where that is not plain. */
@@ -137,10 +142,12 @@ export class Outcome {
     // A single output for all steps of a target, or the other way round, is no pair.
     const alike = target.width === count || target.width === count * this.width;
     if (!this.hasTarget) return this.width > 1 && areProbabilities(this.output, this.width) ? "class" : "values";
-    if (!alike || !target.isWhole) return "values";
-    if (this.width === 1) return target.data.every((value) => value === 0 || value === 1) ? "binary" : "values";
-    if (target.width === count) return target.data.every((value) => value < this.width) ? "class" : "values";
-    return isOneHot(target, this.width) ? "one-hot" : "values";
+    const known = alike ? knownOf(target, steps) : [];
+    const all = (fits) => known.every((row) => row.every(fits));
+    if (!alike || !all(Number.isInteger)) return "values";
+    if (this.width === 1) return all((value) => value === 0 || value === 1) ? "binary" : "values";
+    if (target.width === count) return all((value) => value < this.width) ? "class" : "values";
+    return known.every((row) => isOneHot(row, this.width)) ? "one-hot" : "values";
   }
 
   /** Whether a single output is no probability. The log has its range at all captures so far. */
@@ -154,7 +161,7 @@ function largest(width, at) {
   let found = null;
   for (let index = 0; index < width; index++) {
     const value = at(index);
-    if (value !== null && (found === null || value > found.value)) found = { index, value };
+    if (value !== null && !Number.isNaN(value) && (found === null || value > found.value)) found = { index, value };
   }
   return found;
 }
@@ -171,7 +178,17 @@ function areProbabilities({ data }, width) {
   return true;
 }
 
-function isOneHot({ data }, width) {
+/** The numbers of each sequence, without the last steps with which shorter ones were filled up. */
+function knownOf({ data, count, width }, steps) {
+  const each = width / (steps ?? 1);
+  return Array.from({ length: count }, (_, sequence) => {
+    let row = data.subarray(sequence * width, (sequence + 1) * width);
+    while (steps > 1 && row.length && row.subarray(-each).every((value) => Number.isNaN(value) || value === UNKNOWN)) row = row.subarray(0, -each);
+    return row;
+  });
+}
+
+function isOneHot(data, width) {
   for (let start = 0; start < data.length; start += width) {
     const row = data.subarray(start, start + width);
     if (!row.every((value) => value === 0 || value === 1) || row.reduce((sum, value) => sum + value, 0) !== 1) return false;

@@ -77,7 +77,7 @@ def _joined(probes: Probes, model: Module, axis: int) -> NamedProbes:
         (name, counted(name, list(_counts(part, axis)), shown(part)))
         for name, part in parts.items()
     )
-    targets = joined_targets({name: each for name, (_, each) in pairs.items()})
+    targets = joined_targets({name: each for name, (_, each) in pairs.items()}, groups)
     return NamedProbes(_end_to_end(parts, axis), targets, groups)
 
 

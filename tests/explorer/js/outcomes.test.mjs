@@ -94,6 +94,28 @@ test("an output at each step has a class or a number at each", () => {
   assert.deepEqual([regression.kind, regression.givenAt(1, 2).value, regression.targetAt(1, 2)], ["values", 6 / 8, 6 / 4]);
 });
 
+test("steps with which shorter sequences were filled up are not known", () => {
+  for (const filling of [-1, NaN]) {
+    const y = [1, 0, 1, filling, 0, 0, 1, 1, 1, filling, filling, filling];
+    const [binary] = outcomesOf(captureOf([["", [4, 1], [0.9, 0.1, 0.2, 0.9, 0.1, 0.9, 0.9, 0.9, 0.9, 0.1, 0.1, 0.1]]]), probeOf(targetOf(y, [4])));
+    assert.deepEqual([binary.kind, ...[0, 1, 2].map((b) => binary.right(b))], ["binary", 2 / 3, 3 / 4, 1]);
+    const two = y.flatMap(() => [0.25, 0.75]);
+    const [several] = outcomesOf(captureOf([["", [4, 2], two]]), probeOf(targetOf(y, [4])));
+    assert.deepEqual([several.kind, ...[0, 1, 2].map((b) => several.right(b))], ["class", 2 / 3, 2 / 4, 1]);
+    const hot = y.flatMap((each) => (each === 0 ? [1, 0] : each === 1 ? [0, 1] : [filling, filling]));
+    const [onehot] = outcomesOf(captureOf([["", [4, 2], two]]), probeOf(targetOf(hot, [4, 2])));
+    assert.deepEqual([onehot.kind, ...[0, 1, 2].map((b) => onehot.right(b))], ["one-hot", 2 / 3, 2 / 4, 1]);
+  }
+});
+
+test("what is not a number is not right", () => {
+  const [binary] = outcomesOf(captureOf([["", [1], [NaN, NaN, 0.9]]]), probeOf(targetOf([0, 1, 1])));
+  assert.deepEqual([0, 1, 2].map((b) => binary.right(b)), [0, 0, 1]);
+  assert.equal(binary.text(0), "target 0, gives NaN, wrong");
+  const [several] = outcomesOf(captureOf([["", [2], [NaN, NaN, 0, 1, 1, 0]]]), probeOf(targetOf([0, 1, 1])));
+  assert.deepEqual([0, 1, 2].map((b) => several.right(b)), [0, 1, 0]);
+});
+
 test("outputs and targets are told by their names, else by their places", () => {
   const capture = captureOf([["b", [1], [1, 2, 3]], ["a", [1], [4, 5, 6]]]);
   const named = outcomesOf(capture, probeOf(targetOf([0.1, 0, 0], [], "a"), targetOf([0.2, 0, 0], [], "b")));
