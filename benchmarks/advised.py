@@ -25,7 +25,7 @@ def advised(training: Training, advice: str) -> Training:
     Raises:
         ValueError: the advice has words that no change belongs to.
     """
-    first = re.split(r"[,;] or ", advice)[0]
+    first = chosen(advice)
     changes = [
         (change, found) for words, change in CHANGES.items() if (found := re.search(words, first))
     ]
@@ -35,6 +35,11 @@ def advised(training: Training, advice: str) -> Training:
     for change, found in changes:
         changed = change(changed, found)
     return changed
+
+
+def chosen(advice: str) -> str:
+    """The first way of an advice that names several."""
+    return re.split(r"[,;] or ", advice)[0]
 
 
 def _optimizer(edit: _EditOptimizer) -> Callable[[Training, re.Match[str]], Training]:

@@ -23,11 +23,13 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
-from advised import advised
+from advised import advised, chosen
 from healthy import HEALTHY
 from ill import ILL
 from records import Records
 from trainings import Outcome, Training
+
+from lstm_probe.analysis.alerts.cure_rates import cure_rate
 
 #: An illness is to be raised before this part of its training.
 SOON = 0.1
@@ -72,44 +74,52 @@ def show_healthy(records: Records, bench: Halves) -> None:
 
 
 def show_ill(records: Records, bench: Halves, seeds: int) -> None:
-    """Which alerts are raised, and when."""
+    """Which alerts are raised, and when: the right one, and which others."""
     for half, trainings in bench:
         print(f"\n## Ill, {half}: {len(trainings)} trainings, {seeds} seeds\n")
-        right = 0
+        print("| training | illness | raised soon | raised first | others raised soon |")
+        print("| --- | --- | --- | --- | --- |")
+        right = foremost = total = 0
         for training in trainings:
-            outcomes = [records.of(training, seed) for seed in range(seeds)]
-            right += (hits := sum(training.illness in soon(each) for each in outcomes))
-            named = Counter(rule for each in outcomes for rule in soon(each))
-            others = ", ".join(
-                f"{rule} {n}" for rule, n in named.items() if rule != training.illness
-            )
+            outcomes = trained(records, training, seeds)
+            hits = sum(training.illness in soon(each) for each in outcomes)
+            firsts = sum(training.illness in first(each) for each in outcomes)
+            named = Counter(rule for each in outcomes for rule in soon(each) - {training.illness})
+            others = ", ".join(f"`{rule}` in {n}" for rule, n in named.items()) or "none"
             show(
-                f"{training.name:<52} {_result(outcomes)} {training.illness} {hits} of {seeds}, "
-                f"others: {others or 'none'}"
+                f"| {training.name} | `{training.illness}` | {hits} of {len(outcomes)} "
+                f"| {firsts} | {others} |"
             )
-        show(f"{right} of {seeds * len(trainings)} with the right name soon")
+            right, foremost, total = right + hits, foremost + firsts, total + len(outcomes)
+        show(
+            f"\nThe right name within a tenth of the training in {right} of {total}, among those "
+            f"raised first in {foremost}."
+        )
 
 
 def show_cures(records: Records, bench: Halves, seeds: int) -> None:
     """The same trainings as they are and as the advice says."""
-    table: dict[str, Counter[str]] = {}
+    table: dict[tuple[str, str], Counter[str]] = {}
     for half, trainings in bench:
         print(f"\n## Cures, {half}, {seeds} seeds\n")
+        print("| training | alert | tried | as it is | as advised | alert | others | |")
+        print("| --- | --- | --- | --- | --- | --- | --- | --- |")
         for training in trainings:
-            before = [records.of(training, seed) for seed in range(seeds)]
+            before = trained(records, training, seeds)
             advice = advice_for(training, before)
-            after = [] if advice is None else cured(records, training, advice, seeds)
-            word = "not raised" if advice is None else judged(training, before, after)
-            table.setdefault(str(training.illness), Counter())[word] += 1
+            after = trained(records, advised(training, advice), seeds) if advice else []
+            word = judged(training, before, after) if after else "not raised"
+            row = str(training.illness), opening(str(training.illness), advice or "")
+            table.setdefault(row, Counter())[word] += 1
             show_case(training, advice, word, before, after)
-    print(f"\n| alert | {' | '.join(WORDS)} |\n|{' --- |' * (len(WORDS) + 1)}")
-    for illness, counted in table.items():
-        print(f"| `{illness}` | {' | '.join(str(counted[word]) for word in WORDS)} |")
+    print(f"\n| alert | advice | {' | '.join(WORDS)} |\n|{' --- |' * (len(WORDS) + 2)}")
+    for (illness, advice), counted in sorted(table.items()):
+        print(f"| `{illness}` | {advice} | {' | '.join(str(counted[word]) for word in WORDS)} |")
 
 
-def cured(records: Records, training: Training, advice: str, seeds: int) -> list[Outcome]:
-    """What comes of a training that follows the advice."""
-    return [records.of(advised(training, advice), seed) for seed in range(seeds)]
+def trained(records: Records, training: Training, seeds: int) -> list[Outcome]:
+    """What comes of a training with each seed."""
+    return [records.of(training, seed) for seed in range(min(seeds, training.seeds))]
 
 
 def show_case(
@@ -127,9 +137,15 @@ def show_case(
     also = ", ".join(f"{rule} in {n}" for rule, n in others.items()) or "none"
     seeds = len(before)
     show(
-        f"| {training.name} | `{training.illness}` in {ill} of {seeds} | {advice} | "
+        f"| {training.name} | `{training.illness}` in {ill} of {seeds} | {chosen(advice or '')} | "
         f"{_result(before)} | {_result(after) if after else ''} | in {still} | {also} | {word} |"
     )
+
+
+def opening(rule: str, advice: str) -> str:
+    """The words by which the table of the package knows an advice."""
+    rate = cure_rate(rule, advice)
+    return chosen(advice) if rate is None else rate.advice
 
 
 def advice_for(training: Training, outcomes: Sequence[Outcome]) -> str | None:
@@ -163,10 +179,15 @@ def raised(outcome: Outcome) -> set[str]:
     return {alert.rule for alert in outcome.alerts}
 
 
-def soon(outcome: Outcome) -> dict[str, int]:
-    """The rules that were raised within a tenth of the training, and the step of each."""
-    latest = SOON * outcome.steps
-    return {a.rule: a.step for a in reversed(outcome.alerts) if a.step <= latest}
+def soon(outcome: Outcome) -> set[str]:
+    """The rules that were raised within a tenth of the training."""
+    return {alert.rule for alert in outcome.alerts if alert.step <= SOON * outcome.steps}
+
+
+def first(outcome: Outcome) -> set[str]:
+    """The rules that were raised before all others, or at the same step."""
+    earliest = min((alert.step for alert in outcome.alerts), default=None)
+    return {alert.rule for alert in outcome.alerts if alert.step == earliest}
 
 
 def halves(trainings: Sequence[Training], half: str = "both", only: str = "") -> Halves:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from lstm_probe.analysis.alerts.cure_rates import said_of_cures
 from lstm_probe.analysis.snapshot import Snapshot
 
 __all__ = ["Alert", "State", "Thresholds", "alert_about"]
@@ -30,6 +31,7 @@ class Alert:
         unit: the index of the worst unit, if the alert is about units.
         timestep: the timestep of the probe, if the alert is about one.
         state: whether it is only noted, stands, or has cleared.
+        tried: how often this advice has cured, in words (`CURE_RATES`).
 
     Example:
         >>> alert = Alert("dead_units", "lstm", 100, "h is still in 30 % of the units; healthy is "
@@ -50,13 +52,15 @@ at most 10 %. Try: a lower learning rate.
     unit: int | None = None
     timestep: int | None = None
     state: State = "standing"
+    tried: str = ""
 
     def __str__(self) -> str:
         places = {"gate": self.gate, "unit": self.unit, "timestep": self.timestep}
         named = "".join(f", {name} {value}" for name, value in places.items() if value is not None)
+        tried = f" ({self.tried})" if self.tried else ""
         return (
             f"{self.rule}: layer {self.layer!r}{named}, step {self.step}: {self.what}. "
-            f"Try: {self.advice}."
+            f"Try: {self.advice}{tried}."
         )
 
     def plain(self) -> dict[str, str | int | float | None]:
@@ -137,4 +141,5 @@ def alert_about(
         advice: what to try.
         place: `gate`, `unit` and `timestep`, as far as the alert is about them.
     """
+    place["tried"] = said_of_cures(rule, advice)
     return Alert(rule, snapshot.layer, snapshot.step, what, value, threshold, advice, **place)

@@ -206,6 +206,7 @@ _ALERT: Mapping[str, _Check] = {
     "timestep": _or_none(_is_integer),
     "text": _is_text,
     "state": _is_text,
+    "tried": _is_text,
 }
 
 

@@ -1,0 +1,68 @@
+"""`CURE_RATES`: how often the advice of an alert cured, measured by `benchmarks/cures.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["CURE_RATES", "CureRate", "cure_rate", "said_of_cures"]
+
+
+@dataclass(frozen=True)
+class CureRate:
+    """What became of ill trainings that were repeated as an advice says.
+
+    The loss is that on held-out data. It is better or worse where its mean over five seeds differs
+    by more than two standard deviations of the ill training.
+
+    Attributes:
+        rule: the name of the alert.
+        advice: the words that the advice begins with.
+        cured: in so many trainings the alert was gone, and the loss was better.
+        only_alert: the alert was gone, and the loss was the same.
+        nothing: the alert was raised again.
+        harmed: the loss was worse.
+
+    Example:
+        >>> CureRate("dead_units", "fewer units", cured=2, nothing=1).trainings
+        3
+    """
+
+    rule: str
+    advice: str
+    cured: int = 0
+    only_alert: int = 0
+    nothing: int = 0
+    harmed: int = 0
+
+    @property
+    def trainings(self) -> int:
+        """How many trainings of the bench were ill of this, and repeated."""
+        return self.cured + self.only_alert + self.nothing + self.harmed
+
+
+#: All advice that was measured. The table in `docs/reading_the_gates.md` is the same.
+CURE_RATES: Final = (CureRate("dead_units", "a lower learning rate", cured=1),)
+
+
+def cure_rate(rule: str, advice: str) -> CureRate | None:
+    """What was measured for an advice; None if it was not measured."""
+    return next(
+        (rate for rate in CURE_RATES if rate.rule == rule and advice.startswith(rate.advice)), None
+    )
+
+
+def said_of_cures(rule: str, advice: str) -> str:
+    """How often an advice has cured, in words; empty for what is no illness of a training.
+
+    Example:
+        >>> said_of_cures("not_finite", "prayers"), said_of_cures("parity_mismatch", "prayers")
+        ('not tried on our bench', '')
+    """
+    if not any(rate.rule == rule for rate in CURE_RATES):
+        return ""
+    rate = cure_rate(rule, advice)
+    if rate is None:
+        return "not tried on our bench"
+    cured = str(rate.cured) if rate.cured else "none"
+    return f"cured {cured} of {rate.trainings} such trainings on our bench"
