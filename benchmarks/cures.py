@@ -106,15 +106,27 @@ def show_cures(records: Records, bench: Halves, seeds: int) -> None:
         print("| --- | --- | --- | --- | --- | --- | --- | --- |")
         for training in trainings:
             before = trained(records, training, seeds)
-            advice = advice_for(training, before)
+            advice = advice_for(str(training.illness), before)
             after = trained(records, advised(training, advice), seeds) if advice else []
-            word = judged(training, before, after) if after else "not raised"
-            row = str(training.illness), opening(str(training.illness), advice or "")
-            table.setdefault(row, Counter())[word] += 1
-            show_case(training, advice, word, before, after)
+            show_case(training, advice, before, after)
+            for rule in followed(training, advice, before):
+                row = rule, opening(rule, advice or "")
+                word = judged(rule, before, after) if after else "not raised"
+                table.setdefault(row, Counter())[word] += 1
     print(f"\n| alert | advice | {' | '.join(WORDS)} |\n|{' --- |' * (len(WORDS) + 2)}")
-    for (illness, advice), counted in sorted(table.items()):
-        print(f"| `{illness}` | {advice} | {' | '.join(str(counted[word]) for word in WORDS)} |")
+    for (rule, advice), counted in sorted(table.items()):
+        print(f"| `{rule}` | {advice} | {' | '.join(str(counted[word]) for word in WORDS)} |")
+
+
+def followed(training: Training, advice: str | None, before: Sequence[Outcome]) -> list[str]:
+    """The alerts that the advice answers: the right one, and others that advise the same."""
+    often = Counter(rule for each in before for rule in raised(each))
+    same = [
+        rule
+        for rule, seeds in often.items()
+        if seeds > len(before) / 2 and advice_for(rule, before) == advice
+    ]
+    return sorted({str(training.illness), *same})
 
 
 def trained(records: Records, training: Training, seeds: int) -> list[Outcome]:
@@ -125,7 +137,6 @@ def trained(records: Records, training: Training, seeds: int) -> list[Outcome]:
 def show_case(
     training: Training,
     advice: str | None,
-    word: str,
     before: Sequence[Outcome],
     after: Sequence[Outcome],
 ) -> None:
@@ -135,10 +146,11 @@ def show_case(
     )
     others = Counter(rule for each in after for rule in raised(each) - {training.illness})
     also = ", ".join(f"{rule} in {n}" for rule, n in others.items()) or "none"
-    seeds = len(before)
+    word = judged(str(training.illness), before, after) if after else "not raised"
     show(
-        f"| {training.name} | `{training.illness}` in {ill} of {seeds} | {chosen(advice or '')} | "
-        f"{_result(before)} | {_result(after) if after else ''} | in {still} | {also} | {word} |"
+        f"| {training.name} | `{training.illness}` in {ill} of {len(before)} "
+        f"| {chosen(advice or '')} | {_result(before)} | {_result(after) if after else ''} "
+        f"| in {still} | {also} | {word} |"
     )
 
 
@@ -148,18 +160,17 @@ def opening(rule: str, advice: str) -> str:
     return chosen(advice) if rate is None else rate.advice
 
 
-def advice_for(training: Training, outcomes: Sequence[Outcome]) -> str | None:
-    """What the first alert with the right name advises; None if there is none."""
-    right = [a for each in outcomes for a in each.alerts if a.rule == training.illness]
-    return right[0].advice if right else None
+def advice_for(rule: str, outcomes: Sequence[Outcome]) -> str | None:
+    """What the first alert of a rule advises; None if there is none."""
+    return next((a.advice for each in outcomes for a in each.alerts if a.rule == rule), None)
 
 
-def judged(training: Training, before: Sequence[Outcome], after: Sequence[Outcome]) -> str:
-    """What the advice did: one of `WORDS`."""
+def judged(rule: str, before: Sequence[Outcome], after: Sequence[Outcome]) -> str:
+    """What an advice did about an alert: one of `WORDS`."""
     change = compared(before, after)
     if change == "worse":
         return "harmed"
-    if np.mean([training.illness in raised(each) for each in after]) > 0.5:
+    if np.mean([rule in raised(each) for each in after]) > 0.5:
         return "nothing"
     return "cured" if change == "better" else "only the alert"
 

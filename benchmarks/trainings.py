@@ -107,7 +107,7 @@ def model_of(training: Training, task: Task) -> keras.Model:
 def run(training: Training, seed: int = 0, **options: Any) -> Outcome:
     """Train, with a probe that looks on."""
     started = time.perf_counter()
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     keras.utils.set_random_seed(seed)
     task = training.task()
     model = model_of(training, task)

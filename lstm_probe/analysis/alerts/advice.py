@@ -37,8 +37,8 @@ def against_growth(analysis: Analysis) -> str:
     return "clipnorm=1.0 together with a smaller recurrent kernel"
 
 
-def against_saturation(analysis: Analysis) -> str:
-    """A gate that is nearly always at one of its ends."""
+def against_saturation(analysis: Analysis, gate: str) -> str:
+    """A gate that is nearly always at one of its ends; the one that keeps is shut, and forgets."""
     x = (
         analysis.snapshot.x
         if analysis.snapshot.mask is None
@@ -49,6 +49,8 @@ def against_saturation(analysis: Analysis) -> str:
         return (
             f"inputs of unit variance, from the start: these have a root mean square of {size:.2g}"
         )
+    if analysis.snapshot.cell is not None and gate == analysis.snapshot.cell.keeper:
+        return for_a_longer_memory(analysis)
     return "a lower learning rate and smaller initial weights, from the start"
 
 

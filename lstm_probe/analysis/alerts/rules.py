@@ -94,7 +94,7 @@ def _saturated_gates(analysis: Analysis, _: TrainingState, limits: Thresholds) -
                 f"{limits.saturated:.0%}",
                 value,
                 limits.saturated,
-                against_saturation(analysis),
+                against_saturation(analysis, letter),
                 gate=letter,
                 unit=int(np.argmax(saturated)),
             )
