@@ -37,8 +37,8 @@ SOON = 0.1
 #: training over its seeds.
 DEVIATIONS = 2.0
 #: What an advice can do: the alert is gone in most seeds and the loss is better; the alert is gone,
-#: and the loss is the same; the alert is still raised; the loss is worse; there was no alert.
-WORDS = ("cured", "only the alert", "nothing", "harmed", "not raised")
+#: and the loss is the same; the alert is still raised; the loss is worse.
+WORDS = ("cured", "only the alert", "nothing", "harmed")
 
 
 Halves = list[tuple[str, list[Training]]]
@@ -106,27 +106,36 @@ def show_cures(records: Records, bench: Halves, seeds: int) -> None:
         print("| --- | --- | --- | --- | --- | --- | --- | --- |")
         for training in trainings:
             before = trained(records, training, seeds)
-            advice = advice_for(str(training.illness), before)
+            rule, advice = to_follow(training, before)
             after = trained(records, advised(training, advice), seeds) if advice else []
-            show_case(training, advice, before, after)
-            for rule in followed(training, advice, before):
-                row = rule, opening(rule, advice or "")
-                word = judged(rule, before, after) if after else "not raised"
-                table.setdefault(row, Counter())[word] += 1
+            show_case(training, rule, advice, before, after)
+            for answered in followed(rule, advice, before):
+                word = judged(answered, before, after)
+                table.setdefault((answered, opening(answered, advice)), Counter())[word] += 1
     print(f"\n| alert | advice | {' | '.join(WORDS)} |\n|{' --- |' * (len(WORDS) + 2)}")
     for (rule, advice), counted in sorted(table.items()):
         print(f"| `{rule}` | {advice} | {' | '.join(str(counted[word]) for word in WORDS)} |")
 
 
-def followed(training: Training, advice: str | None, before: Sequence[Outcome]) -> list[str]:
-    """The alerts that the advice answers: the right one, and others that advise the same."""
-    often = Counter(rule for each in before for rule in raised(each))
+def to_follow(training: Training, before: Sequence[Outcome]) -> tuple[str, str]:
+    """The alert whose advice is followed, and the advice; empty if none was raised.
+
+    It is the right one or, where that was not raised, the one that was raised first.
+    """
+    alerts = [alert for each in before for alert in each.alerts]
+    right = [alert for alert in alerts if alert.rule == training.illness]
+    return next(((a.rule, a.advice) for a in right + alerts), (str(training.illness), ""))
+
+
+def followed(rule: str, advice: str, before: Sequence[Outcome]) -> list[str]:
+    """The alerts that an advice answers: its own, and others that advise the same."""
+    often = Counter(each for outcome in before for each in raised(outcome))
     same = [
-        rule
-        for rule, seeds in often.items()
-        if seeds > len(before) / 2 and advice_for(rule, before) == advice
+        other
+        for other, seeds in often.items()
+        if seeds > len(before) / 2 and advice_for(other, before) == advice
     ]
-    return sorted({str(training.illness), *same})
+    return sorted({rule, *same}) if advice else []
 
 
 def trained(records: Records, training: Training, seeds: int) -> list[Outcome]:
@@ -136,20 +145,20 @@ def trained(records: Records, training: Training, seeds: int) -> list[Outcome]:
 
 def show_case(
     training: Training,
-    advice: str | None,
+    rule: str,
+    advice: str,
     before: Sequence[Outcome],
     after: Sequence[Outcome],
 ) -> None:
     """One row of the table of all cases."""
-    ill, still = (
-        sum(training.illness in raised(each) for each in outcomes) for outcomes in (before, after)
-    )
-    others = Counter(rule for each in after for rule in raised(each) - {training.illness})
-    also = ", ".join(f"{rule} in {n}" for rule, n in others.items()) or "none"
-    word = judged(str(training.illness), before, after) if after else "not raised"
+    ill, still = (sum(rule in raised(each) for each in outcomes) for outcomes in (before, after))
+    others = Counter(other for each in after for other in raised(each) - {rule})
+    also = ", ".join(f"`{other}` in {n}" for other, n in others.items()) or "none"
+    word = judged(rule, before, after) if after else "not raised"
+    instead = "" if rule == training.illness else f", and no `{training.illness}`"
     show(
-        f"| {training.name} | `{training.illness}` in {ill} of {len(before)} "
-        f"| {chosen(advice or '')} | {_result(before)} | {_result(after) if after else ''} "
+        f"| {training.name} | `{rule}` in {ill} of {len(before)}{instead} "
+        f"| {chosen(advice)} | {_result(before)} | {_result(after) if after else ''} "
         f"| in {still} | {also} | {word} |"
     )
 

@@ -82,6 +82,17 @@ def test_a_memory_that_keeps_is_not_saturated_when_nothing_is_written(rng):
     assert alert.gate == "i"
 
 
+def test_a_forget_gate_that_is_shut_is_told_what_a_short_memory_is_told(rng):
+    found = find_alerts(analyse(long_snapshot(rng, bias=-8.0)), loss="still")
+    advice = {(alert.rule, alert.gate): alert.advice for alert in found}
+    assert advice["saturated_gates", "f"] == advice["short_memory", "f"]
+    assert advice["short_memory", "f"].startswith("biases of gate f from log(2) to log(100)")
+    shut = long_snapshot(rng, bias=-8.0)
+    shut.x[:] *= 100
+    found = find_alerts(analyse(shut), rules=["saturated_gates"])
+    assert {"unit variance" in alert.advice for alert in found} == {True}
+
+
 def test_dead_units_are_counted_when_they_do_not_move(rng):
     snapshot = long_snapshot(rng)
     snapshot.weights.bias[3, [1, 4]] = -60

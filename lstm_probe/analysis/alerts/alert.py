@@ -31,7 +31,7 @@ class Alert:
         unit: the index of the worst unit, if the alert is about units.
         timestep: the timestep of the probe, if the alert is about one.
         state: whether it is only noted, stands, or has cleared.
-        tried: how often this advice has cured, in words (`CURE_RATES`).
+        tried: how often this advice has cured, in a sentence (`CURE_RATES`).
 
     Example:
         >>> alert = Alert("dead_units", "lstm", 100, "h is still in 30 % of the units; healthy is "
@@ -57,11 +57,10 @@ at most 10 %. Try: a lower learning rate.
     def __str__(self) -> str:
         places = {"gate": self.gate, "unit": self.unit, "timestep": self.timestep}
         named = "".join(f", {name} {value}" for name, value in places.items() if value is not None)
-        tried = f" ({self.tried})" if self.tried else ""
         return (
             f"{self.rule}: layer {self.layer!r}{named}, step {self.step}: {self.what}. "
-            f"Try: {self.advice}{tried}."
-        )
+            f"Try: {self.advice}. {self.tried}"
+        ).rstrip()
 
     def plain(self) -> dict[str, str | int | float | None]:
         """The attributes by name, and the whole sentence as `text`: for logs and scripts."""

@@ -42,7 +42,16 @@ class CureRate:
 
 
 #: All advice that was measured. The table in `docs/reading_the_gates.md` is the same.
-CURE_RATES: Final = (CureRate("dead_units", "a lower learning rate", cured=1),)
+CURE_RATES: Final = (
+    CureRate("not_finite", "a lower learning rate", cured=1),
+    CureRate("exploding_gradient", "clipnorm=1.0 together with an orthogonal", cured=1),
+    CureRate("vanishing_gradient", "relu with an identity as recurrent kernel", cured=1),
+    CureRate("vanishing_gradient", "biases of gate", cured=4),
+    CureRate("saturated_gates", "a lower learning rate", cured=2),
+    CureRate("dead_units", "tanh instead of relu", cured=2),
+    CureRate("short_memory", "biases of gate", cured=4),
+    CureRate("unchanged_weights", "trainable=True", cured=1),
+)
 
 
 def cure_rate(rule: str, advice: str) -> CureRate | None:
@@ -53,16 +62,15 @@ def cure_rate(rule: str, advice: str) -> CureRate | None:
 
 
 def said_of_cures(rule: str, advice: str) -> str:
-    """How often an advice has cured, in words; empty for what is no illness of a training.
+    """How often an advice has cured, as a sentence; empty for what is no illness of a training.
 
     Example:
         >>> said_of_cures("not_finite", "prayers"), said_of_cures("parity_mismatch", "prayers")
-        ('not tried on our bench', '')
+        ('This was not tried on our bench.', '')
     """
     if not any(rate.rule == rule for rate in CURE_RATES):
         return ""
     rate = cure_rate(rule, advice)
     if rate is None:
-        return "not tried on our bench"
-    cured = str(rate.cured) if rate.cured else "none"
-    return f"cured {cured} of {rate.trainings} such trainings on our bench"
+        return "This was not tried on our bench."
+    return f"On our bench this cured {rate.cured or 'none'} of {rate.trainings} such trainings."
