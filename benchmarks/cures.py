@@ -29,13 +29,17 @@ from ill import ILL
 from records import Records
 from trainings import Outcome, Training
 
+from lstm_probe.analysis import Thresholds
 from lstm_probe.analysis.alerts.cure_rates import cure_rate
 
 #: An illness is to be raised before this part of its training.
 SOON = 0.1
 #: A loss is better or worse where it differs by more than so many standard deviations of the ill
-#: training over its seeds.
+#: training over its seeds ...
 DEVIATIONS = 2.0
+#: ... and better only where it is also lower by more than this part of itself: what is less is a
+#: loss that stands still, for the alerts as well.
+IMPROVEMENT = Thresholds().improvement
 #: What an advice can do: the alert is gone in most seeds and the loss is better; the alert is gone,
 #: and the loss is the same; the alert is still raised; the loss is worse.
 WORDS = ("cured", "only the alert", "nothing", "harmed")
@@ -190,8 +194,10 @@ def compared(before: Sequence[Outcome], after: Sequence[Outcome]) -> str:
     if not np.isfinite(old).all() or not np.isfinite(new).all():
         fewer = np.isfinite(new).sum() - np.isfinite(old).sum()
         return "better" if fewer > 0 else "worse" if fewer < 0 else "the same"
-    difference, band = new.mean() - old.mean(), DEVIATIONS * old.std(ddof=1)
-    return "worse" if difference > band else "better" if difference < -band else "the same"
+    gain, band = old.mean() - new.mean(), DEVIATIONS * old.std(ddof=1)
+    if -gain > band:
+        return "worse"
+    return "better" if gain > max(band, IMPROVEMENT * old.mean()) else "the same"
 
 
 def raised(outcome: Outcome) -> set[str]:

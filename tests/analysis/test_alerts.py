@@ -73,6 +73,17 @@ def test_saturation_is_named_by_gate_when_weights_are_too_large(rng):
     assert found[0].value > 0.95
 
 
+def test_a_gate_may_decide_more_sharply_while_the_loss_falls(rng):
+    snapshot = long_snapshot(rng)
+    snapshot.weights.kernel[:, 3] *= 30
+    (alert,) = find_alerts(analyse(snapshot), loss="still", rules=["saturated_gates"])
+    assert 0.9 < alert.value < 0.95
+    assert find_alerts(analyse(snapshot), loss="falling", rules=["saturated_gates"]) == []
+    snapshot.weights.kernel[:, 3] *= 30
+    (alert,) = find_alerts(analyse(snapshot), loss="falling", rules=["saturated_gates"])
+    assert alert.threshold == 0.95 < alert.value
+
+
 def test_a_memory_that_keeps_is_not_saturated_when_nothing_is_written(rng):
     snapshot = long_snapshot(rng, bias=8.0)
     snapshot.weights.bias[0] = -8.0

@@ -79,6 +79,8 @@ class Thresholds:
             A trained gate is often open or shut, but a gate that nearly always is passes no
             gradient. A forget or update gate counts only where it is shut, because an open one
             remembers. An input gate that is shut does not count where the forget gate is open.
+        saturated_while_learning: the same while the loss falls; 0..1. A network that learns decides
+            more and more sharply: an LSTM that predicts text does so at nine steps of ten.
         dead: the fraction of units whose `h` does not move; 0..1. With one in ten, the layer is
             larger than it needs to be.
         dead_while_learning: the same while the loss falls, and of relu always; 0..1. A unit of
@@ -108,6 +110,7 @@ class Thresholds:
     """
 
     saturated: float = 0.9
+    saturated_while_learning: float = 0.95
     dead: float = 0.1
     dead_while_learning: float = 0.5
     vanished: float = 0.5

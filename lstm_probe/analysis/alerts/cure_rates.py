@@ -12,8 +12,8 @@ __all__ = ["CURE_RATES", "CureRate", "cure_rate", "said_of_cures"]
 class CureRate:
     """What became of ill trainings that were repeated as an advice says.
 
-    The loss is that on held-out data. It is better or worse where its mean over five seeds differs
-    by more than two standard deviations of the ill training.
+    The loss is that on held-out data. It is better or worse where its mean over the seeds differs
+    by more than two standard deviations of the ill training, and better only if by 5 % of it too.
 
     Attributes:
         rule: the name of the alert.
@@ -73,4 +73,8 @@ def said_of_cures(rule: str, advice: str) -> str:
     rate = cure_rate(rule, advice)
     if rate is None:
         return "This was not tried on our bench."
-    return f"On our bench this cured {rate.cured or 'none'} of {rate.trainings} such trainings."
+    harmed = f" and harmed {rate.harmed}" if rate.harmed else ""
+    return (
+        f"On our bench this cured {rate.cured or 'none'} of {rate.trainings} such trainings"
+        f"{harmed}."
+    )

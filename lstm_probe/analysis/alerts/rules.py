@@ -72,8 +72,13 @@ def _parity_mismatch(analysis: Analysis, _: TrainingState, limits: Thresholds) -
     )
 
 
-def _saturated_gates(analysis: Analysis, _: TrainingState, limits: Thresholds) -> Iterator[Alert]:
+def _saturated_gates(
+    analysis: Analysis, training: TrainingState, limits: Thresholds
+) -> Iterator[Alert]:
     """A gate is nearly always shut or open, so that it passes no gradient."""
+    limit = limits.saturated
+    if training.loss == "falling":
+        limit = max(limit, limits.saturated_while_learning)
     cell = analysis.snapshot.cell
     keeper = None if cell is None else cell.keeper
     gates = analysis.health.gates
@@ -86,14 +91,14 @@ def _saturated_gates(analysis: Analysis, _: TrainingState, limits: Thresholds) -
         if letter == "i" and "f" in gates:  # a unit that keeps its state need not write to it
             saturated = gate.high + np.maximum(gate.low - gates["f"].high, 0)
         value = _mean(saturated)
-        if value > limits.saturated:
+        if value > limit:
             yield alert_about(
                 analysis.snapshot,
                 "saturated_gates",
                 f"the gate is nearly {ends} at {value:.0%} of all steps; healthy is at most "
-                f"{limits.saturated:.0%}",
+                f"{limit:.0%}",
                 value,
-                limits.saturated,
+                limit,
                 against_saturation(analysis, letter),
                 gate=letter,
                 unit=int(np.argmax(saturated)),
