@@ -34,11 +34,11 @@ from lstm_probe.analysis.alerts.cure_rates import cure_rate
 
 #: An illness is to be raised before this part of its training.
 SOON = 0.1
-#: A loss is better or worse where it differs by more than so many standard deviations of the ill
-#: training over its seeds ...
+#: A loss is worse where its mean is higher by more than so many standard deviations of the ill
+#: training over its seeds.
 DEVIATIONS = 2.0
-#: ... and better only where it is also lower by more than this part of itself: what is less is a
-#: loss that stands still, for the alerts as well.
+#: It is better where that of most seeds is lower by more than this part than that of each ill one:
+#: what is less is a loss that stands still, for the alerts as well.
 IMPROVEMENT = Thresholds().improvement
 #: What an advice can do: the alert is gone in most seeds and the loss is better; the alert is gone,
 #: and the loss is the same; the alert is still raised; the loss is worse.
@@ -194,10 +194,9 @@ def compared(before: Sequence[Outcome], after: Sequence[Outcome]) -> str:
     if not np.isfinite(old).all() or not np.isfinite(new).all():
         fewer = np.isfinite(new).sum() - np.isfinite(old).sum()
         return "better" if fewer > 0 else "worse" if fewer < 0 else "the same"
-    gain, band = old.mean() - new.mean(), DEVIATIONS * old.std(ddof=1)
-    if -gain > band:
+    if new.mean() > old.mean() + DEVIATIONS * old.std(ddof=1):
         return "worse"
-    return "better" if gain > max(band, IMPROVEMENT * old.mean()) else "the same"
+    return "better" if np.mean(new < (1 - IMPROVEMENT) * old.min()) > 0.5 else "the same"
 
 
 def raised(outcome: Outcome) -> set[str]:
@@ -232,7 +231,7 @@ def show(line: str) -> None:
 def _result(outcomes: Sequence[Outcome]) -> str:
     loss = np.mean([each.loss for each in outcomes])
     accuracy = np.mean([each.accuracy for each in outcomes])
-    return f"loss {loss:8.3g}" + ("" if np.isnan(accuracy) else f", right {accuracy:4.0%}")
+    return f"loss {loss:.3g}" + ("" if np.isnan(accuracy) else f", right {accuracy:.0%}")
 
 
 def parse_options() -> argparse.Namespace:
