@@ -76,6 +76,15 @@ def _lower_rate(optimizer: keras.optimizers.Optimizer) -> None:
     optimizer.learning_rate = min(usual, float(optimizer.learning_rate) / 10)
 
 
+def _rate_times_lower(training: Training, found: re.Match[str]) -> Training:
+    times = float(found["times"])
+
+    def edit(optimizer: keras.optimizers.Optimizer) -> None:
+        optimizer.learning_rate = float(optimizer.learning_rate) / times
+
+    return _optimizer(edit)(training, found)
+
+
 def _rate_above_zero(optimizer: keras.optimizers.Optimizer) -> None:
     if float(optimizer.learning_rate) == 0:
         optimizer.learning_rate = float(type(optimizer)().learning_rate)
@@ -145,6 +154,7 @@ def _trainable(training: Training, _: re.Match[str]) -> Training:
 #: What the words of an advice change.
 CHANGES: dict[str, Callable[[Training, re.Match[str]], Training]] = {
     r"a lower learning rate": _optimizer(_lower_rate),
+    r"a learning rate (?P<times>\d+) times lower": _rate_times_lower,
     r"smaller initial weights": _cells(_default_weights),
     r"inputs of unit variance|smaller inputs": _unit_variance,
     r"biases of gate (?P<gate>\w) from log\(2\) to log\((?P<longest>\d+)\), unit by unit"

@@ -5,8 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from lstm_probe.analysis.analysis import Analysis
+from lstm_probe.analysis.change.dynamics import Dynamics
 
-__all__ = ["against_dead_units", "against_growth", "against_saturation", "for_a_longer_memory"]
+__all__ = [
+    "against_dead_units",
+    "against_growth",
+    "against_jumps",
+    "against_saturation",
+    "for_a_longer_memory",
+]
 
 #: An input with a larger root mean square is thought to be unscaled.
 _LARGE_INPUT = 5.0
@@ -37,8 +44,18 @@ def against_growth(analysis: Analysis) -> str:
     return "clipnorm=1.0 together with a smaller recurrent kernel"
 
 
-def against_saturation(analysis: Analysis, gate: str) -> str:
-    """A gate that is nearly always at one of its ends; the one that keeps is shut, and forgets."""
+def against_saturation(
+    analysis: Analysis, gate: str, dynamics: Dynamics | None, steady: float
+) -> str:
+    """A gate that is nearly always at one of its ends; the one that keeps is shut, and forgets.
+
+    Args:
+        analysis: the layer.
+        gate: the letter of the gate.
+        dynamics: what changed since the capture before; None if there is none.
+        steady: a matrix whose update ratio is smaller is not changed by the learning rate: it was
+            large from the start.
+    """
     x = (
         analysis.snapshot.x
         if analysis.snapshot.mask is None
@@ -51,7 +68,15 @@ def against_saturation(analysis: Analysis, gate: str) -> str:
         )
     if analysis.snapshot.cell is not None and gate == analysis.snapshot.cell.keeper:
         return for_a_longer_memory(analysis)
-    return "a lower learning rate and smaller initial weights, from the start"
+    if dynamics is not None and dynamics.update_ratio < steady:
+        return "smaller initial weights: learning has hardly changed those that there are"
+    return "a lower learning rate, from the start, or smaller initial weights"
+
+
+def against_jumps(ratio: float, steady: float) -> str:
+    """A matrix that changes too much with each step: its change is proportional to the rate."""
+    times = float(f"{ratio / steady:.0e}")
+    return f"a learning rate {times:.0f} times lower, from the start, or warming it up"
 
 
 def against_dead_units(analysis: Analysis) -> str:

@@ -122,6 +122,11 @@ class Thresholds:
     patience: int = 3
     improvement: float = 0.05
 
+    @property
+    def steady(self) -> float:
+        """An update ratio that needs no lower learning rate: a tenth of the largest healthy one."""
+        return self.update_ratio / 10
+
 
 def alert_about(
     snapshot: Snapshot,

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from lstm_probe.analysis.alerts.advice import against_dead_units, against_saturation
+from lstm_probe.analysis.alerts.advice import against_dead_units, against_jumps, against_saturation
 from lstm_probe.analysis.alerts.alert import Alert, Thresholds, alert_about
 from lstm_probe.analysis.alerts.gradient_rules import (
     exploding_gradient,
@@ -99,7 +99,7 @@ def _saturated_gates(
                 f"{limit:.0%}",
                 value,
                 limit,
-                against_saturation(analysis, letter),
+                against_saturation(analysis, letter, training.dynamics, limits.steady),
                 gate=letter,
                 unit=int(np.argmax(saturated)),
             )
@@ -160,7 +160,7 @@ def _update_ratio(
             f"{limits.update_ratio:g}",
             ratios[name],
             limits.update_ratio,
-            "a lower learning rate, from the start, or warming it up",
+            against_jumps(ratios[name], limits.steady),
             gate=_gate_named(name, analysis),
         )
 
