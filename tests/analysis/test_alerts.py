@@ -93,19 +93,6 @@ def test_a_memory_that_keeps_is_not_saturated_when_nothing_is_written(rng):
     assert alert.gate == "i"
 
 
-@pytest.mark.parametrize(
-    ("change", "advice"), [(1e-4, "smaller initial weights"), (0.5, "a lower learning rate")]
-)
-def test_weights_that_learning_has_not_changed_were_too_large_from_the_start(rng, change, advice):
-    snapshot = long_snapshot(rng)
-    snapshot.weights.kernel[:, 3] *= 1e3
-    kernel = snapshot.weights.kernel * (1 + change)
-    later = replace(snapshot, step=10, weights=replace(snapshot.weights, kernel=kernel))
-    dynamics = measure_dynamics(snapshot, later)
-    (alert,) = find_alerts(analyse(later), dynamics, rules=["saturated_gates"])
-    assert alert.advice.startswith(advice)
-
-
 def test_a_jump_is_told_by_how_much_the_learning_rate_is_too_high(rng):
     snapshot = long_snapshot(rng)
     kernel = snapshot.weights.kernel * 1.4

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from lstm_probe.analysis.analysis import Analysis
-from lstm_probe.analysis.change.dynamics import Dynamics
 
 __all__ = [
     "against_dead_units",
@@ -44,18 +43,8 @@ def against_growth(analysis: Analysis) -> str:
     return "clipnorm=1.0 together with a smaller recurrent kernel"
 
 
-def against_saturation(
-    analysis: Analysis, gate: str, dynamics: Dynamics | None, steady: float
-) -> str:
-    """A gate that is nearly always at one of its ends; the one that keeps is shut, and forgets.
-
-    Args:
-        analysis: the layer.
-        gate: the letter of the gate.
-        dynamics: what changed since the capture before; None if there is none.
-        steady: a matrix whose update ratio is smaller is not changed by the learning rate: it was
-            large from the start.
-    """
+def against_saturation(analysis: Analysis, gate: str) -> str:
+    """A gate that is nearly always at one of its ends; the one that keeps is shut, and forgets."""
     x = (
         analysis.snapshot.x
         if analysis.snapshot.mask is None
@@ -68,9 +57,7 @@ def against_saturation(
         )
     if analysis.snapshot.cell is not None and gate == analysis.snapshot.cell.keeper:
         return for_a_longer_memory(analysis)
-    if dynamics is not None and dynamics.update_ratio < steady:
-        return "smaller initial weights: learning has hardly changed those that there are"
-    return "a lower learning rate, from the start, or smaller initial weights"
+    return "a lower learning rate and smaller initial weights, from the start"
 
 
 def against_jumps(ratio: float, steady: float) -> str:

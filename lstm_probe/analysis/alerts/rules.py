@@ -99,7 +99,7 @@ def _saturated_gates(
                 f"{limit:.0%}",
                 value,
                 limit,
-                against_saturation(analysis, letter, training.dynamics, limits.steady),
+                against_saturation(analysis, letter),
                 gate=letter,
                 unit=int(np.argmax(saturated)),
             )
