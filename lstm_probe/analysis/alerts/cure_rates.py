@@ -44,14 +44,19 @@ class CureRate:
 
 #: All advice that was measured. The table in `docs/reading_the_gates.md` is the same.
 CURE_RATES: Final = (
-    CureRate("not_finite", "a lower learning rate", cured=1),
-    CureRate("exploding_gradient", "clipnorm=1.0 together with an orthogonal", cured=1),
-    CureRate("vanishing_gradient", "relu with an identity as recurrent kernel", cured=1),
-    CureRate("vanishing_gradient", "biases of gate", cured=4),
-    CureRate("saturated_gates", "a lower learning rate", cured=2),
-    CureRate("dead_units", "tanh instead of relu", cured=2),
-    CureRate("short_memory", "biases of gate", cured=4),
-    CureRate("unchanged_weights", "trainable=True", cured=1),
+    CureRate("not_finite", "a lower learning rate", cured=1, nothing=1),
+    CureRate(
+        "exploding_gradient", "clipnorm=1.0 together with an orthogonal", cured=2, only_alert=1
+    ),
+    CureRate("vanishing_gradient", "biases of gate", cured=5, only_alert=1),
+    CureRate("vanishing_gradient", "relu with an identity", cured=1, only_alert=1),
+    CureRate("saturated_gates", "a lower learning rate", cured=2, harmed=1),
+    CureRate("saturated_gates", "inputs of unit variance", cured=2),
+    CureRate("dead_units", "tanh instead of relu", cured=3),
+    CureRate("dead_units", "a lower learning rate", cured=1),
+    CureRate("short_memory", "biases of gate", cured=5, only_alert=1),
+    CureRate("unchanged_weights", "trainable=True", cured=2),
+    CureRate("update_ratio", "a learning rate", cured=1),
 )
 
 
