@@ -25,7 +25,7 @@ def advised(training: Training, advice: str) -> Training:
     Raises:
         ValueError: the advice has words that no change belongs to.
     """
-    first = re.split(r"[,;] or ", advice)[0]
+    first = chosen(advice)
     changes = [
         (change, found) for words, change in CHANGES.items() if (found := re.search(words, first))
     ]
@@ -35,6 +35,11 @@ def advised(training: Training, advice: str) -> Training:
     for change, found in changes:
         changed = change(changed, found)
     return changed
+
+
+def chosen(advice: str) -> str:
+    """The first way of an advice that names several."""
+    return re.split(r"[,;] or ", advice)[0]
 
 
 def _optimizer(edit: _EditOptimizer) -> Callable[[Training, re.Match[str]], Training]:
@@ -69,6 +74,15 @@ def _with_cells(training: Training, edit: _EditLayer) -> Training:
 def _lower_rate(optimizer: keras.optimizers.Optimizer) -> None:
     usual = float(type(optimizer)().learning_rate)
     optimizer.learning_rate = min(usual, float(optimizer.learning_rate) / 10)
+
+
+def _rate_times_lower(training: Training, found: re.Match[str]) -> Training:
+    times = float(found["times"])
+
+    def edit(optimizer: keras.optimizers.Optimizer) -> None:
+        optimizer.learning_rate = float(optimizer.learning_rate) / times
+
+    return _optimizer(edit)(training, found)
 
 
 def _rate_above_zero(optimizer: keras.optimizers.Optimizer) -> None:
@@ -109,23 +123,25 @@ def _unit_variance(training: Training, _: re.Match[str]) -> Training:
 
 def _chrono(training: Training, found: re.Match[str]) -> Training:
     """Biases of a gate that spread over the logarithms, beside those that there are."""
-    gate, longest = found["gate"], int(found["longest"])
+    gate, longest, negated = found["gate"], int(found["longest"]), found["negated"]
 
     def edit(cell: keras.layers.Layer) -> None:
         biases = np.log(np.linspace(2, longest, cell.units)).astype(np.float32)
         before = cell.bias_initializer
         cell.bias_initializer = lambda shape, dtype=None: _with_biases(
-            np.array(before(shape, dtype), np.float32), gate, biases
+            np.array(before(shape, dtype), np.float32), gate, biases, negated
         )
         cell.unit_forget_bias = False
 
     return _with_cells(training, edit)
 
 
-def _with_biases(bias: np.ndarray, gate: str, biases: np.ndarray) -> object:
+def _with_biases(bias: np.ndarray, gate: str, biases: np.ndarray, negated: str | None) -> object:
     units = len(biases)
     if gate == "f":
         bias[units : 2 * units] = biases
+        if negated:
+            bias[:units] = -biases
     else:  # the update gate of a GRU has two biases, which are added
         bias[0, :units], bias[1, :units] = biases, 0
     return keras.ops.convert_to_tensor(bias)
@@ -138,9 +154,11 @@ def _trainable(training: Training, _: re.Match[str]) -> Training:
 #: What the words of an advice change.
 CHANGES: dict[str, Callable[[Training, re.Match[str]], Training]] = {
     r"a lower learning rate": _optimizer(_lower_rate),
+    r"a learning rate (?P<times>\d+) times lower": _rate_times_lower,
     r"smaller initial weights": _cells(_default_weights),
     r"inputs of unit variance|smaller inputs": _unit_variance,
-    r"biases of gate (?P<gate>\w) from log\(2\) to log\((?P<longest>\d+)\)": _chrono,
+    r"biases of gate (?P<gate>\w) from log\(2\) to log\((?P<longest>\d+)\), unit by unit"
+    r"(?P<negated>, and their negatives for gate i)?": _chrono,
     r"clipnorm=1\.0": _optimizer(_clip),
     r"(an orthogonal|a smaller) recurrent kernel": _cells(_orthogonal),
     r"relu with an identity as recurrent kernel": _cells(_identity),

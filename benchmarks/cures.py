@@ -23,20 +23,26 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
-from advised import advised
+from advised import advised, chosen
 from healthy import HEALTHY
 from ill import ILL
 from records import Records
 from trainings import Outcome, Training
 
+from lstm_probe.analysis import Thresholds
+from lstm_probe.analysis.alerts.cure_rates import cure_rate
+
 #: An illness is to be raised before this part of its training.
 SOON = 0.1
-#: A loss is better or worse where it differs by more than so many standard deviations of the ill
+#: A loss is worse where its mean is higher by more than so many standard deviations of the ill
 #: training over its seeds.
 DEVIATIONS = 2.0
+#: It is better where that of most seeds is lower by more than this part than that of each ill one:
+#: what is less is a loss that stands still, for the alerts as well.
+IMPROVEMENT = Thresholds().improvement
 #: What an advice can do: the alert is gone in most seeds and the loss is better; the alert is gone,
-#: and the loss is the same; the alert is still raised; the loss is worse; there was no alert.
-WORDS = ("cured", "only the alert", "nothing", "harmed", "not raised")
+#: and the loss is the same; the alert is still raised; the loss is worse.
+WORDS = ("cured", "only the alert", "nothing", "harmed")
 
 
 Halves = list[tuple[str, list[Training]]]
@@ -72,78 +78,112 @@ def show_healthy(records: Records, bench: Halves) -> None:
 
 
 def show_ill(records: Records, bench: Halves, seeds: int) -> None:
-    """Which alerts are raised, and when."""
+    """Which alerts are raised, and when: the right one, and which others."""
     for half, trainings in bench:
         print(f"\n## Ill, {half}: {len(trainings)} trainings, {seeds} seeds\n")
-        right = 0
+        print("| training | illness | raised soon | raised first | others raised soon |")
+        print("| --- | --- | --- | --- | --- |")
+        right = foremost = total = 0
         for training in trainings:
-            outcomes = [records.of(training, seed) for seed in range(seeds)]
-            right += (hits := sum(training.illness in soon(each) for each in outcomes))
-            named = Counter(rule for each in outcomes for rule in soon(each))
-            others = ", ".join(
-                f"{rule} {n}" for rule, n in named.items() if rule != training.illness
-            )
+            outcomes = trained(records, training, seeds)
+            hits = sum(training.illness in soon(each) for each in outcomes)
+            firsts = sum(training.illness in first(each) for each in outcomes)
+            named = Counter(rule for each in outcomes for rule in soon(each) - {training.illness})
+            others = ", ".join(f"`{rule}` in {n}" for rule, n in named.items()) or "none"
             show(
-                f"{training.name:<52} {_result(outcomes)} {training.illness} {hits} of {seeds}, "
-                f"others: {others or 'none'}"
+                f"| {training.name} | `{training.illness}` | {hits} of {len(outcomes)} "
+                f"| {firsts} | {others} |"
             )
-        show(f"{right} of {seeds * len(trainings)} with the right name soon")
+            right, foremost, total = right + hits, foremost + firsts, total + len(outcomes)
+        show(
+            f"\nThe right name within a tenth of the training in {right} of {total}, among those "
+            f"raised first in {foremost}."
+        )
 
 
 def show_cures(records: Records, bench: Halves, seeds: int) -> None:
     """The same trainings as they are and as the advice says."""
-    table: dict[str, Counter[str]] = {}
+    table: dict[tuple[str, str], Counter[str]] = {}
     for half, trainings in bench:
         print(f"\n## Cures, {half}, {seeds} seeds\n")
+        print("| training | alert | tried | as it is | as advised | alert | others | |")
+        print("| --- | --- | --- | --- | --- | --- | --- | --- |")
         for training in trainings:
-            before = [records.of(training, seed) for seed in range(seeds)]
-            advice = advice_for(training, before)
-            after = [] if advice is None else cured(records, training, advice, seeds)
-            word = "not raised" if advice is None else judged(training, before, after)
-            table.setdefault(str(training.illness), Counter())[word] += 1
-            show_case(training, advice, word, before, after)
-    print(f"\n| alert | {' | '.join(WORDS)} |\n|{' --- |' * (len(WORDS) + 1)}")
-    for illness, counted in table.items():
-        print(f"| `{illness}` | {' | '.join(str(counted[word]) for word in WORDS)} |")
+            before = trained(records, training, seeds)
+            rule, advice = to_follow(training, before)
+            after = trained(records, advised(training, advice), seeds) if advice else []
+            show_case(training, rule, advice, before, after)
+            for answered in followed(rule, advice, before):
+                word = judged(answered, before, after)
+                table.setdefault((answered, opening(answered, advice)), Counter())[word] += 1
+    print(f"\n| alert | advice | {' | '.join(WORDS)} |\n|{' --- |' * (len(WORDS) + 2)}")
+    for (rule, advice), counted in sorted(table.items()):
+        print(f"| `{rule}` | {advice} | {' | '.join(str(counted[word]) for word in WORDS)} |")
 
 
-def cured(records: Records, training: Training, advice: str, seeds: int) -> list[Outcome]:
-    """What comes of a training that follows the advice."""
-    return [records.of(advised(training, advice), seed) for seed in range(seeds)]
+def to_follow(training: Training, before: Sequence[Outcome]) -> tuple[str, str]:
+    """The alert whose advice is followed, and the advice; empty if none was raised.
+
+    It is the right one or, where that was not raised, the one that was raised first.
+    """
+    alerts = [alert for each in before for alert in each.alerts]
+    right = [alert for alert in alerts if alert.rule == training.illness]
+    return next(((a.rule, a.advice) for a in right + alerts), (str(training.illness), ""))
+
+
+def followed(rule: str, advice: str, before: Sequence[Outcome]) -> list[str]:
+    """The alerts that an advice answers: its own, and others that advise the same."""
+    often = Counter(each for outcome in before for each in raised(outcome))
+    same = [
+        other
+        for other, seeds in often.items()
+        if seeds > len(before) / 2 and advice_for(other, before) == advice
+    ]
+    return sorted({rule, *same}) if advice else []
+
+
+def trained(records: Records, training: Training, seeds: int) -> list[Outcome]:
+    """What comes of a training with each seed."""
+    return [records.of(training, seed) for seed in range(min(seeds, training.seeds))]
 
 
 def show_case(
     training: Training,
-    advice: str | None,
-    word: str,
+    rule: str,
+    advice: str,
     before: Sequence[Outcome],
     after: Sequence[Outcome],
 ) -> None:
     """One row of the table of all cases."""
-    ill, still = (
-        sum(training.illness in raised(each) for each in outcomes) for outcomes in (before, after)
-    )
-    others = Counter(rule for each in after for rule in raised(each) - {training.illness})
-    also = ", ".join(f"{rule} in {n}" for rule, n in others.items()) or "none"
-    seeds = len(before)
+    ill, still = (sum(rule in raised(each) for each in outcomes) for outcomes in (before, after))
+    others = Counter(other for each in after for other in raised(each) - {rule})
+    also = ", ".join(f"`{other}` in {n}" for other, n in others.items()) or "none"
+    word = judged(rule, before, after) if after else "not raised"
+    instead = "" if rule == training.illness else f", and no `{training.illness}`"
     show(
-        f"| {training.name} | `{training.illness}` in {ill} of {seeds} | {advice} | "
-        f"{_result(before)} | {_result(after) if after else ''} | in {still} | {also} | {word} |"
+        f"| {training.name} | `{rule}` in {ill} of {len(before)}{instead} "
+        f"| {chosen(advice)} | {_result(before)} | {_result(after) if after else ''} "
+        f"| in {still} | {also} | {word} |"
     )
 
 
-def advice_for(training: Training, outcomes: Sequence[Outcome]) -> str | None:
-    """What the first alert with the right name advises; None if there is none."""
-    right = [a for each in outcomes for a in each.alerts if a.rule == training.illness]
-    return right[0].advice if right else None
+def opening(rule: str, advice: str) -> str:
+    """The words by which the table of the package knows an advice."""
+    rate = cure_rate(rule, advice)
+    return chosen(advice) if rate is None else rate.advice
 
 
-def judged(training: Training, before: Sequence[Outcome], after: Sequence[Outcome]) -> str:
-    """What the advice did: one of `WORDS`."""
+def advice_for(rule: str, outcomes: Sequence[Outcome]) -> str | None:
+    """What the first alert of a rule advises; None if there is none."""
+    return next((a.advice for each in outcomes for a in each.alerts if a.rule == rule), None)
+
+
+def judged(rule: str, before: Sequence[Outcome], after: Sequence[Outcome]) -> str:
+    """What an advice did about an alert: one of `WORDS`."""
     change = compared(before, after)
     if change == "worse":
         return "harmed"
-    if np.mean([training.illness in raised(each) for each in after]) > 0.5:
+    if np.mean([rule in raised(each) for each in after]) > 0.5:
         return "nothing"
     return "cured" if change == "better" else "only the alert"
 
@@ -154,8 +194,9 @@ def compared(before: Sequence[Outcome], after: Sequence[Outcome]) -> str:
     if not np.isfinite(old).all() or not np.isfinite(new).all():
         fewer = np.isfinite(new).sum() - np.isfinite(old).sum()
         return "better" if fewer > 0 else "worse" if fewer < 0 else "the same"
-    difference, band = new.mean() - old.mean(), DEVIATIONS * old.std(ddof=1)
-    return "worse" if difference > band else "better" if difference < -band else "the same"
+    if new.mean() > old.mean() + DEVIATIONS * old.std(ddof=1):
+        return "worse"
+    return "better" if np.mean(new < (1 - IMPROVEMENT) * old.min()) > 0.5 else "the same"
 
 
 def raised(outcome: Outcome) -> set[str]:
@@ -163,10 +204,15 @@ def raised(outcome: Outcome) -> set[str]:
     return {alert.rule for alert in outcome.alerts}
 
 
-def soon(outcome: Outcome) -> dict[str, int]:
-    """The rules that were raised within a tenth of the training, and the step of each."""
-    latest = SOON * outcome.steps
-    return {a.rule: a.step for a in reversed(outcome.alerts) if a.step <= latest}
+def soon(outcome: Outcome) -> set[str]:
+    """The rules that were raised within a tenth of the training."""
+    return {alert.rule for alert in outcome.alerts if alert.step <= SOON * outcome.steps}
+
+
+def first(outcome: Outcome) -> set[str]:
+    """The rules that were raised before all others, or at the same step."""
+    earliest = min((alert.step for alert in outcome.alerts), default=None)
+    return {alert.rule for alert in outcome.alerts if alert.step == earliest}
 
 
 def halves(trainings: Sequence[Training], half: str = "both", only: str = "") -> Halves:
@@ -185,7 +231,7 @@ def show(line: str) -> None:
 def _result(outcomes: Sequence[Outcome]) -> str:
     loss = np.mean([each.loss for each in outcomes])
     accuracy = np.mean([each.accuracy for each in outcomes])
-    return f"loss {loss:8.3g}" + ("" if np.isnan(accuracy) else f", right {accuracy:4.0%}")
+    return f"loss {loss:.3g}" + ("" if np.isnan(accuracy) else f", right {accuracy:.0%}")
 
 
 def parse_options() -> argparse.Namespace:

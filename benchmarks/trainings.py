@@ -34,6 +34,7 @@ class Training:
         illness: the rule whose alert is right; None for a healthy training.
         good: the accuracy on held-out data that a healthy training reaches; for values, the largest
             mean squared error; None for an ill one.
+        seeds: it is trained with at most so many seeds: with fewer where it is slow.
         change: what was changed in it, in the words of an advice; empty for nothing.
         prepared: changes the compiled model before it is trained.
     """
@@ -46,6 +47,7 @@ class Training:
     batch: int = 32
     illness: str | None = None
     good: float | None = None
+    seeds: int = 5
     change: str = ""
     prepared: Callable[[keras.Model], object] = lambda model: None
 
@@ -105,7 +107,7 @@ def model_of(training: Training, task: Task) -> keras.Model:
 def run(training: Training, seed: int = 0, **options: Any) -> Outcome:
     """Train, with a probe that looks on."""
     started = time.perf_counter()
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     keras.utils.set_random_seed(seed)
     task = training.task()
     model = model_of(training, task)

@@ -73,6 +73,17 @@ def test_saturation_is_named_by_gate_when_weights_are_too_large(rng):
     assert found[0].value > 0.95
 
 
+def test_a_gate_may_decide_more_sharply_while_the_loss_falls(rng):
+    snapshot = long_snapshot(rng)
+    snapshot.weights.kernel[:, 3] *= 30
+    (alert,) = find_alerts(analyse(snapshot), loss="still", rules=["saturated_gates"])
+    assert 0.9 < alert.value < 0.95
+    assert find_alerts(analyse(snapshot), loss="falling", rules=["saturated_gates"]) == []
+    snapshot.weights.kernel[:, 3] *= 30
+    (alert,) = find_alerts(analyse(snapshot), loss="falling", rules=["saturated_gates"])
+    assert alert.threshold == 0.95 < alert.value
+
+
 def test_a_memory_that_keeps_is_not_saturated_when_nothing_is_written(rng):
     snapshot = long_snapshot(rng, bias=8.0)
     snapshot.weights.bias[0] = -8.0
@@ -80,6 +91,26 @@ def test_a_memory_that_keeps_is_not_saturated_when_nothing_is_written(rng):
     snapshot.weights.bias[1] = 0.0  # nothing is kept either: now it is shut for no reason
     (alert,) = find_alerts(analyse(snapshot), rules=["saturated_gates"])
     assert alert.gate == "i"
+
+
+def test_a_jump_is_told_by_how_much_the_learning_rate_is_too_high(rng):
+    snapshot = long_snapshot(rng)
+    kernel = snapshot.weights.kernel * 1.4
+    later = replace(snapshot, step=1, weights=replace(snapshot.weights, kernel=kernel))
+    dynamics = measure_dynamics(snapshot, later)
+    (alert,) = find_alerts(analyse(later), dynamics, rules=["update_ratio"])
+    assert alert.advice.startswith("a learning rate 30 times lower")
+
+
+def test_a_forget_gate_that_is_shut_is_told_what_a_short_memory_is_told(rng):
+    found = find_alerts(analyse(long_snapshot(rng, bias=-8.0)), loss="still")
+    advice = {(alert.rule, alert.gate): alert.advice for alert in found}
+    assert advice["saturated_gates", "f"] == advice["short_memory", "f"]
+    assert advice["short_memory", "f"].startswith("biases of gate f from log(2) to log(100)")
+    shut = long_snapshot(rng, bias=-8.0)
+    shut.x[:] *= 100
+    found = find_alerts(analyse(shut), rules=["saturated_gates"])
+    assert {"unit variance" in alert.advice for alert in found} == {True}
 
 
 def test_dead_units_are_counted_when_they_do_not_move(rng):

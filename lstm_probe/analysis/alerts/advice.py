@@ -6,7 +6,13 @@ import numpy as np
 
 from lstm_probe.analysis.analysis import Analysis
 
-__all__ = ["against_dead_units", "against_growth", "against_saturation", "for_a_longer_memory"]
+__all__ = [
+    "against_dead_units",
+    "against_growth",
+    "against_jumps",
+    "against_saturation",
+    "for_a_longer_memory",
+]
 
 #: An input with a larger root mean square is thought to be unscaled.
 _LARGE_INPUT = 5.0
@@ -37,8 +43,8 @@ def against_growth(analysis: Analysis) -> str:
     return "clipnorm=1.0 together with a smaller recurrent kernel"
 
 
-def against_saturation(analysis: Analysis) -> str:
-    """A gate that is nearly always at one of its ends."""
+def against_saturation(analysis: Analysis, gate: str) -> str:
+    """A gate that is nearly always at one of its ends; the one that keeps is shut, and forgets."""
     x = (
         analysis.snapshot.x
         if analysis.snapshot.mask is None
@@ -49,7 +55,15 @@ def against_saturation(analysis: Analysis) -> str:
         return (
             f"inputs of unit variance, from the start: these have a root mean square of {size:.2g}"
         )
+    if analysis.snapshot.cell is not None and gate == analysis.snapshot.cell.keeper:
+        return for_a_longer_memory(analysis)
     return "a lower learning rate and smaller initial weights, from the start"
+
+
+def against_jumps(ratio: float, steady: float) -> str:
+    """A matrix that changes too much with each step: its change is proportional to the rate."""
+    times = float(f"{ratio / steady:.0e}")
+    return f"a learning rate {times:.0f} times lower, from the start, or warming it up"
 
 
 def against_dead_units(analysis: Analysis) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from lstm_probe.analysis.alerts.cure_rates import said_of_cures
 from lstm_probe.analysis.snapshot import Snapshot
 
 __all__ = ["Alert", "State", "Thresholds", "alert_about"]
@@ -30,6 +31,7 @@ class Alert:
         unit: the index of the worst unit, if the alert is about units.
         timestep: the timestep of the probe, if the alert is about one.
         state: whether it is only noted, stands, or has cleared.
+        tried: how often this advice has cured, in a sentence (`CURE_RATES`).
 
     Example:
         >>> alert = Alert("dead_units", "lstm", 100, "h is still in 30 % of the units; healthy is "
@@ -50,14 +52,15 @@ at most 10 %. Try: a lower learning rate.
     unit: int | None = None
     timestep: int | None = None
     state: State = "standing"
+    tried: str = ""
 
     def __str__(self) -> str:
         places = {"gate": self.gate, "unit": self.unit, "timestep": self.timestep}
         named = "".join(f", {name} {value}" for name, value in places.items() if value is not None)
         return (
             f"{self.rule}: layer {self.layer!r}{named}, step {self.step}: {self.what}. "
-            f"Try: {self.advice}."
-        )
+            f"Try: {self.advice}. {self.tried}"
+        ).rstrip()
 
     def plain(self) -> dict[str, str | int | float | None]:
         """The attributes by name, and the whole sentence as `text`: for logs and scripts."""
@@ -76,6 +79,8 @@ class Thresholds:
             A trained gate is often open or shut, but a gate that nearly always is passes no
             gradient. A forget or update gate counts only where it is shut, because an open one
             remembers. An input gate that is shut does not count where the forget gate is open.
+        saturated_while_learning: the same while the loss falls; 0..1. A network that learns decides
+            more and more sharply: an LSTM that predicts text does so at nine steps of ten.
         dead: the fraction of units whose `h` does not move; 0..1. With one in ten, the layer is
             larger than it needs to be.
         dead_while_learning: the same while the loss falls, and of relu always; 0..1. A unit of
@@ -105,6 +110,7 @@ class Thresholds:
     """
 
     saturated: float = 0.9
+    saturated_while_learning: float = 0.95
     dead: float = 0.1
     dead_while_learning: float = 0.5
     vanished: float = 0.5
@@ -115,6 +121,11 @@ class Thresholds:
     forgotten: float = 0.5
     patience: int = 3
     improvement: float = 0.05
+
+    @property
+    def steady(self) -> float:
+        """An update ratio that needs no lower learning rate: a tenth of the largest healthy one."""
+        return self.update_ratio / 10
 
 
 def alert_about(
@@ -137,4 +148,5 @@ def alert_about(
         advice: what to try.
         place: `gate`, `unit` and `timestep`, as far as the alert is about them.
     """
+    place["tried"] = said_of_cures(rule, advice)
     return Alert(rule, snapshot.layer, snapshot.step, what, value, threshold, advice, **place)

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from lstm_probe.analysis.alerts.advice import against_dead_units, against_saturation
+from lstm_probe.analysis.alerts.advice import against_dead_units, against_jumps, against_saturation
 from lstm_probe.analysis.alerts.alert import Alert, Thresholds, alert_about
 from lstm_probe.analysis.alerts.gradient_rules import (
     exploding_gradient,
@@ -72,8 +72,13 @@ def _parity_mismatch(analysis: Analysis, _: TrainingState, limits: Thresholds) -
     )
 
 
-def _saturated_gates(analysis: Analysis, _: TrainingState, limits: Thresholds) -> Iterator[Alert]:
+def _saturated_gates(
+    analysis: Analysis, training: TrainingState, limits: Thresholds
+) -> Iterator[Alert]:
     """A gate is nearly always shut or open, so that it passes no gradient."""
+    limit = limits.saturated
+    if training.loss == "falling":
+        limit = max(limit, limits.saturated_while_learning)
     cell = analysis.snapshot.cell
     keeper = None if cell is None else cell.keeper
     gates = analysis.health.gates
@@ -86,15 +91,15 @@ def _saturated_gates(analysis: Analysis, _: TrainingState, limits: Thresholds) -
         if letter == "i" and "f" in gates:  # a unit that keeps its state need not write to it
             saturated = gate.high + np.maximum(gate.low - gates["f"].high, 0)
         value = _mean(saturated)
-        if value > limits.saturated:
+        if value > limit:
             yield alert_about(
                 analysis.snapshot,
                 "saturated_gates",
                 f"the gate is nearly {ends} at {value:.0%} of all steps; healthy is at most "
-                f"{limits.saturated:.0%}",
+                f"{limit:.0%}",
                 value,
-                limits.saturated,
-                against_saturation(analysis),
+                limit,
+                against_saturation(analysis, letter),
                 gate=letter,
                 unit=int(np.argmax(saturated)),
             )
@@ -155,7 +160,7 @@ def _update_ratio(
             f"{limits.update_ratio:g}",
             ratios[name],
             limits.update_ratio,
-            "a lower learning rate, from the start, or warming it up",
+            against_jumps(ratios[name], limits.steady),
             gate=_gate_named(name, analysis),
         )
 

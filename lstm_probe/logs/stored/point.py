@@ -212,6 +212,7 @@ _ALERT: Mapping[str, _Check] = {
     "timestep": _or_none(_is_integer),
     "text": _is_text,
     "state": _is_text,
+    "tried": _is_text,
 }
 
 #: How the model does on a named probe.
