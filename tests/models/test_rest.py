@@ -198,25 +198,26 @@ FILES: dict[str, Any] = {
         ("lstm", "keras"),
         *(
             pytest.param(name, kind, marks=pytest.mark.long)
-            for kind in ("keras", "h5", "tf_keras")
+            for kind in ("keras", "h5", "tf_keras", "saved_model")
             for name in FILES
             if (name, kind) != ("lstm", "keras")
         ),
     ],
 )
 def test_a_file_is_run_as_a_live_model(name: str, kind: str, tmp_path: Any, rng: Any) -> None:
-    package = keras if kind != "tf_keras" else pytest.importorskip("tf_keras")
-    entry = package.layers.InputLayer if kind == "tf_keras" else package.Input
+    is_keras_2 = kind in ("tf_keras", "saved_model")
+    package = pytest.importorskip("tf_keras") if is_keras_2 else keras
+    entry = package.layers.InputLayer if is_keras_2 else package.Input
     model = package.Sequential([entry((6, 3)), *FILES[name](package.layers)])
     keras_models.randomise(model, rng)
     probe = rng.normal(size=(8, 6, 3)).astype(np.float32)
     target = rng.integers(0, 2, 8)
-    path = tmp_path / ("model.keras" if kind == "keras" else "model.h5")
+    asked = {"target": target, "analyses": ["ablation", "attribution"]}
+    live = lstm_probe.explain(model, probe, **asked)
+    path = tmp_path / {"keras": "model.keras", "saved_model": "model"}.get(kind, "model.h5")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # both Kerases say that HDF5 is of the past
         model.save(path)
-    asked = {"target": target, "analyses": ["ablation", "attribution"]}
-    live = lstm_probe.explain(model, probe, **asked)
     assert_same(lstm_probe.explain(path, probe, **asked), live)
 
 
