@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from types import MethodType
 
 import numpy as np
 import pytest
@@ -155,6 +157,22 @@ def test_a_cell_nobody_knows_shows_its_h(rng: np.random.Generator) -> None:
     analysis = analyse(capture(model, x)["own"])
     assert analysis.parity is None
     np.testing.assert_allclose(analysis.trace.h, model.predict(x, verbose=0), atol=1e-6)
+
+
+def doubled(self: layers.LSTMCell, x: tf.Tensor, *others: object, **options: object) -> object:
+    return type(self).call(self, 2 * x, *others, **options)
+
+
+def test_a_model_is_known_when_it_has_been_saved(rng: np.random.Generator, tmp_path: Path) -> None:
+    """Keras 2 leaves methods on the instances, which are those of the class."""
+    model = tf_keras.Sequential([layers.InputLayer((4, 3)), layers.LSTM(2, name="memory")])
+    x = rng.normal(size=(1, 4, 3)).astype("float32")
+    model.save(tmp_path / "saved", save_format="tf")
+    assert "call" in vars(model.layers[0].cell)
+    assert analyse(capture(model, x)["memory"]).parity is not None
+    cell = model.layers[0].cell
+    object.__setattr__(cell, "call", MethodType(doubled, cell))
+    assert analyse(capture(model, x)["memory"]).parity is None
 
 
 def errors() -> Iterator[tuple[tf_keras.Model, tuple[int, ...], str]]:

@@ -93,12 +93,19 @@ def _own_methods(cell: Any, kind: type) -> list[str]:
         if callable(value) and not name.startswith("__")
     }
     names = {each for each in names | {"__call__"} if not _BESIDE_THE_STEP.fullmatch(each)}
-    on_instance = getattr(cell, "__dict__", {})
     return sorted(
         name
         for name in names
-        if name in on_instance or getattr(type(cell), name, None) is not getattr(kind, name, None)
+        if _is_replaced(cell, name)
+        or getattr(type(cell), name, None) is not getattr(kind, name, None)
     )
+
+
+def _is_replaced(cell: Any, name: str) -> bool:
+    """Whether the instance bears another method than that of its class. Keras 2 leaves the class's
+    own on the instance when it has saved a SavedModel."""
+    found = getattr(cell, "__dict__", {}).get(name)
+    return found is not None and getattr(found, "__func__", None) is not getattr(type(cell), name)
 
 
 def _has_its_weights(cell: Any) -> bool:
