@@ -36,6 +36,7 @@ def joined(parts: Mapping[str, Any], *, ragged: bool) -> tuple[Any, Groups]:
         >>> inputs.shape, groups
         ((3, 5, 1), (('train', 2), ('validation', 1)))
     """
+    parts = _sequences_in_lists(parts)
     leaves = {name: _leaves(each) for name, each in parts.items()}
     groups = tuple((name, _count(name, list(each.values()))) for name, each in leaves.items())
     first = next(iter(leaves.values()))
@@ -109,6 +110,19 @@ def check_groups(groups: Groups | None, sequences: int | None) -> None:
             f"It is not known which sequence is of which probe. Received: {said}, and a model that "
             f"reads {sequences} sequences of them. Expected: arrays with the batch first."
         )
+
+
+def _sequences_in_lists(parts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The probes, of which lists are sequences where they cannot be several inputs: these would
+    have as many sequences each."""
+    lists = [each for each in parts.values() if isinstance(each, list)]
+    features = {leaf.shape[1:] for each in lists for leaf in each}
+    is_uneven = any(len({leaf.shape[:1] for leaf in each}) > 1 for each in lists)
+    if not is_uneven or len(features) > 1:
+        return parts
+    if any(isinstance(leaf, Ragged) for each in lists for leaf in each):
+        return parts
+    return {k: Ragged.of(each) if isinstance(each, list) else each for k, each in parts.items()}
 
 
 def _count(name: str, leaves: Sequence[Leaf]) -> int:

@@ -54,6 +54,11 @@ def test_sequences_of_other_lengths_are_ragged_where_a_probe_may_be() -> None:
     np.testing.assert_array_equal(seen.padded(0.0)[0, :3], X[0, :3])
     lists = as_probe(Probes(a=[[1, 2], [3]], b=[[4, 5, 6]]), ragged=True)
     assert lists.padded(0).tolist() == [[1, 2, 0], [3, 0, 0], [4, 5, 6]]
+    arrays = Probes(a=[X[0, :3], X[1]], b=[X[2, :2], X[3, :2]], c=X[4:5])
+    seen = given_probe(arrays, ragged=True)
+    assert seen.groups == (("a", 2), ("b", 2), ("c", 1))
+    assert seen.inputs.mask().sum(axis=1).tolist() == [3, 4, 2, 2, 4]
+    np.testing.assert_array_equal(seen.inputs.padded(0.0)[1], X[1])
     with pytest.raises(LstmProbeError, match=r"'short': float64 \(2, 3, 2\).*one length.*pad"):
         as_probe(probes)
 

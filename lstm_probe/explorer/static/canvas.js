@@ -40,3 +40,9 @@ export function line(context, x0, y0, x1, y1, colour) {
   context.lineTo(x1, y1);
   context.stroke();
 }
+
+/** A line across a heatmap: black beside white, so that it is seen on light and on dark colours. */
+export function separator(context, x0, x1, y) {
+  line(context, x0, y - 1, x1, y - 1, "#fff");
+  line(context, x0, y, x1, y, "#000");
+}

@@ -231,8 +231,9 @@ export class ComputesView extends Sheet {
     const strength = found.strength.map(parsed);
     lags.show({
       xs: strength.map((_, lag) => lag),
-      series: [{ name: "strength", colour: 0, values: strength, dots: true }],
+      series: [{ name: "standard deviations above chance", colour: 0, values: strength, dots: true }],
       xLabel: "steps back",
+      legend: true,
       counted: true,
       lines: [{ y: parsed(found.by_chance), text: "the most by chance" }],
       names: (lag) => `${lag} steps back: explains ${number(100 * parsed(found.gains[lag]), 1)} % of the variance`,
@@ -243,8 +244,9 @@ export class ComputesView extends Sheet {
     const memory = this.#keep(new Chart("Memory horizons of all units, and the lags that matter", 220));
     memory.show({
       xs: sorted.map((_, index) => index),
-      series: [{ name: "horizon", colour: 2, values: sorted, dots: true }],
+      series: [{ name: "memory, in steps", colour: 2, values: sorted, dots: true }],
       xLabel: "units, the longest memory first",
+      legend: true,
       log: true,
       counted: true,
       // More lines than that would hide each other.

@@ -1,7 +1,7 @@
 // One matrix as a heatmap with axes, a colour bar and a readout: training steps over timesteps,
 // units over timesteps, weights.
 
-import { line, sized } from "./canvas.js";
+import { line, separator, sized } from "./canvas.js";
 import { el } from "./dom.js";
 import { drawPanel, FONT, TITLE_HEIGHT } from "./panel.js";
 import { matrixRaster } from "./raster.js";
@@ -122,7 +122,10 @@ export class Heat {
     let free = rect.y;
     for (const { name, count } of options.groups) {
       const y = rect.y + row * height;
-      if (row) line(context, rect.x - 4, y, rect.x + rect.width, y, colours.text);
+      if (row) {
+        line(context, rect.x - 4, y, rect.x, y, colours.text);
+        separator(context, rect.x, rect.x + rect.width, y);
+      }
       const middle = y + (count * height) / 2;
       context.fillStyle = colours.muted;
       if (middle - 5 >= free) {
