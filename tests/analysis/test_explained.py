@@ -34,7 +34,7 @@ def test_planted_unit_is_named_by_all_analyses():
     assert any(
         text.startswith(f"Without unit {net.unit}, held at zero, the model") for text in texts
     )
-    assert any(text.startswith(f"Unit {net.unit} follows depth (R2 1") for text in texts)
+    assert any(text.startswith(f"Unit {net.unit} follows depth (R² 1") for text in texts)
     assert all(text in str(found) for text in texts)
     assert all(seconds >= 0 for seconds in found.seconds.values())
 

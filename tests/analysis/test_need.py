@@ -14,6 +14,7 @@ from lstm_probe.analysis import measure_need
 from lstm_probe.analysis.need.innovations import ridge
 from lstm_probe.analysis.need.null import dependence
 from lstm_probe.analysis.need.series import series_of
+from lstm_probe.analysis.words.need import need_told
 from lstm_probe.cells.custom import CustomCell
 from lstm_probe.weights import NamedWeights, from_keras
 
@@ -188,7 +189,33 @@ def test_memory_is_told_beside_the_need(rng):
         assert last.startswith("The network remembers less than that: its longest memory is ")
         assert "A bias of log(40) = 3.7 on the gate that keeps is long enough." in last
     near = measure_need(analysis, x[..., 0]).sentences()[-1].text
-    assert near.startswith("The network remembers that far")
+    assert "that far" in near
+
+
+@pytest.mark.parametrize(
+    ("horizon", "reach", "said"),
+    [
+        (9.0, 7.0, "remembers that far: its longest memory is 9 steps and its gradient reaches 7"),
+        (
+            4.0,
+            7.0,
+            "reaches that far, its gates alone do not: its longest memory is 4 steps and its ",
+        ),
+        (
+            "infinity",
+            4.0,
+            "remembers that far, and training does not see it: its longest memory is ",
+        ),
+        (None, 7.0, "remembers that far: its gradient reaches 7 steps back."),
+        (3.0, 4.0, "remembers less than that: its longest memory is 3 steps and its gradient "),
+        (None, None, "How far the network remembers is not known"),
+    ],
+)
+def test_memory_and_gradient_are_told_apart(rng, horizon, reach, said):
+    x = rng.normal(size=(32, 20, 1))
+    found = measure_need(layer(x), later(x, 5, rng)).plain()
+    told = need_told({**found, "need": 5, "horizon": horizon, "reach": reach})[-1]
+    assert said in told.text
 
 
 def test_the_plain_form_is_json(rng):

@@ -245,7 +245,7 @@ def test_a_unit_that_follows_loosely_is_not_called_chance(rng):
     memory = analyse(seen).trace["c"][..., 2]
     label = memory + rng.normal(size=memory.shape) * 2 * memory.std()
     (answer, *_) = track(analyse(seen), {"loose": label}).sentences()
-    assert "follows loose closely: the best, unit 2, has R2 0." in answer.text
+    assert "follows loose closely: the best, unit 2, has R² 0." in answer.text
     random = track(analyse(seen), {"random": rng.normal(size=memory.shape)})
     assert "follows random beyond chance" in random.sentences()[0].text
 

@@ -42,7 +42,7 @@ def test_sentences_name_the_unit(tmp_path: Path) -> None:
     assert found.exit_code == 0, found.output
     text = " ".join(found.stdout.split())
     assert "memory, step 0" in text
-    assert "Unit 1 follows total (R2 1 in sequences left out" in text
+    assert "Unit 1 follows total (R² 1 in sequences left out" in text
     assert "they miss it by" in text
 
 

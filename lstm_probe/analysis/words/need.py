@@ -80,22 +80,26 @@ def _named(lags: list[int]) -> str:
 def _memory(found: Mapping[str, Any]) -> Answer:
     horizon, reach, need = found["horizon"], found["reach"], found["need"]
     kept = float("inf") if horizon == "infinity" else horizon
-    parts = []
-    if kept is not None:
-        parts.append(f"its longest memory is {_horizon(kept)}")
-    if reach is not None:
-        parts.append(f"its gradient reaches {reach:.3g} steps back")
-    if not parts:
+    known = [each for each in (kept, reach) if each is not None]
+    if not known:
         return Answer("How far the network remembers is not known for this cell.", view="memory")
-    longest = max(each for each in (kept, reach) if each is not None)
-    text = " and ".join(parts)
+    longest = max(known)
+    memory = None if kept is None else f"its longest memory is {_horizon(kept)}"
+    gradient = None if reach is None else f"its gradient reaches {reach:.3g} steps back"
+    both = " and ".join(filter(None, [memory, gradient]))
     if longest < need:
         advice = ""
         if kept is not None and found["forget_bias"] is not None:
             bias = found["forget_bias"]
             advice = f" A bias of log({need}) = {bias:.1f} on the gate that keeps is long enough."
-        return Answer(f"The network remembers less than that: {text}.{advice}", longest, "memory")
-    return Answer(f"The network remembers that far: {text}.", longest, "memory")
+        text = f"The network remembers less than that: {both}.{advice}"
+    elif min(known) >= need:
+        text = f"The network remembers that far: {both}."
+    elif kept == longest:
+        text = f"The network remembers that far, and training does not see it: {both}."
+    else:
+        text = f"The gradient of the network reaches that far, its gates alone do not: {both}."
+    return Answer(text, longest, "memory")
 
 
 def _horizon(steps: float) -> str:

@@ -64,7 +64,7 @@ def _of_label(found: Mapping[str, Any], k: int) -> Answer:
     together = found["together"].get(name)
     if together is not None and together["named"]:
         return Answer(
-            f"No single {word} follows {name}, but all {len(r2)} together tell it: R2 "
+            f"No single {word} follows {name}, but all {len(r2)} together tell it: R² "
             f"{short(together['r2'])} in sequences left out (shuffles reach "
             f"{short(together['chance'])}).",
             together["r2"],
@@ -75,7 +75,7 @@ def _of_label(found: Mapping[str, Any], k: int) -> Answer:
     square, chance = float(np.asarray(found["correlation"])[best, k] ** 2), found["chance"]["label"]
     how = "closely" if square > chance else "beyond chance"
     return Answer(
-        f"No {word} follows {name} {how}: the best, {word} {best}, has R2 "
+        f"No {word} follows {name} {how}: the best, {word} {best}, has R² "
         f"{short(float(r2[best]))} in sequences left out, and a squared correlation of "
         f"{short(square)}, where shuffles reach {short(chance)}.",
         float(r2[best]),
@@ -87,7 +87,7 @@ def _follows(found: Mapping[str, Any], unit: int, k: int, units: tuple[int, ...]
     r2 = float(np.asarray(found["r2"])[unit, k])
     falls = float(np.asarray(found["correlation"])[unit, k]) < 0
     area = float(np.asarray(found["area"])[unit, k])
-    evidence = f"R2 {short(r2)} in sequences left out"
+    evidence = f"R² {short(r2)} in sequences left out"
     evidence += "" if np.isnan(area) else f", area under the curve {max(area, 1 - area):.2f}"
     evidence += f"; {counted(found['shuffles'], 'shuffle')} reach {short(found['chance'][family])}"
     others = f"; so do {len(units) - 1} others" if len(units) > 2 else ""

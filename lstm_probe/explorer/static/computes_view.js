@@ -14,7 +14,7 @@ export const ANALYSES = ["ablation", "tracking", "attribution", "need", "stabili
 const TITLES = { ablation: "Which units matter", tracking: "What follows which series", attribution: "Where it comes from", need: "What the task needs", stability: "How the state moves", geometry: "How the states lie" };
 const NOTES = {
   ablation: "when a unit is clamped to its mean over the probe, or to zero, and the recurrence is run again. Click one to choose it.",
-  tracking: "Units that follow a series beyond chance come first. R² is of sequences that the line was not fitted to, r the correlation, p how often shuffled sequences give as much.",
+  tracking: "Units that follow a series beyond chance come first, three of each series at most. R² is of sequences that the line was not fitted to, r the correlation, p how often shuffled sequences give as much.",
   attribution: "Integrated gradients: blue raises what is attributed, red lowers it. Rows are features of the input.",
   need: "How strongly the target depends on the input some steps earlier, and after how many steps each unit has forgotten: the lags that matter are the dashed lines there.",
   stability: "Eigenvalues of one step’s Jacobian: within the circle a direction fades, on it it is held, outside it grows; away from the horizontal axis it turns. A Lyapunov exponent above 0: small changes grow.",
@@ -23,7 +23,8 @@ const NOTES = {
 const SIMILARITY = "Linear CKA of h; 1 is the same.";
 const SMALLEST = 1e-9;
 const LONGEST = 1e6;
-/** So many series that no unit follows are listed. */
+/** So many units are listed that follow a series, and so many series that no unit follows. */
+const FOLLOWING = 3;
 const OTHERS = 6;
 /** So often, after each capture, it is asked for its analyses. */
 const LOOKS = 20;
@@ -43,13 +44,13 @@ export function effects(explained) {
   return found?.word === "unit" ? new Map(found.units.map((unit, k) => [unit, parsed(found.effect[k])])) : null;
 }
 
-/** The rows of the table of series: every unit that follows one beyond chance, and the best of a few series that nobody follows. */
+/** The rows of the table of series: the first units that follow one beyond chance, and the best of a few series that nobody follows. */
 export function trackingRows({ series, word }) {
   const rows = series.flatMap((each) =>
     each.units.flatMap((unit, k) => {
       const named = each.named.includes(unit);
       const [r2, r, p, area] = ["r2", "correlation", "p", "area"].map((name) => parsed(each[name][k]));
-      return (named || k === 0) && Number.isFinite(r2) ? [{ series: each.name, unit, word, r2, r, p, area, named }] : [];
+      return (named ? k < FOLLOWING : k === 0) && Number.isFinite(r2) ? [{ series: each.name, unit, word, r2, r, p, area, named }] : [];
     }),
   );
   return [...rows.filter(({ named }) => named), ...rows.filter(({ named }) => !named).slice(0, OTHERS)];

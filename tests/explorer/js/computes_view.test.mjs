@@ -17,6 +17,8 @@ test("all units beyond chance are listed first, then the best unit of a few othe
   assert.deepEqual(rows.slice(0, 3).map(({ series: name, unit, named }) => [name, unit, named]), [["sum", 10, true], ["sum", 11, true], ["other 0", 10, false]]);
   assert.ok(rows.length < 12 && rows.every(({ series: name }) => name !== "constant"));
   assert.ok(Number.isNaN(rows[0].area));
+  const many = trackingRows({ word: "unit", series: [series("sum", [10, 11, 12, 13, 14], [0.9, 0.8, 0.7, 0.6, 0.5])] });
+  assert.deepEqual(many.map(({ unit }) => unit), [10, 11, 12]);
 });
 
 test("effects are those of units, by unit", () => {
