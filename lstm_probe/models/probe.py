@@ -136,6 +136,13 @@ def _as_leaves(probe: Any, *, ragged: bool, called: str = "probe") -> Probe:
             "Probes(train=(x[:8], y[:8]), validation=(x_val[:8], y_val[:8]))."
         )
     if isinstance(probe, Mapping):
+        pairs = [name for name, each in probe.items() if _is_pair(each)]
+        if pairs:
+            raise LstmProbeError(
+                f"The probe is a dict of pairs. Received: {called}[{pairs[0]!r}], a tuple of "
+                "arrays. Expected: an array for each input of the model; or, for several probes "
+                "with targets, Probes(train=(x[:8], y[:8]), validation=(x_val[:8], y_val[:8]))."
+            )
         return {
             name: as_leaf(f"{called}[{name!r}]", leaf, ragged=ragged)
             for name, leaf in probe.items()
@@ -144,6 +151,10 @@ def _as_leaves(probe: Any, *, ragged: bool, called: str = "probe") -> Probe:
         leaves = [as_leaf(f"{called}[{i}]", leaf, ragged=ragged) for i, leaf in enumerate(probe)]
         return tuple(leaves) if isinstance(probe, tuple) else leaves
     return as_leaf(called, probe, ragged=ragged)
+
+
+def _is_pair(member: Any) -> bool:
+    return isinstance(member, tuple) and any(is_array(each) for each in member)
 
 
 def _pair(probe: Any) -> tuple[Any, Any]:

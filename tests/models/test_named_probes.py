@@ -94,6 +94,7 @@ def test_targets_of_other_lengths_are_filled_up() -> None:
         (lambda: Probes(a=Probes(b=X), c=X), r"inside of another probe. Received: probe\['a'\]"),
         (lambda: (Probes(a=X, b=X), Y), "inside of another probe. Received: probe, which holds"),
         (lambda: {"x": Probes(a=X, b=X)}, "Expected: Probes on the outside"),
+        (lambda: {"a": (X, Y), "b": (X, Y)}, r"dict of pairs.*probe\[.a.\].*Probes\(train="),
         (lambda: Probes(a=(X, [Y, Y]), b=(X, Y)), "targets for as many outputs"),
         (lambda: Probes(a=(X, Y), b=(X, np.ones((7, 2)))), "targets of the probes do not fit"),
     ],
