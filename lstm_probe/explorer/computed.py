@@ -22,6 +22,7 @@ EXPONENTS: Final = "exponents"
 #: sequences: less than a second for 64 units, and some seconds for the widest layers.
 MOST_COMPARED: Final = 60
 _STATES, _FEWEST_TIMESTEPS, _ORDERS = 512, 8, 19
+_H: Final = "gates/h"
 
 
 def cka_rows(captures: Iterable[tuple[int, Stored]], last: Stored) -> Iterator[tuple[int, Array]]:
@@ -33,10 +34,15 @@ def cka_rows(captures: Iterable[tuple[int, Stored]], last: Stored) -> Iterator[t
 
     Returns:
         For each capture of the same sequences and timesteps its step, and two numbers: the linear
-        CKA, 0..1, and the largest that exchanged sequences give. NaN where there is none.
+        CKA, 0..1, and the largest that exchanged sequences give. NaN where there is none. Captures
+        without `h` have no row.
     """
+    if _H not in last.arrays:
+        return
     then, valid = _states(last)
     for step, stored in captures:
+        if _H not in stored.arrays:
+            continue
         now, there = _states(stored)
         if now.shape[:2] != then.shape[:2] or not np.array_equal(valid, there):
             continue
