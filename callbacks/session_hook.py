@@ -241,7 +241,7 @@ class ProbeHook(ShownInNotebooks, tf.compat.v1.train.SessionRunHook):
         if self._recorder.asks_to_stop():
             run_context.request_stop()
 
-    def after_step(self, session: Any, step: int) -> None:
+    def after_step(self, session: Any, step: int, logs: Mapping[str, Any] | None = None) -> None:
         """The hook for a loop of your own: capture if `step` has crossed a multiple of `every`.
 
         The first call checks everything and captures in any case. Make it before the first
@@ -250,6 +250,7 @@ class ProbeHook(ShownInNotebooks, tf.compat.v1.train.SessionRunHook):
         Args:
             session: the session that trains.
             step: how many training steps have been done.
+            logs: the loss and other numbers of this step, by name.
 
         Raises:
             LstmProbeError: in the first call, something does not fit; after an `end`, nothing is
@@ -258,6 +259,7 @@ class ProbeHook(ShownInNotebooks, tf.compat.v1.train.SessionRunHook):
         if self._recorder is None:
             return
         self._session = session
+        self._recorder.training.given(logs)
         if self._started:
             self._recorder.guard.run("looking at the step", lambda: self._look(int(step)))
             self._recorder.asks_to_stop()

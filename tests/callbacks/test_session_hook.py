@@ -16,6 +16,7 @@ import tensorflow as tf
 from session_graphs import cells, tf1, wrappers
 
 from lstm_probe.callbacks import ProbeCallback, ProbeHook
+from lstm_probe.logs.stored.reader import find_runs
 
 pytestmark = pytest.mark.filterwarnings("ignore:.tf.nn.rnn_cell:UserWarning")
 NAME = "rnn/basic_lstm_cell"
@@ -27,6 +28,7 @@ class Training(NamedTuple):
     cell: Any
     outputs: Any
     step: Any
+    loss: Any
     feed: dict[Any, Any]
 
 
@@ -49,7 +51,7 @@ def training(rng: np.random.Generator, *, dropout: bool = False) -> Training:
     step = tf1.train.AdamOptimizer(0.01).minimize(
         loss, global_step=tf1.train.get_or_create_global_step()
     )
-    return Training(x, keep, cell, outputs, step, {x: graphs.probe_of(rng)})
+    return Training(x, keep, cell, outputs, step, loss, {x: graphs.probe_of(rng)})
 
 
 def hook_for(t: Training, log_dir: Path, **options: Any) -> ProbeHook:
@@ -232,3 +234,18 @@ def test_a_global_step_that_stands_still_is_warned_of(
             for _ in range(3):
                 session.run(t.outputs, t.feed)
     assert "the global step stayed at 0 during 3 runs" in caplog.text
+
+
+def test_the_loss_of_a_loop_is_logged(rng: np.random.Generator, tmp_path: Path) -> None:
+    with tf.Graph().as_default(), tf1.Session() as session:
+        t = training(rng)
+        hook, seen = hook_for(t, tmp_path), []
+        session.run(tf1.global_variables_initializer())
+        hook.after_step(session, 0)
+        for step in range(1, 11):
+            seen.append(session.run([t.loss, t.step], t.feed)[0])
+            hook.after_step(session, step, logs={"loss": seen[-1], "no number": "x"})
+        hook.end(session)
+    (run,) = find_runs(tmp_path).values()
+    logged = [point.as_data()["training"] for point in run.course if point.step]
+    assert [each["loss"] for each in logged] == pytest.approx([seen[4], seen[9]], rel=1e-6)
