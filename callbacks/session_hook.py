@@ -259,7 +259,8 @@ class ProbeHook(ShownInNotebooks, tf.compat.v1.train.SessionRunHook):
         if self._recorder is None:
             return
         self._session = session
-        self._recorder.training.given(logs)
+        training = self._recorder.training
+        self._recorder.guard.run("noting what is logged", lambda: training.given(logs))
         if self._started:
             self._recorder.guard.run("looking at the step", lambda: self._look(int(step)))
             self._recorder.asks_to_stop()

@@ -249,3 +249,16 @@ def test_the_loss_of_a_loop_is_logged(rng: np.random.Generator, tmp_path: Path) 
     (run,) = find_runs(tmp_path).values()
     logged = [point.as_data()["training"] for point in run.course if point.step]
     assert [each["loss"] for each in logged] == pytest.approx([seen[4], seen[9]], rel=1e-6)
+
+
+def test_logs_that_are_none_stop_no_training(rng: np.random.Generator, tmp_path: Path) -> None:
+    with tf.Graph().as_default(), tf1.Session() as session:
+        t = training(rng)
+        hook = hook_for(t, tmp_path, every=1)
+        session.run(tf1.global_variables_initializer())
+        hook.after_step(session, 0)
+        for step in (1, 2):
+            session.run(t.step, t.feed)
+            hook.after_step(session, step, logs=np.ones(2))  # type: ignore[arg-type]
+        hook.end(session)
+    assert steps(tmp_path) == [0, 1, 2]
